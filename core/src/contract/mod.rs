@@ -1,0 +1,1 @@
+//! One suite per port, for whoever writes an adapter.

@@ -1,0 +1,152 @@
+//! The durable events of a session: envelope `sa01-v1` of `spec.md` 4.
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::ids::{EventId, PersonaId, SessionId, TurnId};
+use crate::stream::chain::{Digest32, Nonce};
+use crate::time::Timestamp;
+
+/// The envelope's version.
+pub const VERSION: &str = "sa01-v1";
+
+/// The number of a durable event in its session: 1, 2, 3 … without a gap.
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Seq(pub u64);
+
+impl Seq {
+    /// The number that follows this one.
+    #[must_use]
+    pub const fn next(self) -> Self {
+        Self(self.0 + 1)
+    }
+}
+
+/// Who speaks in an event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Role {
+    /// The person.
+    User,
+    /// The persona.
+    Assistant,
+    /// A tool.
+    Tool,
+    /// The platform.
+    System,
+}
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {
+        /// What an event says happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+        pub enum EventType { $($(#[$doc])* #[serde(rename = $text)] $name,)+ }
+
+        impl EventType {
+            /// The type's name on the wire.
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$name => $text,)+ }
+            }
+
+            /// The type with this name on the wire.
+            pub fn parse(text: &str) -> Option<Self> {
+                match text { $($text => Some(Self::$name),)+ _ => None }
+            }
+        }
+    };
+}
+
+event_types! {
+    /// A person's message was accepted.
+    UserMessage = "user.message",
+    /// Work on the answer began.
+    AssistantStarted = "assistant.started",
+    /// The message was analysed.
+    AssistantThinking = "assistant.thinking",
+    /// Memories were recalled for the answer.
+    ContextRecalled = "context.recalled",
+    /// The answer so far is void; it starts anew with a higher attempt.
+    AssistantRestarted = "assistant.restarted",
+    /// The model asked for a tool.
+    ToolRequested = "tool.requested",
+    /// A tool call waits for a person.
+    ApprovalRequired = "approval.required",
+    /// A person decided on a tool call.
+    ApprovalDecided = "approval.decided",
+    /// A tool began to run.
+    ToolStart = "tool.start",
+    /// A tool ended.
+    ToolResult = "tool.result",
+    /// The whole answer. Terminal.
+    AssistantFinal = "assistant.final",
+    /// There will be no answer, and why. Terminal.
+    TurnFailed = "turn.failed",
+    /// The conversation was reset: what came before is no longer part of it.
+    SessionReset = "session.reset",
+}
+
+impl EventType {
+    /// Whether an event of this type ends its turn.
+    pub const fn is_terminal(self) -> bool {
+        matches!(self, Self::AssistantFinal | Self::TurnFailed)
+    }
+}
+
+/// An event that a flow wants recorded. The store numbers and chains it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct NewEvent {
+    /// Unique in the session; recording the same id twice is the store's to refuse.
+    pub event_id: EventId,
+    /// The turn it belongs to, if any.
+    pub turn_id: Option<TurnId>,
+    /// The persona that was addressed.
+    pub persona_id: Option<PersonaId>,
+    /// Who speaks.
+    pub role: Role,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// The text for people; may be empty.
+    pub message: String,
+    /// Everything else, by type.
+    pub metadata: Map<String, Value>,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// The salt of the content digest.
+    pub nonce: Nonce,
+}
+
+/// A recorded event, as clients and `conversation.outbound` see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Event {
+    /// Unique in the session.
+    pub event_id: EventId,
+    /// Its number in the session.
+    pub seq: Seq,
+    /// The session.
+    pub session_id: SessionId,
+    /// The turn it belongs to, if any.
+    pub turn_id: Option<TurnId>,
+    /// The persona that was addressed.
+    pub persona_id: Option<PersonaId>,
+    /// Who speaks.
+    pub role: Role,
+    /// What happened.
+    #[serde(rename = "type")]
+    pub kind: EventType,
+    /// The text for people; may be empty.
+    pub message: String,
+    /// Everything else, by type.
+    pub metadata: Map<String, Value>,
+    /// Always [`VERSION`].
+    pub version: String,
+    /// When it happened.
+    pub occurred_at: Timestamp,
+    /// The salt of the content digest.
+    pub nonce: Nonce,
+    /// The head of the chain after this event.
+    pub hash: Digest32,
+}

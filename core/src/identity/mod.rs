@@ -1,0 +1,35 @@
+//! Who is asking: identity comes from a token or key, never from a body.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+
+use crate::ids::TenantId;
+
+/// What a principal may do beyond using its own conversations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Scope {
+    /// Use conversations and tools.
+    Chat,
+    /// Operate the platform: every `admin` route.
+    Admin,
+}
+
+/// An authenticated caller. Every use case takes one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Principal {
+    /// The tenant everything the caller does is scoped to.
+    pub tenant: TenantId,
+    /// The caller's name within the tenant.
+    pub subject: String,
+    /// What the caller may do.
+    pub scopes: BTreeSet<Scope>,
+}
+
+impl Principal {
+    /// Whether the caller holds `scope`.
+    pub fn has(&self, scope: Scope) -> bool {
+        self.scopes.contains(&scope)
+    }
+}

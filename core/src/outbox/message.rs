@@ -1,0 +1,124 @@
+//! A message on its way out, and the record it becomes.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use uuid::Uuid;
+
+use super::lane::Lane;
+use super::topic::Topic;
+use crate::conversation::event::Event;
+use crate::ids::{EventId, SessionId, TenantId};
+use crate::time::Timestamp;
+
+/// A message to be published: part of a commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct OutboxMessage {
+    /// Where to.
+    pub topic: Topic,
+    /// The session, as text: decides partition, lane and order.
+    pub key: String,
+    /// The header `type`.
+    pub kind: String,
+    /// The header `tenant`.
+    pub tenant: TenantId,
+    /// Unique per topic: a second message with it is skipped. The header `event_id`.
+    pub dedupe_key: Uuid,
+    /// The record's value: a JSON object.
+    pub payload: Value,
+    /// If set, the payload gets the field `seq`: the number this event is given in the same commit.
+    pub numbered_by: Option<EventId>,
+}
+
+impl OutboxMessage {
+    /// The publication of a recorded event. Stores add one for every event they number.
+    pub fn event(tenant: &TenantId, event: &Event) -> Self {
+        Self {
+            topic: Topic::ConversationOutbound,
+            key: event.session_id.to_string(),
+            kind: event.kind.as_str().into(),
+            tenant: tenant.clone(),
+            dedupe_key: *event.event_id.as_uuid(),
+            payload: serde_json::to_value(event).unwrap_or_default(),
+            numbered_by: None,
+        }
+    }
+
+    /// The message with the `seq` it asked for, now that `events` are numbered.
+    #[must_use]
+    pub fn numbered(mut self, events: &[Event]) -> Self {
+        let event = self.numbered_by.take().and_then(|id| events.iter().find(|e| e.event_id == id));
+        if let (Some(event), Some(fields)) = (event, self.payload.as_object_mut()) {
+            fields.insert("seq".into(), event.seq.0.into());
+        }
+        self
+    }
+
+    /// The record that is published.
+    pub fn record(&self, at: Timestamp) -> Record {
+        let header = |name: &str, value: String| (name.to_owned(), value);
+        Record {
+            key: self.key.clone(),
+            value: self.payload.to_string().into_bytes(),
+            headers: BTreeMap::from([
+                header("event_id", self.dedupe_key.to_string()),
+                header("type", self.kind.clone()),
+                header("tenant", self.tenant.to_string()),
+            ]),
+            at,
+        }
+    }
+}
+
+/// A pending row of the outbox.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OutboxRow {
+    /// Grows within a lane in the order of commits.
+    pub id: u64,
+    /// Its lane.
+    pub lane: Lane,
+    /// What is to be published.
+    pub message: OutboxMessage,
+    /// When it was committed.
+    pub created_at: Timestamp,
+}
+
+/// A record of the log, before it has an offset.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Record {
+    /// Decides the partition.
+    pub key: String,
+    /// UTF-8 JSON, if its producer was ours.
+    pub value: Vec<u8>,
+    /// ASCII names and values.
+    pub headers: BTreeMap<String, String>,
+    /// When it was produced.
+    pub at: Timestamp,
+}
+
+impl Record {
+    /// A record of a session that is published at once, not through the outbox.
+    pub fn direct(
+        session: SessionId,
+        tenant: &TenantId,
+        kind: &str,
+        payload: &Value,
+        at: Timestamp,
+    ) -> Self {
+        Self {
+            key: session.to_string(),
+            value: payload.to_string().into_bytes(),
+            headers: BTreeMap::from([
+                ("type".to_owned(), kind.to_owned()),
+                ("tenant".to_owned(), tenant.to_string()),
+            ]),
+            at,
+        }
+    }
+
+    /// A header's value.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.get(name).map(String::as_str)
+    }
+}

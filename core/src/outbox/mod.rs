@@ -1,0 +1,9 @@
+//! Messages to other services: topics, partitions, lanes, and what to do when sending fails.
+
+pub mod backoff;
+pub mod dead;
+pub mod lane;
+pub mod message;
+pub mod partition;
+pub mod topic;
+pub mod watermark;

@@ -1,0 +1,31 @@
+//! The hot counter of tokens: is there room?
+
+use async_trait::async_trait;
+
+use super::PortResult;
+use crate::budget::window::BudgetWindow;
+use crate::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
+
+/// Answers whether an account has room, for all workers at once. The ledger in the store is the
+/// record; this is its projection, and may be rebuilt from it at any time.
+///
+/// # Contract
+///
+/// - used + reserved of an account in a window never exceeds the limit by a grant, however many
+///   ask at the same time.
+/// - A grant is between `least` and `want`; where there is no room for `least` it is refused.
+/// - [`reserve`](Self::reserve) with a key that has a grant answers that grant again.
+/// - [`settle`](Self::settle) replaces the reservation by what was used; the first settlement
+///   stands, and an unknown key is nothing.
+/// - Accounts and windows do not meet.
+#[async_trait]
+pub trait Budget: Send + Sync {
+    /// Sets tokens aside.
+    async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant>;
+
+    /// The call used so many; the rest is released.
+    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()>;
+
+    /// What an account has used and set aside.
+    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent>;
+}

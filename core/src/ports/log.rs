@@ -1,0 +1,77 @@
+//! The event log: topics with partitions, read from a position.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+
+use super::PortResult;
+use crate::outbox::message::Record;
+use crate::outbox::partition::Partition;
+use crate::outbox::topic::Topic;
+
+/// A record and where it is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Positioned {
+    /// Its offset in the partition.
+    pub offset: u64,
+    /// What it says.
+    pub record: Record,
+}
+
+/// Where a partition begins and ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Bounds {
+    /// The offset of the oldest record that is kept.
+    pub earliest: u64,
+    /// The offset the next record will get.
+    pub next: u64,
+}
+
+/// The answer to a fetch.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// Records from the position on, in order; none if there were none within the wait.
+    Records(Vec<Positioned>),
+    /// The position is outside the bounds: records were dropped by retention, or the log was cut.
+    OutOfRange(Bounds),
+}
+
+/// The log that connects the services.
+///
+/// # Contract
+///
+/// - Records of one [`publish`](Self::publish) are in the partition in their order, with
+///   consecutive offsets, and after those of every publish that was answered before.
+/// - A record is never changed, and keeps its offset, key, value, headers and time.
+/// - A [`fetch`](Self::fetch) at the end waits for records, is woken by them, and answers none when
+///   the wait is over.
+/// - A fetch below the earliest or above the next offset is [`Fetched::OutOfRange`].
+/// - A fetch answers at least one record if there is one, and else no more than `max_bytes` of values.
+/// - A publish that fails as ambiguous may have happened: publishing again may double the records.
+/// - If the implementation is durable, what was published survives a restart.
+#[async_trait]
+pub trait Log: Send + Sync {
+    /// How many partitions a topic has.
+    fn partitions(&self, topic: Topic) -> u32;
+
+    /// Appends records to a partition. Answers the offset of the first.
+    async fn publish(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> PortResult<u64>;
+
+    /// Records from `offset` on, waiting up to `wait` for the first.
+    async fn fetch(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        offset: u64,
+        max_bytes: usize,
+        wait: Duration,
+    ) -> PortResult<Fetched>;
+
+    /// Where the partition begins and ends.
+    async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds>;
+}

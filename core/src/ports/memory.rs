@@ -1,0 +1,30 @@
+//! The memory: what was said, found again.
+
+use async_trait::async_trait;
+
+use super::PortResult;
+use crate::ids::{SessionId, TenantId};
+use crate::memory::{MemoryHit, MemoryWrite, RecallQuery};
+
+/// Remembers and recalls.
+///
+/// # Contract
+///
+/// - [`remember`](Self::remember) is idempotent by key: again with the same key replaces.
+/// - [`recall`](Self::recall) answers memories of the query's tenant only, best first, each once,
+///   at most `limit`, with scores from 0 to 1, and none of the events in `except`.
+/// - A memory is found by a rare word of its text, whatever the case and the accents.
+/// - An empty query answers the newest memories.
+/// - No text is too strange to be remembered, and no query to be answered.
+/// - [`forget_session`](Self::forget_session) removes every memory of a session.
+#[async_trait]
+pub trait Memory: Send + Sync {
+    /// Remembers.
+    async fn remember(&self, write: &MemoryWrite) -> PortResult<()>;
+
+    /// Finds what fits.
+    async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>>;
+
+    /// Forgets what was said in a session.
+    async fn forget_session(&self, tenant: &TenantId, session: SessionId) -> PortResult<()>;
+}

@@ -1,0 +1,81 @@
+//! The truth: sessions, their events, and the turns that made them.
+
+use async_trait::async_trait;
+
+use super::PortResult;
+use crate::conversation::event::Event;
+use crate::ids::{CallId, SessionId, TenantId, TurnId};
+use crate::time::Timestamp;
+use crate::tool::CallRecord;
+use crate::work::commit::{Commit, CommitOutcome};
+use crate::work::session::{EventRange, Session, TurnRecord};
+
+/// Keeps conversations, and everything that must be durable together with them.
+///
+/// # Contract
+///
+/// - [`commit`](Self::commit) is atomic: a reader sees all of a commit or nothing of it.
+/// - The fence is checked before anything else: a commit under a lease that was taken over is
+///   [`CommitOutcome::Fenced`], whatever else is wrong with it.
+/// - A commit that was applied before is [`CommitOutcome::AlreadyDone`] with its events, before any
+///   other check but the fence: it was if its turn's record is longer than `from_step`, or if one
+///   of its events is recorded.
+/// - A client's request with a known key is [`CommitOutcome::Answered`] with the first receipt, or
+///   [`CommitOutcome::KeyReused`] if its digest differs. Keys of different tenants do not meet.
+/// - Events are numbered without a gap and chained by
+///   [`Chain::append`](crate::stream::chain::Chain::append), in the order of commits, also when
+///   commits of one session are made at the same time.
+/// - Every numbered event is in the outbox for `conversation.outbound`; every dead letter is kept
+///   and in the outbox for its topic.
+/// - A message whose topic and dedupe key are in the outbox, or were, is skipped, not doubled.
+/// - A commit that is refused (`Conflict`, `TurnDone`, `Fenced`, `NoSession`, …) changes nothing.
+/// - Turns are numbered from 1 without a gap in the order of commits. `only_if_idle` and `expected`
+///   give [`CommitOutcome::Conflict`] when they do not hold; `live_turn` gives
+///   [`CommitOutcome::TurnDone`].
+/// - A session is visible to its own tenant only; to another it does not exist.
+/// - After [`erase`](Self::erase) the session does not exist for anyone, its content and its queued
+///   work are gone, and no commit brings it back.
+/// - If the implementation is durable, what was committed survives a restart.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Applies everything in `commit`, or nothing.
+    ///
+    /// # Errors
+    ///
+    /// [`Ambiguous`](super::PortError::Ambiguous) if it may have been applied: committing the same
+    /// value again is safe and tells.
+    async fn commit(&self, commit: Commit) -> PortResult<CommitOutcome>;
+
+    /// The session, if this tenant has it.
+    async fn session(&self, tenant: &TenantId, session: SessionId) -> PortResult<Option<Session>>;
+
+    /// The tenant's sessions, those with the newest events first: at most `limit` of those that
+    /// come after `after`, which is the last of the page before.
+    async fn sessions(
+        &self,
+        tenant: &TenantId,
+        after: Option<(Timestamp, SessionId)>,
+        limit: usize,
+    ) -> PortResult<Vec<Session>>;
+
+    /// At most `limit` events of a session; none if the tenant has no such session.
+    async fn events(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+        range: EventRange,
+        limit: usize,
+    ) -> PortResult<Vec<Event>>;
+
+    /// A turn and its record.
+    async fn turn(&self, turn: TurnId) -> PortResult<Option<TurnRecord>>;
+
+    /// The calls of a session that are not done, in the order they were asked for.
+    async fn open_calls(&self, session: SessionId) -> PortResult<Vec<CallRecord>>;
+
+    /// A call of the ledger.
+    async fn call(&self, call: CallId) -> PortResult<Option<CallRecord>>;
+
+    /// Deletes a session with everything that was said in it. Answers whether there was one.
+    async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool>;
+}

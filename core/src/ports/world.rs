@@ -1,0 +1,79 @@
+//! Time, chance, tasks and pokes.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::BoxFuture;
+use uuid::Uuid;
+
+use crate::ids::SessionId;
+use crate::stream::chain::Nonce;
+use crate::time::Timestamp;
+
+/// Tells the time.
+pub trait Clock: Send + Sync {
+    /// Now.
+    fn now(&self) -> Timestamp;
+}
+
+/// Waits.
+#[async_trait]
+pub trait Timer: Send + Sync {
+    /// Comes back after `span`, or a little later.
+    async fn sleep(&self, span: Duration);
+}
+
+/// Makes identifiers and other unguessable values.
+pub trait Ids: Send + Sync {
+    /// A new UUID, version 7: later ones sort after earlier ones.
+    fn uuid(&self) -> Uuid;
+
+    /// Sixteen unguessable bytes.
+    fn nonce(&self) -> Nonce;
+
+    /// A number, uniformly drawn.
+    fn random(&self) -> u64;
+}
+
+/// Starts tasks.
+pub trait Spawner: Send + Sync {
+    /// Runs `task` beside the caller, to its end.
+    fn spawn(&self, task: BoxFuture<'static, ()>);
+}
+
+/// What a neighbour is poked about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Poke {
+    /// There are rows in the outbox.
+    Outbox,
+    /// There are turns to be worked on.
+    Turns,
+    /// There are tool calls to be run.
+    Calls,
+    /// There are memories to be written.
+    Memory,
+    /// A turn of this session was cancelled.
+    Cancel(SessionId),
+}
+
+/// Pokes neighbours, so that they need not wait for their next look. A poke may be lost; whoever
+/// waits also looks from time to time.
+///
+/// # Contract
+///
+/// - A [`wait`](Self::wait) that began before a [`poke`](Self::poke) about the same ends.
+/// - A poke that comes between two waits of one [`Waiter`] is not lost: the next wait ends at once.
+pub trait Wake: Send + Sync {
+    /// Pokes everyone who waits for it.
+    fn poke(&self, about: Poke);
+
+    /// Someone who will wait for it, from now on.
+    fn waiter(&self, about: Poke) -> Box<dyn Waiter>;
+}
+
+/// Someone who waits to be poked.
+#[async_trait]
+pub trait Waiter: Send {
+    /// Comes back once poked since the last time.
+    async fn wait(&mut self);
+}

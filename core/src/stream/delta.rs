@@ -1,0 +1,51 @@
+//! One piece of a running answer, as it travels on `conversation.outbound`.
+
+use serde::{Deserialize, Serialize};
+
+use crate::conversation::event::{Seq, VERSION};
+use crate::ids::{SessionId, TurnId};
+
+/// The wire name of a delta's type.
+pub const DELTA_TYPE: &str = "assistant.delta";
+
+/// A piece of the running answer. Not durable: it is lost with the worker that sent it, and then
+/// the answer restarts with a higher attempt.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Delta {
+    /// Always [`DELTA_TYPE`].
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// Always [`VERSION`].
+    pub version: String,
+    /// The session.
+    pub session_id: SessionId,
+    /// The turn that is being answered.
+    pub turn_id: TurnId,
+    /// The durable event that this piece follows: no client may see it before that event.
+    pub after_seq: Seq,
+    /// The attempt at the answer, from 1.
+    pub attempt: u32,
+    /// Counts the pieces of an attempt, from 1.
+    pub stream_index: u32,
+    /// Where in the answer's text the piece begins, in bytes.
+    pub offset: usize,
+    /// The text.
+    pub delta: String,
+}
+
+impl Delta {
+    /// Fills in the constant fields.
+    pub fn new(session_id: SessionId, turn_id: TurnId, after_seq: Seq, attempt: u32) -> Self {
+        Self {
+            kind: DELTA_TYPE.into(),
+            version: VERSION.into(),
+            session_id,
+            turn_id,
+            after_seq,
+            attempt,
+            stream_index: 0,
+            offset: 0,
+            delta: String::new(),
+        }
+    }
+}

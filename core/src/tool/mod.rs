@@ -1,0 +1,132 @@
+//! Calls of tools: what they are, what came of them, and the states of the ledger.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::ids::{CallId, SessionId, TenantId, TurnId};
+
+/// What a model is told about a tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolSpec {
+    /// `[a-z][a-z0-9_]*`, at most 64 characters.
+    pub name: String,
+    /// What it does, for a model and for people.
+    pub description: String,
+    /// JSON Schema of the arguments.
+    pub parameters: Value,
+    /// Whether running it twice with the same arguments does no more than running it once.
+    pub idempotent: bool,
+    /// Whether a person must agree to each call.
+    pub needs_approval: bool,
+    /// How long one call may take, in seconds.
+    pub timeout_seconds: u64,
+}
+
+/// One call of a tool.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolCall {
+    /// Ours, made of stable data.
+    pub call_id: CallId,
+    /// The model's own id for it; ours as text when a client asked.
+    pub model_call_id: String,
+    /// The tool's name.
+    pub tool_name: String,
+    /// The arguments, as JSON text: a model may have written anything.
+    pub arguments: String,
+}
+
+/// What came of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ToolStatus {
+    /// It ran and answered.
+    Success,
+    /// It could not do what it was asked; the payload says why.
+    Error,
+    /// Policy did not allow it.
+    Blocked,
+    /// It took longer than it may.
+    Timeout,
+    /// The executor died while it ran, and running it again might do it twice.
+    OutcomeUnknown,
+    /// The turn was cancelled before it ran.
+    Cancelled,
+}
+
+/// The result of a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ToolOutcome {
+    /// The call.
+    pub call_id: CallId,
+    /// What came of it.
+    pub status: ToolStatus,
+    /// The tool's answer, or `{message}` when it failed.
+    pub payload: Value,
+    /// How long it ran, in seconds.
+    pub execution_time: f64,
+}
+
+impl ToolOutcome {
+    /// A failure with a text for the model and for people.
+    pub fn failed(call_id: CallId, status: ToolStatus, message: impl Into<String>) -> Self {
+        let payload = serde_json::json!({"message": message.into()});
+        Self { call_id, status, payload, execution_time: 0.0 }
+    }
+}
+
+/// Where a call is: the states of the ledger. Only forward.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CallState {
+    /// Asked for; its request is in the outbox.
+    Requested,
+    /// Its request reached the executor's queue.
+    Ready,
+    /// An executor said that it is about to run it.
+    Claimed,
+    /// It has an outcome.
+    Done,
+    /// Its outcome reached whoever waits for it.
+    Delivered,
+}
+
+/// A row of the tool-call ledger.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CallRecord {
+    /// Whose call.
+    pub tenant: TenantId,
+    /// The conversation.
+    pub session_id: SessionId,
+    /// The turn that waits for it; none when a client asked directly.
+    pub turn_id: Option<TurnId>,
+    /// The call.
+    pub call: ToolCall,
+    /// Where it is.
+    pub state: CallState,
+    /// How often it was claimed.
+    pub tries: u32,
+    /// What came of it, once done.
+    pub outcome: Option<ToolOutcome>,
+}
+
+/// A change to the ledger, as part of a commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum CallChange {
+    /// Adds a call in state [`CallState::Requested`]; nothing if it is there.
+    Request {
+        /// The turn that waits for it, if any.
+        turn_id: Option<TurnId>,
+        /// The call.
+        call: ToolCall,
+    },
+    /// Moves a call to [`CallState::Claimed`] and counts the try. Committed before it runs.
+    Claim {
+        /// The call.
+        call_id: CallId,
+    },
+    /// Moves a call to [`CallState::Done`]; nothing if it is there.
+    Finish {
+        /// What came of it.
+        outcome: ToolOutcome,
+    },
+}

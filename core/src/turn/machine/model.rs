@@ -1,0 +1,161 @@
+//! Reserving tokens, asking the model, and what becomes of its answer.
+
+use serde_json::json;
+
+use super::super::input::ModelAnswer;
+use super::super::step::{Call, Effects, EventDraft, Generate, Step};
+use super::end::Failure;
+use super::{Choice, Phase, Turn, seconds_until_end};
+use crate::budget::window::BudgetWindow;
+use crate::budget::{Grant, Tokens, UsageChange};
+use crate::conversation::event::EventType;
+use crate::conversation::model::{FinishReason, ModelFailure, Usage};
+use crate::time::Timestamp;
+
+/// A model that wants to be left alone for longer than this is not waited for.
+const LONGEST_WAIT_SECONDS: u64 = 60;
+
+impl Turn {
+    /// Sets tokens aside for the next model call.
+    pub(super) fn ask_budget(mut self, effects: Effects) -> Step {
+        self.phase = Phase::Reserving;
+        self.model_calls += 1;
+        let most = self.profile().map_or(0, |profile| profile.max_tokens);
+        let least = self.config.as_ref().map_or(1, |config| config.least_answer_tokens).min(most);
+        let call = Call::Reserve {
+            call: self.model_calls,
+            want: self.prompt_tokens + most,
+            least: self.prompt_tokens + least,
+        };
+        self.then(effects, Some(call))
+    }
+
+    pub(super) fn reserve(mut self, window: BudgetWindow, grant: Grant, now: Timestamp) -> Step {
+        let (Grant::Granted(amount), Some(account), Some(profile)) =
+            (grant, self.account(), self.profile().cloned())
+        else {
+            let failure = Failure::over_budget(seconds_until_end(window, now));
+            return self.fail(Effects::default(), &failure, "", now);
+        };
+        self.reserved = amount;
+        self.phase = Phase::Generating;
+        let reserve = UsageChange::Reserve { key: self.reservation(), account, window, amount };
+        let rounds = self.config.as_ref().map_or(0, |config| config.max_tool_rounds);
+        let generate = Generate {
+            profile,
+            max_tokens: amount.saturating_sub(self.prompt_tokens).max(1),
+            attempt: self.attempt,
+            kept: self.kept.clone(),
+            streamed: self.streamed,
+            tools: self.rounds.len() < rounds as usize,
+            failures: self.failures,
+            wait_seconds: self.wait_seconds,
+        };
+        let effects = Effects { usage: vec![reserve], ..Effects::default() };
+        self.then(effects, Some(Call::Generate(generate)))
+    }
+
+    pub(super) fn answer(mut self, answer: ModelAnswer, now: Timestamp) -> Step {
+        let rounds = self.config.as_ref().map_or(0, |config| config.max_tool_rounds);
+        let wants_tools = !answer.tool_calls.is_empty() && self.rounds.len() < rounds as usize;
+        if !wants_tools && self.kept.is_empty() && answer.text.is_empty() {
+            let failure = match answer.finish {
+                FinishReason::ContentFilter => ModelFailure::ContentFilter,
+                FinishReason::Stop | FinishReason::Length | FinishReason::ToolCalls => {
+                    ModelFailure::Refused("the answer was empty".into())
+                }
+            };
+            return self.model_failed(&failure, "", answer.usage, now);
+        }
+        let effects = self.settle(answer.usage);
+        self.kept.push_str(&answer.text);
+        self.streamed = self.kept.len();
+        self.failures = 0;
+        self.wait_seconds = 0;
+        if wants_tools {
+            self.ask_tools(answer, effects)
+        } else {
+            self.finish(&answer, effects, now)
+        }
+    }
+
+    pub(super) fn model_failed(
+        mut self,
+        failure: &ModelFailure,
+        text: &str,
+        usage: Usage,
+        now: Timestamp,
+    ) -> Step {
+        let mut effects = self.settle(usage);
+        if !self.try_again(failure) {
+            let text = format!("{}{text}", self.kept);
+            return self.fail(effects, &Failure::model(failure), &text, now);
+        }
+        if !text.is_empty() {
+            effects.record.push(self.restart("model_failed"));
+        }
+        self.ask_budget(effects)
+    }
+
+    pub(super) fn interrupted(mut self) -> Step {
+        let mut effects = self.settle_in_full();
+        effects.record.push(self.restart("worker_lost"));
+        self.ask_budget(effects)
+    }
+
+    /// The most tokens the prompt may have.
+    pub(super) fn prompt_limit(&self) -> Tokens {
+        let least = self.config.as_ref().map_or(1, |config| config.least_answer_tokens);
+        self.profile().map_or(0, |profile| {
+            profile.context_tokens.saturating_sub(profile.max_tokens.max(least))
+        })
+    }
+
+    /// Settles the open reservation by what was used; nothing if none is open.
+    pub(super) fn settle(&mut self, usage: Usage) -> Effects {
+        if self.phase != Phase::Generating {
+            return Effects::default();
+        }
+        self.usage = self.usage.plus(usage);
+        self.reserved = 0;
+        let settle = UsageChange::Settle { key: self.reservation(), used: usage.total() };
+        Effects { usage: vec![settle], ..Effects::default() }
+    }
+
+    /// Settles the open reservation as if all of it had been used: nobody knows how much was.
+    pub(super) fn settle_in_full(&mut self) -> Effects {
+        let prompt_tokens = self.prompt_tokens.min(self.reserved);
+        let completion_tokens = self.reserved - prompt_tokens;
+        self.settle(Usage { prompt_tokens, completion_tokens, estimated: true })
+    }
+
+    /// Chooses who is asked next, if anyone.
+    fn try_again(&mut self, failure: &ModelFailure) -> bool {
+        let tries = self.config.as_ref().map_or(1, |config| config.max_model_tries);
+        let wait = failure.retry_after().map_or(0, |wait| wait.as_secs());
+        self.failures += 1;
+        if failure.is_transient() && self.failures < tries && wait <= LONGEST_WAIT_SECONDS {
+            self.wait_seconds = wait;
+            return true;
+        }
+        let fallback = self.config.as_ref().is_some_and(|config| config.fallback.is_some());
+        if !fallback || self.choice == Choice::Fallback {
+            return false;
+        }
+        self.choice = Choice::Fallback;
+        self.failures = 0;
+        self.wait_seconds = 0;
+        true
+    }
+
+    /// Voids what was streamed: the answer starts anew under a higher attempt.
+    fn restart(&mut self, reason: &str) -> EventDraft {
+        self.attempt += 1;
+        self.streamed = 0;
+        let what = format!("restarted/{}", self.attempt);
+        let mut event = self.draft(EventType::AssistantRestarted, &what, "");
+        event.metadata.insert("attempt".into(), json!(self.attempt));
+        event.metadata.insert("reason".into(), json!(reason));
+        event
+    }
+}

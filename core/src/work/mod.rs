@@ -1,0 +1,5 @@
+//! Units of work as values: what must become durable together, and what it is checked against.
+
+pub mod commit;
+pub mod ingest;
+pub mod session;
