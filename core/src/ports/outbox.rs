@@ -3,11 +3,11 @@
 use async_trait::async_trait;
 
 use super::PortResult;
-use super::leases::PartitionLease;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::lane::Lane;
 use crate::outbox::message::OutboxRow;
 use crate::time::Timestamp;
+use crate::work::lease::PartitionLease;
 
 /// How much waits in the outbox.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CallId, SessionId, TenantId, TurnId};
 use crate::memory::WalEvent;
 use crate::outbox::dead::DeadLetter;
-use crate::ports::leases::PartitionLease;
 use crate::time::Timestamp;
+use crate::work::lease::PartitionLease;
 
 /// A batch of records of one partition, ready to be applied.
 #[derive(Clone, Debug, PartialEq)]

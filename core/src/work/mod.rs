@@ -2,4 +2,5 @@
 
 pub mod commit;
 pub mod ingest;
+pub mod lease;
 pub mod session;
