@@ -17,6 +17,10 @@
 //!
 //! soma_core::contract_tests!(log, Mine);
 //! ```
+//!
+//! To add a case, write a `pub async fn` and name it in the `suite!` of its module; the test
+//! `every_case_is_listed` fails if one is forgotten. A suite that is longer than a file becomes a
+//! folder, whose `mod.rs` holds the `suite!` and re-exports the cases.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 use async_trait::async_trait;
@@ -37,6 +41,22 @@ pub trait Fixture: Sized + Send + Sync {
     async fn open(&self) -> Self::Port;
 }
 
+/// Starts a fixture, or says that its backend is missing: on a laptop the case is skipped, but a
+/// green run in CI must mean that it ran.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was skipped")]
+pub async fn start<F>() -> Option<F>
+where
+    F: Fixture,
+{
+    let fixture = F::start().await;
+    if fixture.is_none() {
+        let backend = std::any::type_name::<F>();
+        assert!(std::env::var_os("CI").is_none(), "CI must have the backend of {backend}");
+        eprintln!("skipped: the backend of {backend} is not there");
+    }
+    fixture
+}
+
 /// Writes one `#[tokio::test]` for each case of a suite: `contract_tests!(log, MyFixture);`
 #[macro_export]
 macro_rules! contract_tests {
@@ -54,16 +74,15 @@ macro_rules! __contract_test {
     ($suite:ident, $fixture:ty, $($case:ident),+ $(,)?) => { $(
         #[tokio::test]
         async fn $case() {
-            match <$fixture as $crate::contract::Fixture>::start().await {
-                Some(fixture) => $crate::contract::$suite::$case(fixture).await,
-                None if std::env::var_os("CI").is_some() => panic!("CI must have this backend"),
-                None => eprintln!("skipped: no {}", stringify!($fixture)),
+            if let Some(fixture) = $crate::contract::start::<$fixture>().await {
+                $crate::contract::$suite::$case(fixture).await;
             }
         }
     )+ };
 }
 
-/// Lists the cases of a suite once: makes its `cases!` macro.
+/// Lists the cases of a suite once, as `suite! { log: case, case }`: makes its `cases!` macro. The
+/// name is that of the module.
 macro_rules! suite {
     ($name:ident: $($case:ident),+ $(,)?) => {
         #[doc(hidden)]
@@ -77,4 +96,4 @@ macro_rules! suite {
         pub use $name as cases;
     };
 }
-pub(crate) use suite;
+use suite;
