@@ -1,0 +1,85 @@
+//! A world of which the tests know everything: a standing clock, a timer that never or at once
+//! rings, and a memory that notes what it was asked.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soma_core::ids::{CallId, SessionId, TenantId};
+use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
+use soma_core::ports::tool::ToolContext;
+use soma_core::ports::{Clock, Memory, PortError, PortResult, Timer};
+use soma_core::time::Timestamp;
+use soma_core::tool::ToolCall;
+use soma_tools::World;
+
+/// 2025-11-03T12:00:00Z, a Monday.
+pub struct Noon;
+
+impl Clock for Noon {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_micros(1_762_171_200_000_000)
+    }
+}
+
+/// A timer that never rings.
+pub struct Never;
+
+#[async_trait]
+impl Timer for Never {
+    async fn sleep(&self, _: Duration) {
+        std::future::pending().await
+    }
+}
+
+/// A timer that rings at once.
+pub struct AtOnce;
+
+#[async_trait]
+impl Timer for AtOnce {
+    async fn sleep(&self, _: Duration) {}
+}
+
+/// A memory that answers `hits`, or fails if there are none to give.
+#[derive(Default)]
+pub struct Noted {
+    pub hits: Option<Vec<MemoryHit>>,
+    pub asked: Mutex<Vec<RecallQuery>>,
+}
+
+#[async_trait]
+impl Memory for Noted {
+    async fn remember(&self, _: &MemoryWrite) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
+        self.asked.lock().unwrap().push(query.clone());
+        self.hits.clone().ok_or_else(|| PortError::Unavailable("secret host:1234".into()))
+    }
+
+    async fn forget_session(&self, _: &TenantId, _: SessionId) -> PortResult<()> {
+        Ok(())
+    }
+}
+
+pub fn world(memory: Arc<Noted>) -> World {
+    World { clock: Arc::new(Noon), timer: Arc::new(Never), memory }
+}
+
+pub fn context() -> ToolContext {
+    ToolContext { tenant: TenantId::new("acme").unwrap(), session_id: session() }
+}
+
+pub fn session() -> SessionId {
+    SessionId::from_uuid(uuid::Uuid::from_u128(1))
+}
+
+pub fn call(tool_name: &str, arguments: &str) -> ToolCall {
+    ToolCall {
+        call_id: CallId::from_uuid(uuid::Uuid::from_u128(2)),
+        model_call_id: "call_1".into(),
+        tool_name: tool_name.into(),
+        arguments: arguments.into(),
+    }
+}
