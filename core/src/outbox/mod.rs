@@ -7,3 +7,4 @@ pub mod message;
 pub mod partition;
 pub mod topic;
 pub mod watermark;
+pub mod wire;

@@ -36,7 +36,7 @@ impl Cursor {
 impl fmt::Display for Cursor {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let AnswerPosition { attempt, bytes } = self.answer;
-        if bytes == 0 {
+        if bytes == 0 && attempt <= 1 {
             write!(f, "{}", self.seq.0)
         } else {
             write!(f, "{}.{attempt}.{bytes}", self.seq.0)
@@ -73,7 +73,7 @@ mod tests {
 
     #[test]
     fn text_form_round_trips() {
-        for text in ["0", "12", "12.1.340"] {
+        for text in ["0", "12", "12.1.340", "13.2.0"] {
             assert_eq!(text.parse::<Cursor>().unwrap().to_string(), text);
         }
     }

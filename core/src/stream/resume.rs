@@ -1,1 +1,157 @@
-//! Todo.
+//! What one client is sent, from the place where it left off: durable events in order, and between
+//! them the pieces of the running answer that it has not seen.
+//!
+//! The invariant: between two starts of an answer, the pieces a client was sent add up to a prefix
+//! of the answer, and to all of it when its terminal event is sent.
+
+use std::sync::Arc;
+
+use serde_json::Value;
+
+use super::answer::RunningAnswer;
+use super::cursor::{AnswerPosition, Cursor};
+use crate::conversation::event::{Event, EventType};
+use crate::ids::TurnId;
+
+/// How the running answer is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Style {
+    /// As pieces: `assistant.delta`.
+    #[default]
+    Deltas,
+    /// As the whole text so far, again and again: `assistant.stream`.
+    Cumulative,
+}
+
+/// One thing that is sent to a client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Frame {
+    /// Where the client is once it has seen it: the SSE id.
+    pub cursor: Cursor,
+    /// What it is.
+    pub body: FrameBody,
+}
+
+/// What is sent.
+#[derive(Clone, Debug, PartialEq)]
+pub enum FrameBody {
+    /// A durable event.
+    Event(Arc<Event>),
+    /// More of the running answer, in the style the client wants.
+    Answer {
+        /// The turn that is answered.
+        turn_id: TurnId,
+        /// The attempt.
+        attempt: u32,
+        /// Counts up within an attempt.
+        stream_index: u32,
+        /// Where `text` begins in the answer, in bytes; 0 in the cumulative style.
+        offset: usize,
+        /// The new piece, or the whole text so far.
+        text: String,
+        /// Which of the two.
+        style: Style,
+    },
+}
+
+/// What one client has seen.
+#[derive(Clone, Copy, Debug)]
+pub struct Progress {
+    cursor: Cursor,
+    style: Style,
+    stream_index: u32,
+    ended: Option<TurnId>,
+}
+
+impl Progress {
+    /// A client that was at `cursor`, when the last turn that had ended was `ended`.
+    pub const fn new(cursor: Cursor, style: Style, ended: Option<TurnId>) -> Self {
+        Self { cursor, style, stream_index: 0, ended }
+    }
+
+    /// Where the client is.
+    pub const fn cursor(&self) -> Cursor {
+        self.cursor
+    }
+
+    /// What is sent for a durable event: nothing unless it is the very next.
+    pub fn event(&mut self, event: Arc<Event>) -> Vec<Frame> {
+        if event.seq != self.cursor.seq.next() {
+            return Vec::new();
+        }
+        let mut frames = Vec::new();
+        if event.kind.is_terminal() {
+            frames.extend(self.rest_of_answer(&event));
+            self.cursor.answer = AnswerPosition::default();
+            self.stream_index = 0;
+            self.ended = event.turn_id;
+        }
+        if event.kind == EventType::AssistantRestarted {
+            self.cursor.answer = AnswerPosition { attempt: attempt_of(&event), bytes: 0 };
+            self.stream_index = 0;
+        }
+        self.cursor.seq = event.seq;
+        frames.push(Frame { cursor: self.cursor, body: FrameBody::Event(event) });
+        frames
+    }
+
+    /// What is sent of the running answer: nothing if the client has all of it, or has not seen the
+    /// event that it follows, or if its turn is over and only its pieces are late.
+    pub fn answer(&mut self, running: &RunningAnswer) -> Option<Frame> {
+        let AnswerPosition { attempt, bytes } = self.cursor.answer;
+        let too_early = running.after_seq > self.cursor.seq;
+        let void = running.attempt < attempt || (running.attempt > attempt && bytes > 0);
+        let over = self.ended == Some(running.turn_id);
+        if too_early || void || over {
+            return None;
+        }
+        let index = running.stream_index;
+        self.advance(running.turn_id, running.attempt, index, &running.text)
+    }
+
+    /// The text of a terminal event that the client has not seen as pieces.
+    fn rest_of_answer(&mut self, event: &Event) -> Option<Frame> {
+        let text = match event.kind {
+            EventType::AssistantFinal => event.message.as_str(),
+            _ => event.metadata.get("text").and_then(Value::as_str).unwrap_or_default(),
+        };
+        let turn = event.turn_id?;
+        self.advance(turn, attempt_of(event), self.stream_index.saturating_add(1), text)
+    }
+
+    fn advance(&mut self, turn_id: TurnId, attempt: u32, index: u32, text: &str) -> Option<Frame> {
+        let seen = boundary(text, self.cursor.answer.bytes);
+        if seen == text.len() {
+            return None;
+        }
+        let (offset, piece) = match self.style {
+            Style::Deltas => (seen, text.get(seen..)?),
+            Style::Cumulative => (0, text),
+        };
+        self.cursor.answer = AnswerPosition { attempt, bytes: text.len() };
+        self.stream_index = index;
+        let body = FrameBody::Answer {
+            turn_id,
+            attempt,
+            stream_index: index,
+            offset,
+            text: piece.to_owned(),
+            style: self.style,
+        };
+        Some(Frame { cursor: self.cursor, body })
+    }
+}
+
+fn attempt_of(event: &Event) -> u32 {
+    let attempt = event.metadata.get("attempt").and_then(Value::as_u64).unwrap_or(1);
+    u32::try_from(attempt).unwrap_or(u32::MAX)
+}
+
+/// The last character boundary of `text` at or before `bytes`.
+fn boundary(text: &str, bytes: usize) -> usize {
+    let mut end = bytes.min(text.len());
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    end
+}

@@ -1,0 +1,180 @@
+//! Runs a tool for a client, outside any turn: its result is an event of the session.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::persist::persist;
+use super::refusal::Refusal;
+use super::world::World;
+use crate::conversation::event::{EventType, NewEvent, Role};
+use crate::identity::Principal;
+use crate::ids::{CallId, SessionId};
+use crate::outbox::wire;
+use crate::policy::{Action, Decision, PolicyRequest};
+use crate::ports::{Poke, Policy, Store};
+use crate::tool::{CallChange, ToolCall, ToolSpec};
+use crate::work::commit::{Commit, CommitOutcome, Fence};
+
+/// The most arguments of one call, in bytes of JSON.
+pub const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
+const TRIES: u32 = 4;
+
+/// A tool, as a client asks for it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NewToolRequest {
+    /// The conversation that gets the result.
+    pub session_id: SessionId,
+    /// The tool's name.
+    pub tool_name: String,
+    /// Its arguments.
+    pub args: Map<String, Value>,
+}
+
+/// Accepts requests of tools.
+#[derive(Clone)]
+pub struct RequestTool {
+    store: Arc<dyn Store>,
+    policy: Arc<dyn Policy>,
+    tools: Arc<BTreeMap<String, ToolSpec>>,
+    world: World,
+}
+
+impl RequestTool {
+    /// Puts the use case together.
+    pub fn new(
+        store: Arc<dyn Store>,
+        policy: Arc<dyn Policy>,
+        tools: impl IntoIterator<Item = ToolSpec>,
+        world: World,
+    ) -> Self {
+        let tools = tools.into_iter().map(|tool| (tool.name.clone(), tool)).collect();
+        Self { store, policy, tools: Arc::new(tools), world }
+    }
+
+    /// The tools there are, by name.
+    pub fn tools(&self) -> impl Iterator<Item = &ToolSpec> {
+        self.tools.values()
+    }
+
+    /// Accepts a request: the call will run at most once, and its result is an event.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]; then nothing was written.
+    pub async fn run(
+        &self,
+        caller: &Principal,
+        request: NewToolRequest,
+    ) -> Result<CallId, Refusal> {
+        if !self.tools.contains_key(&request.tool_name) {
+            return Err(Refusal::NoTool);
+        }
+        let arguments = Value::Object(request.args).to_string();
+        if arguments.len() > MAX_ARGUMENT_BYTES {
+            return Err(Refusal::TooLarge { field: "args", limit: MAX_ARGUMENT_BYTES });
+        }
+        if arguments.contains("\\u0000") {
+            return Err(Refusal::invalid("args", "must not contain a NUL character"));
+        }
+        let session = self.store.session(&caller.tenant, request.session_id).await?;
+        session.ok_or(Refusal::NoSession)?;
+        let call_id = wire::client_call(self.world.ids.uuid());
+        let call = ToolCall {
+            call_id,
+            model_call_id: call_id.to_string(),
+            tool_name: request.tool_name,
+            arguments,
+        };
+        let decision = self.decide(caller, &call).await;
+        if !decision.allow {
+            return Err(self.record_denial(caller, request.session_id, decision).await);
+        }
+        let commit = self.commit(caller, request.session_id, call, decision);
+        match persist(&*self.store, &self.world, &commit, TRIES).await? {
+            CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => {
+                self.world.wake.poke(Poke::Outbox);
+                Ok(call_id)
+            }
+            CommitOutcome::Answered(_)
+            | CommitOutcome::KeyReused
+            | CommitOutcome::Conflict
+            | CommitOutcome::TurnDone
+            | CommitOutcome::Fenced
+            | CommitOutcome::NoSession => Err(Refusal::NoSession),
+        }
+    }
+
+    /// Every decision is recorded, a denial too.
+    async fn record_denial(
+        &self,
+        caller: &Principal,
+        session: SessionId,
+        decision: Decision,
+    ) -> Refusal {
+        let now = self.world.clock.now();
+        let reason = decision.reason();
+        let mut commit = Commit::new(caller.tenant.clone(), session, Fence::Open, now);
+        commit.decisions = vec![decision];
+        match persist(&*self.store, &self.world, &commit, TRIES).await {
+            Ok(_) => Refusal::Denied(reason),
+            Err(error) => Refusal::Port(error),
+        }
+    }
+
+    async fn decide(&self, caller: &Principal, call: &ToolCall) -> Decision {
+        let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
+        let request = PolicyRequest {
+            tenant: caller.tenant.clone(),
+            persona_id: None,
+            action: Action::ToolExecute,
+            resource: call.tool_name.clone(),
+            context: json!({"args": arguments}),
+        };
+        match self.policy.decide(&request).await {
+            Ok(decision) => decision,
+            Err(error) => {
+                tracing::warn!(%error, "no policy decision: denied");
+                Decision::unreachable(&request)
+            }
+        }
+    }
+
+    fn commit(
+        &self,
+        caller: &Principal,
+        session: SessionId,
+        call: ToolCall,
+        decision: Decision,
+    ) -> Commit {
+        let now = self.world.clock.now();
+        let mut commit = Commit::new(caller.tenant.clone(), session, Fence::Open, now);
+        commit.events = vec![NewEvent {
+            event_id: wire::request_event(call.call_id),
+            turn_id: None,
+            persona_id: None,
+            role: Role::User,
+            kind: EventType::ToolRequested,
+            message: String::new(),
+            metadata: Map::from_iter([
+                ("call_id".into(), json!(call.call_id)),
+                ("tool_name".into(), json!(call.tool_name)),
+                ("arguments".into(), json!(call.arguments)),
+            ]),
+            occurred_at: now,
+            nonce: self.world.ids.nonce(),
+        }];
+        commit.decisions = vec![decision];
+        commit.outbox = vec![wire::tool_request(&caller.tenant, session, None, &call)];
+        commit.calls = vec![CallChange::Request { turn_id: None, call }];
+        commit
+    }
+}
+
+impl fmt::Debug for RequestTool {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("RequestTool")
+    }
+}

@@ -1,0 +1,218 @@
+//! Accepts a person's message: durable before it is answered for.
+
+use std::fmt;
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::persist::persist;
+use super::refusal::{FieldProblem, Refusal};
+use super::world::World;
+use crate::identity::Principal;
+use crate::ids::{EventId, PersonaId, SessionId, TurnId};
+use crate::outbox::wire;
+use crate::ports::rate_limit::{Admission, Rate};
+use crate::ports::{Poke, RateLimit, Store};
+use crate::stream::chain::Digest32;
+use crate::turn::input::{Accepted, Input, RecordedInput};
+use crate::turn::machine::Turn;
+use crate::work::commit::{
+    AcceptTurn, Cancel, ClientRequest, Commit, CommitOutcome, Fence, OpenSession, Receipt,
+};
+
+/// The longest message, in bytes of UTF-8.
+pub const MAX_MESSAGE_BYTES: usize = 256 * 1024;
+/// The most attachments of one message.
+pub const MAX_ATTACHMENTS: usize = 32;
+/// The most metadata of one message, in bytes of JSON.
+pub const MAX_METADATA_BYTES: usize = 16 * 1024;
+/// Names that identity claims for itself: a client's values under them are dropped.
+const RESERVED: &[&str] =
+    &["tenant", "subject", "issuer", "scope", "requeue_override", "analysis", "attachments"];
+const TRIES: u32 = 4;
+
+/// What to do if a turn of the session is running.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum WhenBusy {
+    /// Wait for its turn.
+    #[default]
+    Enqueue,
+    /// Refuse the message.
+    Reject,
+    /// Cancel the running turn.
+    Interrupt,
+}
+
+/// A message, as a client sends it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct NewMessage {
+    /// The conversation it continues; none opens a new one.
+    pub session_id: Option<SessionId>,
+    /// The persona that is addressed.
+    pub persona_id: Option<PersonaId>,
+    /// What the person says: 1 byte to [`MAX_MESSAGE_BYTES`].
+    pub message: String,
+    /// Ids of attachments, at most [`MAX_ATTACHMENTS`].
+    pub attachments: Vec<String>,
+    /// Anything else, at most [`MAX_METADATA_BYTES`] as JSON.
+    pub metadata: Map<String, Value>,
+    /// What to do if a turn of the session is running.
+    pub when_busy: WhenBusy,
+    /// The client's `Idempotency-Key`: the same key gives the same answer.
+    pub idempotency_key: Option<String>,
+}
+
+/// Accepts messages.
+#[derive(Clone)]
+pub struct SubmitMessage {
+    store: Arc<dyn Store>,
+    limits: Arc<dyn RateLimit>,
+    rate: Option<Rate>,
+    world: World,
+}
+
+impl SubmitMessage {
+    /// Puts the use case together; `rate` limits each tenant.
+    pub fn new(
+        store: Arc<dyn Store>,
+        limits: Arc<dyn RateLimit>,
+        rate: Option<Rate>,
+        world: World,
+    ) -> Self {
+        Self { store, limits, rate, world }
+    }
+
+    /// Accepts a message: once this answers, the message survives anything.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal`]; then nothing was written, unless it is a port's ambiguous error: then the same
+    /// request with the same idempotency key tells.
+    pub async fn run(&self, caller: &Principal, message: NewMessage) -> Result<Receipt, Refusal> {
+        check(&message)?;
+        self.admit(caller).await?;
+        let key = message.idempotency_key.clone();
+        let digest = digest(&message);
+        let (commit, receipt) = self.commit(caller, message, key.map(|key| (key, digest)));
+        match persist(&*self.store, &self.world, &commit, TRIES).await? {
+            CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => {
+                self.world.wake.poke(Poke::Outbox);
+                if commit.cancel.is_some() {
+                    self.world.wake.poke(Poke::Cancel(receipt.session_id));
+                }
+                Ok(receipt)
+            }
+            CommitOutcome::Answered(first) => Ok(first),
+            CommitOutcome::KeyReused => Err(Refusal::KeyReused),
+            CommitOutcome::Conflict => Err(Refusal::Busy),
+            CommitOutcome::NoSession | CommitOutcome::Fenced | CommitOutcome::TurnDone => {
+                Err(Refusal::NoSession)
+            }
+        }
+    }
+
+    async fn admit(&self, caller: &Principal) -> Result<(), Refusal> {
+        let Some(rate) = self.rate else { return Ok(()) };
+        let now = self.world.clock.now();
+        match self.limits.admit(&caller.tenant, "message", rate, now).await? {
+            Admission::Admitted => Ok(()),
+            Admission::RetryAfter(wait) => Err(Refusal::TooMany(wait)),
+        }
+    }
+
+    fn commit(
+        &self,
+        caller: &Principal,
+        message: NewMessage,
+        key: Option<(String, Digest32)>,
+    ) -> (Commit, Receipt) {
+        let now = self.world.clock.now();
+        let turn_id = TurnId::from_uuid(self.world.ids.uuid());
+        let event_id = EventId::derived(turn_id, "message");
+        let opens = message.session_id.is_none();
+        let session_id =
+            message.session_id.unwrap_or_else(|| SessionId::from_uuid(self.world.ids.uuid()));
+        let mut metadata = message.metadata;
+        metadata.retain(|name, _| !RESERVED.contains(&name.as_str()));
+        let accepted = Accepted {
+            tenant: caller.tenant.clone(),
+            session_id,
+            event_id,
+            persona_id: message.persona_id.clone(),
+            message: message.message,
+            attachments: message.attachments,
+            metadata,
+        };
+        let receipt = Receipt { session_id, event_id, turn_id };
+        let mut commit = Commit::new(caller.tenant.clone(), session_id, Fence::Open, now);
+        commit.request = key.map(|(key, digest)| ClientRequest { key, digest, answer: receipt });
+        commit.open = opens.then(|| OpenSession { persona_id: message.persona_id.clone() });
+        commit.only_if_idle = message.when_busy == WhenBusy::Reject;
+        commit.cancel = (message.when_busy == WhenBusy::Interrupt).then_some(Cancel::Running);
+        commit.outbox = vec![wire::inbound(turn_id, &accepted)];
+        let input = Input::Accepted(accepted);
+        if let Ok(step) = Turn::new(turn_id).step(input.clone(), now) {
+            let drafts = step.effects.record.into_iter();
+            commit.events = drafts
+                .map(|draft| {
+                    let persona = message.persona_id.clone();
+                    draft.seal(Some(turn_id), persona, now, self.world.ids.nonce())
+                })
+                .collect();
+        }
+        commit.accept = Some(AcceptTurn { turn_id, input: RecordedInput { input, at: now } });
+        (commit, receipt)
+    }
+}
+
+impl fmt::Debug for SubmitMessage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SubmitMessage")
+    }
+}
+
+/// What the idempotency key stands for.
+fn digest(message: &NewMessage) -> Digest32 {
+    Digest32::of_json(&json!({
+        "session_id": message.session_id,
+        "persona_id": message.persona_id,
+        "message": message.message,
+        "attachments": message.attachments,
+        "metadata": message.metadata,
+        "when_busy": format!("{:?}", message.when_busy),
+    }))
+}
+
+fn check(message: &NewMessage) -> Result<(), Refusal> {
+    if message.message.len() > MAX_MESSAGE_BYTES {
+        return Err(Refusal::TooLarge { field: "message", limit: MAX_MESSAGE_BYTES });
+    }
+    if json!(message.metadata).to_string().len() > MAX_METADATA_BYTES {
+        return Err(Refusal::TooLarge { field: "metadata", limit: MAX_METADATA_BYTES });
+    }
+    let mut problems = Vec::new();
+    let mut wrong = |field: &str, problem: &str| {
+        problems.push(FieldProblem { field: field.into(), problem: problem.into() });
+    };
+    if message.message.trim().is_empty() {
+        wrong("message", "must not be empty");
+    }
+    if message.message.contains('\0') {
+        wrong("message", "must not contain a NUL character");
+    }
+    if message.attachments.len() > MAX_ATTACHMENTS {
+        wrong("attachments", "must be at most 32");
+    }
+    if message.attachments.iter().any(|id| id.is_empty() || id.len() > 256 || id.contains('\0')) {
+        wrong("attachments", "each must have 1 to 256 bytes and no NUL character");
+    }
+    if json!(message.metadata).to_string().contains("\\u0000") {
+        wrong("metadata", "must not contain a NUL character");
+    }
+    if let Some(key) = &message.idempotency_key
+        && !((1..=255).contains(&key.len()) && key.bytes().all(|b| b.is_ascii_graphic()))
+    {
+        wrong("Idempotency-Key", "must have 1 to 255 visible ASCII characters");
+    }
+    if problems.is_empty() { Ok(()) } else { Err(Refusal::Invalid(problems)) }
+}

@@ -1,0 +1,103 @@
+//! Tails `conversation.outbound` once for a whole gateway, and hands what it says to the hub.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+
+use super::hub::Hub;
+use super::stop::Stop;
+use super::world::World;
+use crate::conversation::event::Event;
+use crate::outbox::message::Record;
+use crate::outbox::partition::Partition;
+use crate::outbox::topic::Topic;
+use crate::ports::log::{Fetched, Positioned};
+use crate::ports::{Log, PortResult};
+use crate::stream::delta::{DELTA_TYPE, Delta};
+
+const TOPIC: Topic = Topic::ConversationOutbound;
+const WAIT: Duration = Duration::from_millis(500);
+const PAUSE: Duration = Duration::from_millis(200);
+const MAX_BYTES: usize = 1 << 20;
+/// How many records before the end a gateway begins to read: to know the answers that are being
+/// given while it starts. An answer that began earlier is shown whole when it ends.
+const LOOK_BACK: u64 = 2_000;
+
+/// Tails the log.
+#[derive(Clone)]
+pub struct TailOutbound {
+    log: Arc<dyn Log>,
+    hub: Hub,
+    world: World,
+}
+
+impl TailOutbound {
+    /// Puts the use case together.
+    pub fn new(log: Arc<dyn Log>, hub: Hub, world: World) -> Self {
+        Self { log, hub, world }
+    }
+
+    /// Tails every partition until `stop`.
+    pub async fn run(&self, stop: &Stop) {
+        let partitions = 0..self.log.partitions(TOPIC);
+        join_all(partitions.map(|partition| self.tail(partition, stop))).await;
+    }
+
+    async fn tail(&self, partition: Partition, stop: &Stop) {
+        let mut position = None;
+        while !stop.is_set() {
+            let step = self.step(partition, &mut position);
+            let stopped = std::pin::pin!(stop.wait());
+            let step = std::pin::pin!(step);
+            match futures_util::future::select(step, stopped).await {
+                futures_util::future::Either::Left((Err(error), _)) => {
+                    tracing::warn!(%error, partition, "tailing is tried again");
+                    self.world.pause(PAUSE, stop).await;
+                }
+                futures_util::future::Either::Left((Ok(()), _))
+                | futures_util::future::Either::Right(_) => {}
+            }
+        }
+    }
+
+    async fn step(&self, partition: Partition, position: &mut Option<u64>) -> PortResult<()> {
+        let Some(offset) = *position else {
+            let bounds = self.log.bounds(TOPIC, partition).await?;
+            *position = Some(bounds.next.saturating_sub(LOOK_BACK).max(bounds.earliest));
+            return Ok(());
+        };
+        match self.log.fetch(TOPIC, partition, offset, MAX_BYTES, WAIT).await? {
+            Fetched::Records(records) => {
+                for Positioned { offset, record } in records {
+                    self.take(&record);
+                    *position = Some(offset + 1);
+                }
+            }
+            Fetched::OutOfRange(_) => *position = None,
+        }
+        Ok(())
+    }
+
+    fn take(&self, record: &Record) {
+        let of_interest = record.key.parse().is_ok_and(|session| self.hub.knows(session));
+        if record.header("type") == Some(DELTA_TYPE) {
+            match serde_json::from_slice::<Delta>(&record.value) {
+                Ok(delta) => self.hub.delta(&delta),
+                Err(error) => tracing::warn!(%error, "a delta that cannot be read is skipped"),
+            }
+        } else if of_interest {
+            match serde_json::from_slice::<Event>(&record.value) {
+                Ok(event) => self.hub.event(Arc::new(event)),
+                Err(error) => tracing::warn!(%error, "an event that cannot be read is skipped"),
+            }
+        }
+    }
+}
+
+impl fmt::Debug for TailOutbound {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TailOutbound")
+    }
+}
