@@ -1,10 +1,9 @@
 //! What the registry does for every tool.
 
-mod world;
-
 use std::sync::Arc;
 use std::time::Duration;
 
+use crate::world::{AtOnce, Never, Noon, Noted, call, context, world};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -12,7 +11,6 @@ use serde_json::{Value, json};
 use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_core::tool::{ToolOutcome, ToolStatus};
 use soma_tools::{Approval, Registry, Repetition, TypedTool, registry};
-use world::{AtOnce, Never, Noon, Noted, call, context, world};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

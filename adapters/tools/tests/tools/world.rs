@@ -14,7 +14,7 @@ use soma_core::tool::ToolCall;
 use soma_tools::World;
 
 /// 2025-11-03T12:00:00Z, a Monday.
-pub struct Noon;
+pub(crate) struct Noon;
 
 impl Clock for Noon {
     fn now(&self) -> Timestamp {
@@ -23,17 +23,17 @@ impl Clock for Noon {
 }
 
 /// A timer that never rings.
-pub struct Never;
+pub(crate) struct Never;
 
 #[async_trait]
 impl Timer for Never {
     async fn sleep(&self, _: Duration) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 
 /// A timer that rings at once.
-pub struct AtOnce;
+pub(crate) struct AtOnce;
 
 #[async_trait]
 impl Timer for AtOnce {
@@ -42,9 +42,9 @@ impl Timer for AtOnce {
 
 /// A memory that answers `hits`, or fails if there are none to give.
 #[derive(Default)]
-pub struct Noted {
-    pub hits: Option<Vec<MemoryHit>>,
-    pub asked: Mutex<Vec<RecallQuery>>,
+pub(crate) struct Noted {
+    pub(crate) hits: Option<Vec<MemoryHit>>,
+    pub(crate) asked: Mutex<Vec<RecallQuery>>,
 }
 
 #[async_trait]
@@ -63,19 +63,19 @@ impl Memory for Noted {
     }
 }
 
-pub fn world(memory: Arc<Noted>) -> World {
+pub(crate) fn world(memory: Arc<Noted>) -> World {
     World { clock: Arc::new(Noon), timer: Arc::new(Never), memory }
 }
 
-pub fn context() -> ToolContext {
+pub(crate) fn context() -> ToolContext {
     ToolContext { tenant: TenantId::new("acme").unwrap(), session_id: session() }
 }
 
-pub fn session() -> SessionId {
+pub(crate) fn session() -> SessionId {
     SessionId::from_uuid(uuid::Uuid::from_u128(1))
 }
 
-pub fn call(tool_name: &str, arguments: &str) -> ToolCall {
+pub(crate) fn call(tool_name: &str, arguments: &str) -> ToolCall {
     ToolCall {
         call_id: CallId::from_uuid(uuid::Uuid::from_u128(2)),
         model_call_id: "call_1".into(),

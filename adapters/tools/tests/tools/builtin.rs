@@ -1,9 +1,8 @@
 //! What each tool of the platform does.
 
-mod world;
-
 use std::sync::Arc;
 
+use crate::world::{Noon, Noted, call, context, session, world};
 use serde_json::{Value, json};
 use soma_core::conversation::event::Role;
 use soma_core::ids::EventId;
@@ -11,7 +10,6 @@ use soma_core::memory::MemoryHit;
 use soma_core::ports::Clock;
 use soma_core::tool::{ToolOutcome, ToolStatus};
 use soma_tools::registry;
-use world::{Noon, Noted, call, context, session, world};
 
 async fn run(tool: &str, arguments: Value) -> ToolOutcome {
     let registry = registry(world(Arc::new(Noted::default())));

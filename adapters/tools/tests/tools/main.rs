@@ -1,0 +1,6 @@
+//! The registry and its tools, in a world of which the tests know everything.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod builtin;
+mod registry;
+mod world;
