@@ -1,0 +1,134 @@
+//! Memory writes that wait to be made.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soma_core::ids::{OwnerId, SessionId};
+use soma_core::memory::{MemoryWrite, WalEvent};
+use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::message::OutboxMessage;
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::{MemoryQueue, PortResult};
+use soma_core::time::Timestamp;
+
+use super::InprocLedger;
+
+#[derive(Debug)]
+struct Row {
+    write: MemoryWrite,
+    token: u64,
+    tries: u32,
+    /// When it may be taken up: later than now while someone holds it.
+    due_at: Timestamp,
+}
+
+/// The rows, by id: older ones first.
+#[derive(Debug, Default)]
+pub(super) struct MemoryTable {
+    rows: BTreeMap<u64, Row>,
+    last_id: u64,
+    last_token: u64,
+}
+
+impl MemoryTable {
+    /// Queues a write; one with the same key is overwritten, and stays held by whoever makes it: were
+    /// it due at once, the older text could be remembered last.
+    pub(super) fn upsert(&mut self, write: MemoryWrite, now: Timestamp) {
+        let token = self.next_token();
+        if let Some(row) = self.rows.values_mut().find(|row| row.write.key == write.key) {
+            *row = Row { write, token, tries: 0, due_at: row.due_at };
+            return;
+        }
+        self.last_id += 1;
+        self.rows.insert(self.last_id, Row { write, token, tries: 0, due_at: now });
+    }
+
+    pub(super) fn erase(&mut self, session: SessionId) {
+        self.rows.retain(|_, row| row.write.session_id != session);
+    }
+
+    fn take_up(&mut self, now: Timestamp, hold: Duration, limit: usize) -> Vec<DueWrite> {
+        let due = self.rows.iter().filter(|(_, row)| row.due_at <= now).map(|(id, _)| *id);
+        let due = due.take(limit).collect::<Vec<_>>();
+        due.into_iter().filter_map(|id| self.hold(id, now + hold)).collect()
+    }
+
+    fn hold(&mut self, id: u64, until: Timestamp) -> Option<DueWrite> {
+        let token = self.next_token();
+        let row = self.rows.get_mut(&id)?;
+        row.token = token;
+        row.tries += 1;
+        row.due_at = until;
+        Some(DueWrite { id, token, tries: row.tries, write: row.write.clone() })
+    }
+
+    /// The row, unless it was taken up or overwritten since.
+    fn held(&mut self, due: &DueWrite) -> Option<&mut Row> {
+        self.rows.get_mut(&due.id).filter(|row| row.token == due.token)
+    }
+
+    fn remove(&mut self, due: &DueWrite) -> bool {
+        self.held(due).is_some() && self.rows.remove(&due.id).is_some()
+    }
+
+    const fn next_token(&mut self) -> u64 {
+        self.last_token += 1;
+        self.last_token
+    }
+}
+
+#[async_trait]
+impl MemoryQueue for InprocLedger {
+    async fn due(
+        &self,
+        _owner: OwnerId,
+        now: Timestamp,
+        hold: Duration,
+        limit: usize,
+    ) -> PortResult<Vec<DueWrite>> {
+        Ok(self.state().memory.take_up(now, hold, limit))
+    }
+
+    async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
+        let mut state = self.state();
+        let settled = state.memory.remove(due);
+        if settled {
+            let at = wal.written_at;
+            state.outbox.enqueue(wal_message(&wal), at);
+        }
+        Ok(settled)
+    }
+
+    async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
+        Ok(self.state().memory.held(due).map(|row| row.due_at = at).is_some())
+    }
+
+    async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
+        let mut state = self.state();
+        let buried = state.memory.remove(due);
+        if buried {
+            let at = letter.at;
+            state.outbox.set_aside(letter, at);
+        }
+        Ok(buried)
+    }
+
+    async fn backlog(&self) -> PortResult<u64> {
+        Ok(self.state().memory.rows.len() as u64)
+    }
+}
+
+/// The publication of a write that was made.
+fn wal_message(wal: &WalEvent) -> OutboxMessage {
+    OutboxMessage {
+        topic: Topic::MemoryWal,
+        key: wal.write.session_id.to_string(),
+        kind: WalEvent::TYPE.into(),
+        tenant: wal.write.tenant.clone(),
+        dedupe_key: *wal.write.event_id.as_uuid(),
+        payload: serde_json::to_value(wal).unwrap_or_default(),
+        numbered_by: None,
+    }
+}

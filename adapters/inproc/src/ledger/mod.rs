@@ -1,0 +1,50 @@
+//! The ledger in memory: sessions, turns, calls, queues, leases and budgets behind one lock.
+//!
+//! It is the model that every other implementation is tested against, so each rule is written down
+//! once and plainly, and nothing is indexed that need not be.
+
+mod budget;
+mod commit;
+mod conversation;
+mod leases;
+mod memory_queue;
+mod outbox;
+mod replica;
+mod state;
+mod store;
+mod usage;
+mod work;
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use soma_core::ports::Clock;
+
+use state::State;
+
+/// [`Store`](soma_core::ports::Store), [`Work`](soma_core::ports::Work),
+/// [`Leases`](soma_core::ports::Leases), [`Outbox`](soma_core::ports::Outbox),
+/// [`MemoryQueue`](soma_core::ports::MemoryQueue), [`Replica`](soma_core::ports::Replica) and
+/// [`Budget`](soma_core::ports::Budget) over one state: what a commit changes is seen by all of
+/// them at once.
+pub struct InprocLedger {
+    state: Mutex<State>,
+    clock: Arc<dyn Clock>,
+}
+
+impl InprocLedger {
+    /// An empty ledger; leases end by `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { state: Mutex::default(), clock }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for InprocLedger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InprocLedger").field("state", &self.state).finish_non_exhaustive()
+    }
+}

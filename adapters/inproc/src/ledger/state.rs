@@ -1,0 +1,64 @@
+//! Everything the ledger knows.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
+use soma_core::memory::WalEvent;
+use soma_core::policy::Decision;
+use soma_core::work::commit::ClientRequest;
+
+use super::conversation::Conversation;
+use super::leases::LeaseTable;
+use super::memory_queue::MemoryTable;
+use super::outbox::OutboxTable;
+use super::usage::UsageTable;
+
+/// The tables, and which of them belong to a session.
+#[derive(Debug, Default)]
+pub(super) struct State {
+    pub(super) conversations: BTreeMap<SessionId, Conversation>,
+    /// Sessions that were erased: their ids open nothing again.
+    pub(super) erased: BTreeSet<SessionId>,
+    pub(super) session_of_turn: BTreeMap<TurnId, SessionId>,
+    pub(super) session_of_call: BTreeMap<CallId, SessionId>,
+    pub(super) requests: BTreeMap<(TenantId, String), ClientRequest>,
+    pub(super) decisions: Vec<(SessionId, Decision)>,
+    pub(super) outbox: OutboxTable,
+    pub(super) memory: MemoryTable,
+    pub(super) usage: UsageTable,
+    pub(super) leases: LeaseTable,
+    pub(super) replica: BTreeMap<(TenantId, EventId), WalEvent>,
+    ages: u64,
+}
+
+impl State {
+    /// The session, if it is this tenant's.
+    pub(super) fn conversation(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+    ) -> Option<&Conversation> {
+        self.conversations.get(&session).filter(|found| found.session.tenant == *tenant)
+    }
+
+    /// Grows with every piece of work: older work is served first.
+    pub(super) const fn next_age(&mut self) -> u64 {
+        self.ages += 1;
+        self.ages
+    }
+
+    /// Removes all that was said in a session, wherever it waits.
+    pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) -> bool {
+        if self.conversation(tenant, session).is_none() {
+            return false;
+        }
+        self.conversations.remove(&session);
+        self.erased.insert(session);
+        self.session_of_turn.retain(|_, of| *of != session);
+        self.session_of_call.retain(|_, of| *of != session);
+        self.outbox.erase(session);
+        self.memory.erase(session);
+        self.replica.retain(|_, wal| wal.write.session_id != session);
+        true
+    }
+}
