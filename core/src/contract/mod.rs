@@ -23,6 +23,15 @@
 //! folder, whose `mod.rs` holds the `suite!` and re-exports the cases.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
+pub mod cache;
+pub mod log;
+pub mod memory;
+pub mod model;
+pub mod policy;
+pub mod rate_limit;
+pub mod tool;
+pub mod vault;
+
 use async_trait::async_trait;
 
 /// A place of its own for one case: a database, a topic prefix, a folder.

@@ -1,0 +1,140 @@
+//! The suite of [`Cache`]. A case puts little and asks at once: an adapter that loses that is no
+//! cache, although its callers must live with it.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::Fixture;
+use crate::ids::{SessionId, TenantId};
+use crate::ports::Cache;
+use crate::stream::chain::Chain;
+use crate::time::Timestamp;
+use crate::work::session::Session;
+
+super::suite! { cache:
+    what_was_put_is_answered,
+    what_was_never_put_is_missing,
+    what_was_put_again_replaces,
+    what_was_dropped_is_missing,
+    what_is_older_than_its_ttl_is_missing,
+    putting_again_begins_a_new_ttl,
+    sessions_do_not_meet,
+}
+
+const NOW: Timestamp = Timestamp::from_micros(1_762_171_200_000_000);
+const TTL: Duration = Duration::from_secs(900);
+
+fn session(number: u128) -> Session {
+    let session_id = SessionId::from_uuid(Uuid::from_u128(number));
+    Session {
+        tenant: TenantId::new("acme").unwrap(),
+        session_id,
+        persona_id: None,
+        created_at: NOW,
+        updated_at: NOW,
+        chain: Chain::new(session_id),
+        turns_accepted: 2,
+        turns_done: 1,
+    }
+}
+
+/// What was put is answered as it was, until just before its end.
+pub async fn what_was_put_is_answered<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Cache>>,
+{
+    let cache = fixture.open().await;
+    let session = session(1);
+
+    cache.put(&session, NOW, TTL).await.unwrap();
+
+    let last = NOW + (TTL - Duration::from_micros(1));
+    assert_eq!(cache.get(session.session_id, NOW).await.unwrap(), Some(session.clone()));
+    assert_eq!(cache.get(session.session_id, last).await.unwrap(), Some(session));
+}
+
+/// A session that was never put is not there.
+pub async fn what_was_never_put_is_missing<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Cache>>,
+{
+    let cache = fixture.open().await;
+
+    assert_eq!(cache.get(session(1).session_id, NOW).await.unwrap(), None);
+}
+
+/// A session that is put again is answered as it was put last.
+pub async fn what_was_put_again_replaces<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Cache>>,
+{
+    let cache = fixture.open().await;
+    let older = session(1);
+    let newer = Session { turns_done: 2, ..older.clone() };
+
+    cache.put(&older, NOW, TTL).await.unwrap();
+    cache.put(&newer, NOW, TTL).await.unwrap();
+
+    assert_eq!(cache.get(older.session_id, NOW).await.unwrap(), Some(newer));
+}
+
+/// A dropped session is not there; dropping it again is nothing.
+pub async fn what_was_dropped_is_missing<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Cache>>,
+{
+    let cache = fixture.open().await;
+    let session = session(1);
+    cache.put(&session, NOW, TTL).await.unwrap();
+
+    cache.drop_session(session.session_id).await.unwrap();
+    cache.drop_session(session.session_id).await.unwrap();
+
+    assert_eq!(cache.get(session.session_id, NOW).await.unwrap(), None);
+}
+
+/// Past its `ttl` a session is never answered.
+pub async fn what_is_older_than_its_ttl_is_missing<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Cache>>,
+{
+    let cache = fixture.open().await;
+    let session = session(1);
+    cache.put(&session, NOW, TTL).await.unwrap();
+
+    let late = NOW + (TTL + Duration::from_micros(1));
+
+    assert_eq!(cache.get(session.session_id, late).await.unwrap(), None);
+}
+
+/// The `ttl` counts from the last put.
+pub async fn putting_again_begins_a_new_ttl<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Cache>>,
+{
+    let cache = fixture.open().await;
+    let session = session(1);
+    cache.put(&session, NOW, TTL).await.unwrap();
+    cache.put(&session, NOW + TTL / 2, TTL).await.unwrap();
+
+    let later = NOW + (TTL + TTL / 4);
+
+    assert_eq!(cache.get(session.session_id, later).await.unwrap(), Some(session));
+}
+
+/// Dropping one session leaves the others.
+pub async fn sessions_do_not_meet<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Cache>>,
+{
+    let cache = fixture.open().await;
+    let (one, two) = (session(1), session(2));
+    cache.put(&one, NOW, TTL).await.unwrap();
+    cache.put(&two, NOW, TTL).await.unwrap();
+
+    cache.drop_session(one.session_id).await.unwrap();
+
+    assert_eq!(cache.get(two.session_id, NOW).await.unwrap(), Some(two));
+}
