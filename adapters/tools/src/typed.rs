@@ -1,5 +1,6 @@
 //! A tool with its types, and the same tool with its types erased.
 
+use std::fmt;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -84,13 +85,23 @@ impl<T: TypedTool> Tool for Erased<T> {
     }
 
     async fn call(&self, context: &ToolContext, arguments: Value) -> Result<Value, ToolError> {
-        // Models write `null` for "no arguments".
-        let arguments = if arguments.is_null() { Value::Object(Map::new()) } else { arguments };
-        let args = serde_json::from_value(arguments)
-            .map_err(|error| ToolError::Tell(format!("the arguments do not fit: {error}")))?;
+        let arguments = match arguments {
+            Value::Object(_) => arguments,
+            // Models write `null` for "no arguments".
+            Value::Null => Value::Object(Map::new()),
+            // Decoding would take an array for the fields in their order.
+            Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+                return Err(misfit("they are not a JSON object"));
+            }
+        };
+        let args = serde_json::from_value(arguments).map_err(misfit)?;
         let output = self.tool.call(context, args).await?;
         serde_json::to_value(output).map_err(|error| ToolError::Broken(Box::new(error)))
     }
+}
+
+fn misfit(why: impl fmt::Display) -> ToolError {
+    ToolError::Tell(format!("the arguments do not fit: {why}"))
 }
 
 /// The JSON Schema of `T`, in one piece: some model servers follow no references.

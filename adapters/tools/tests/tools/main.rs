@@ -2,5 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod builtin;
+mod contract;
 mod registry;
 mod world;

@@ -110,8 +110,18 @@ fn flags_of_a_tool_reach_its_spec() {
 async fn arguments_that_do_not_fit_are_told_by_every_tool() {
     let registry = all();
     let deep = "[".repeat(1_000) + &"]".repeat(1_000);
-    let misfits =
-        ["{", "[]", "7", "\"x\"", "true", "{\"unknown\":1}", "{\"text\":7}", "\u{0}", &deep];
+    let misfits = [
+        "{",
+        "[]",
+        "[\"x\"]",
+        "7",
+        "\"x\"",
+        "true",
+        "{\"unknown\":1}",
+        "{\"text\":7}",
+        "\u{0}",
+        &deep,
+    ];
 
     for spec in registry.specs() {
         for arguments in misfits {

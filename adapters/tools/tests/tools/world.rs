@@ -1,6 +1,7 @@
 //! A world of which the tests know everything: a standing clock, a timer that never or at once
 //! rings, and a memory that notes what it was asked.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -45,6 +46,23 @@ impl Timer for AtOnce {
 pub(crate) struct Noted {
     pub(crate) hits: Option<Vec<MemoryHit>>,
     pub(crate) asked: Mutex<Vec<RecallQuery>>,
+    pub(crate) under_way: AtomicUsize,
+}
+
+/// Counts a call until it is gone.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl<'a> UnderWay<'a> {
+    fn new(count: &'a AtomicUsize) -> Self {
+        count.fetch_add(1, Ordering::SeqCst);
+        Self(count)
+    }
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 #[async_trait]
@@ -54,7 +72,9 @@ impl Memory for Noted {
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
+        let _under_way = UnderWay::new(&self.under_way);
         self.asked.lock().unwrap().push(query.clone());
+        tokio::task::yield_now().await;
         self.hits.clone().ok_or_else(|| PortError::Unavailable("secret host:1234".into()))
     }
 

@@ -1,0 +1,163 @@
+//! A bundle: the Rego and data files that make up one policy.
+
+use std::ffi::OsStr;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use regorus::{Engine, Value};
+
+use crate::engine::{ALLOW, REASONS};
+
+/// The platform's own bundle, by file name.
+const DEFAULT: &[(&str, &str)] = &[
+    ("soma.rego", include_str!("../bundle/soma.rego")),
+    ("conversation.rego", include_str!("../bundle/conversation.rego")),
+    ("memory.rego", include_str!("../bundle/memory.rego")),
+    ("tool.rego", include_str!("../bundle/tool.rego")),
+];
+
+/// Why a bundle cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum BundleError {
+    /// Its folder or a file of it cannot be read.
+    #[error("cannot read {}", path.display())]
+    Unreadable {
+        /// The folder or the file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// There is no policy in its folder.
+    #[error("no .rego file in {}", .0.display())]
+    Empty(PathBuf),
+    /// Files of it are wrong; all of them are listed.
+    #[error("invalid policy:\n{}", listed(.0))]
+    Invalid(Vec<Problem>),
+}
+
+/// What is wrong with one file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The engine's words: file, line and column, the line itself, and what is wrong.
+    pub message: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.message)
+    }
+}
+
+fn listed(problems: &[Problem]) -> String {
+    let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
+
+/// The files of a bundle, and what is wrong with those that were added so far.
+pub(crate) struct Bundle {
+    engine: Engine,
+    problems: Vec<Problem>,
+}
+
+impl Bundle {
+    fn new() -> Self {
+        Self { engine: Engine::new(), problems: Vec::new() }
+    }
+
+    /// The platform's own bundle.
+    pub(crate) fn platform() -> Result<Engine, BundleError> {
+        let mut bundle = Self::new();
+        for (name, text) in DEFAULT {
+            bundle.policy(name, (*text).into());
+        }
+        bundle.finish()
+    }
+
+    /// The bundle of a folder: its `.rego` files, without tests, and its `.json` files as data.
+    pub(crate) fn of_folder(folder: &Path) -> Result<Engine, BundleError> {
+        let mut bundle = Self::new();
+        let mut policies = 0;
+        for path in files(folder).map_err(|source| unreadable(folder, source))? {
+            let read = || fs::read_to_string(&path).map_err(|source| unreadable(&path, source));
+            match kind(&path) {
+                Kind::Policy => {
+                    policies += 1;
+                    bundle.policy(&path.display().to_string(), read()?);
+                }
+                Kind::Data => bundle.data(&path.display().to_string(), &read()?),
+                Kind::Other => {}
+            }
+        }
+        if policies == 0 {
+            return Err(BundleError::Empty(folder.into()));
+        }
+        bundle.finish()
+    }
+
+    fn policy(&mut self, name: &str, text: String) {
+        if let Err(error) = self.engine.add_policy(name.into(), text) {
+            self.problem(&error.to_string());
+        }
+    }
+
+    fn data(&mut self, name: &str, text: &str) {
+        let added = Value::from_json_str(text).and_then(|data| self.engine.add_data(data));
+        if let Err(error) = added {
+            self.problem(&format!("--> {name}\nerror: {error:#}"));
+        }
+    }
+
+    fn problem(&mut self, message: &str) {
+        self.problems.push(Problem { message: message.trim().into() });
+    }
+
+    /// Asks the engine once: what it finds only when it evaluates is found at the start, and what
+    /// it prepares is there for every decision.
+    fn finish(mut self) -> Result<Engine, BundleError> {
+        if self.problems.is_empty() {
+            self.engine.set_input(Value::new_object());
+            for rule in [ALLOW, REASONS] {
+                if let Err(error) = self.engine.eval_rule(rule.into()) {
+                    self.problem(&format!("{rule}: {error:#}"));
+                }
+            }
+        }
+        if self.problems.is_empty() {
+            Ok(self.engine)
+        } else {
+            Err(BundleError::Invalid(self.problems))
+        }
+    }
+}
+
+/// What a file is to a bundle.
+enum Kind {
+    Policy,
+    Data,
+    Other,
+}
+
+fn kind(path: &Path) -> Kind {
+    let stem = path.file_stem().and_then(OsStr::to_str).unwrap_or_default();
+    match path.extension().and_then(OsStr::to_str) {
+        Some("rego") if !stem.ends_with("_test") => Kind::Policy,
+        Some("json") => Kind::Data,
+        Some(_) | None => Kind::Other,
+    }
+}
+
+/// The files of a folder, in the order of their names.
+fn files(folder: &Path) -> io::Result<Vec<PathBuf>> {
+    let entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path()));
+    let mut paths = entries.collect::<io::Result<Vec<_>>>()?;
+    paths.retain(|path| path.is_file());
+    paths.sort();
+    Ok(paths)
+}
+
+fn unreadable(path: &Path, source: io::Error) -> BundleError {
+    BundleError::Unreadable { path: path.into(), source }
+}

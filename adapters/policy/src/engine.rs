@@ -1,0 +1,93 @@
+//! The port, on the engine.
+
+use std::fmt;
+use std::path::Path;
+
+use async_trait::async_trait;
+use regorus::{Engine, Value};
+use soma_core::policy::{Decision, PolicyRequest};
+use soma_core::ports::{Policy, PortError, PortResult};
+
+use crate::bundle::{Bundle, BundleError};
+
+/// The rule that says whether something may be done.
+pub(crate) const ALLOW: &str = "data.soma.allow";
+
+/// The rule that says why not.
+pub(crate) const REASONS: &str = "data.soma.reasons";
+
+/// A policy in Rego: package `soma` with the rules `allow` and `reasons`.
+#[derive(Clone)]
+pub struct RegoPolicy {
+    /// Loaded and prepared: each decision is made by a copy.
+    engine: Engine,
+}
+
+impl RegoPolicy {
+    /// The platform's own policy.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError::Invalid`] if the bundle in this crate is wrong; a test says that it is not.
+    pub fn platform() -> Result<Self, BundleError> {
+        Ok(Self { engine: Bundle::platform()? })
+    }
+
+    /// The policy of the `.rego` files in `folder`, with its `.json` files as data.
+    ///
+    /// # Errors
+    ///
+    /// [`BundleError`] if a file cannot be read, or with everything that is wrong with any file.
+    pub fn from_folder(folder: &Path) -> Result<Self, BundleError> {
+        Ok(Self { engine: Bundle::of_folder(folder)? })
+    }
+
+    fn evaluate(&self, request: &PolicyRequest) -> PortResult<Decision> {
+        let input = serde_json::to_string(request).map_err(|error| broken(error.into()))?;
+        let mut engine = self.engine.clone();
+        engine.set_input_json(&input).map_err(|error| broken(error.into()))?;
+        let allow = engine.eval_rule(ALLOW.into()).map_err(|error| broken(error.into()))?;
+        // Anything but `true`, undefined included, is a denial.
+        if allow == Value::Bool(true) {
+            return Ok(Decision::new(request, true, Vec::new()));
+        }
+        let reasons = engine.eval_rule(REASONS.into()).map_err(|error| broken(error.into()))?;
+        Ok(Decision::new(request, false, texts(&reasons, request)))
+    }
+}
+
+impl fmt::Debug for RegoPolicy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegoPolicy").finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl Policy for RegoPolicy {
+    /// Decides on the caller's thread: a decision takes some ten microseconds.
+    async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
+        self.evaluate(request)
+    }
+}
+
+/// The texts of a set or an array; if there are none, one that says what was denied.
+fn texts(reasons: &Value, request: &PolicyRequest) -> Vec<String> {
+    let values: Vec<&Value> = match reasons {
+        Value::Set(values) => values.iter().collect(),
+        Value::Array(values) => values.iter().collect(),
+        Value::String(_) => vec![reasons],
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) | Value::Undefined => {
+            Vec::new()
+        }
+    };
+    let texts = values.into_iter().filter_map(|value| value.as_string().ok());
+    let mut texts: Vec<String> = texts.map(ToString::to_string).collect();
+    if texts.is_empty() {
+        texts.push(format!("policy does not allow {} on {}", request.action, request.resource));
+    }
+    texts
+}
+
+fn broken(source: Box<dyn std::error::Error + Send + Sync>) -> PortError {
+    PortError::Broken { what: "policy evaluation", source }
+}
