@@ -1,0 +1,58 @@
+//! The schema: numbered files in `migrations/sqlite`, each run once, in order.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::open::OpenError;
+
+/// The files, in order. Only ever add to the end: a released file is never changed.
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../../../migrations/sqlite/0001_conversations.sql"),
+    include_str!("../../../../migrations/sqlite/0002_work.sql"),
+    include_str!("../../../../migrations/sqlite/0003_outbox.sql"),
+    include_str!("../../../../migrations/sqlite/0004_ledgers.sql"),
+];
+
+/// "Soma": marks a file as ours, in its header.
+const APPLICATION_ID: i32 = 0x536f_6d61;
+
+/// The newest schema that this release knows.
+fn known() -> u32 {
+    u32::try_from(MIGRATIONS.len()).unwrap_or(u32::MAX)
+}
+
+/// Refuses what is not ours, and what is newer than we know. Changes nothing.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenError> {
+    let header = || -> rusqlite::Result<(u32, i32, bool)> {
+        Ok((
+            connection.pragma_query_value(None, "user_version", |row| row.get(0))?,
+            connection.pragma_query_value(None, "application_id", |row| row.get(0))?,
+            connection.query_row("SELECT count(*) = 0 FROM sqlite_schema", [], |row| row.get(0))?,
+        ))
+    };
+    let (found, application, empty) = header().map_err(|error| OpenError::of(path, error))?;
+    if application != APPLICATION_ID && !empty {
+        return Err(OpenError::NotADatabase { path: path.to_owned() });
+    }
+    if found > known() {
+        return Err(OpenError::NewerSchema { path: path.to_owned(), found, known: known() });
+    }
+    Ok(())
+}
+
+/// Runs what the file has not seen yet, in one transaction.
+pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
+    let mut migrate = || -> rusqlite::Result<()> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let found: usize =
+            transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        for migration in MIGRATIONS.iter().skip(found) {
+            transaction.execute_batch(migration)?;
+        }
+        transaction.pragma_update(None, "user_version", known())?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.commit()
+    };
+    migrate().map_err(|error| OpenError::of(path, error))
+}

@@ -1,0 +1,208 @@
+//! The only thread that writes: many jobs, one transaction, one sync of the disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread::{self, JoinHandle};
+
+use rusqlite::Connection;
+use soma_core::ports::{PortError, PortResult};
+use tokio::sync::{mpsc, oneshot};
+
+use super::error::{SqlError, Undone};
+
+/// How many jobs may wait. More wait in their callers.
+const QUEUE: usize = 1_024;
+
+/// How many jobs share a transaction at most.
+const BATCH: usize = 256;
+
+/// What must survive a loss of power once a write is answered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Durability {
+    /// The write.
+    Full,
+    /// A crash of the process only. The write-ahead log is one sequence: the next full commit makes
+    /// every relaxed one before it durable too, and no later write outlives an earlier one.
+    Relaxed,
+}
+
+/// The queue of the writer thread.
+#[derive(Debug)]
+pub(super) struct Writer {
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+        let (queue, jobs) = mpsc::channel(QUEUE);
+        let work = Work { connection, synchronous: Durability::Full };
+        let thread =
+            thread::Builder::new().name("sqlite-writer".into()).spawn(move || work.run(jobs))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread) })
+    }
+
+    pub(super) async fn run<T, J>(&self, durability: Durability, job: J) -> PortResult<T>
+    where
+        T: Send + 'static,
+        J: FnOnce(&Connection) -> Result<T, SqlError> + Send + 'static,
+    {
+        let (reply, answer) = oneshot::channel();
+        let write: Box<dyn Job> = Box::new(Write { durability, state: State::Queued(job), reply });
+        let gone = || PortError::Unavailable("the database is closed".into());
+        let queue = self.queue.as_ref().ok_or_else(gone)?;
+        queue.send(write).await.map_err(|_| gone())?;
+        // Only a writer that died at work loses an answer.
+        answer.await.map_err(|error| PortError::Ambiguous(Box::new(error)))?
+    }
+}
+
+impl Drop for Writer {
+    /// Waits until the queue is empty and the file closed, so that it can be opened again at once.
+    fn drop(&mut self) {
+        self.queue = None;
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the writer of the database died");
+        }
+    }
+}
+
+/// A write whose types are erased.
+trait Job: Send {
+    fn durability(&self) -> Durability;
+
+    /// Does the work. Answers whether it is to stay.
+    fn run(&mut self, connection: &Connection) -> Verdict;
+
+    /// Tells the caller, now that the transaction has ended.
+    fn answer(self: Box<Self>, transaction: Result<(), &Undone>);
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Keep,
+    Undo,
+}
+
+struct Write<T, J> {
+    durability: Durability,
+    state: State<T, J>,
+    reply: oneshot::Sender<PortResult<T>>,
+}
+
+enum State<T, J> {
+    Queued(J),
+    Running,
+    Ran(Result<T, SqlError>),
+}
+
+impl<T, J> Job for Write<T, J>
+where
+    T: Send,
+    J: FnOnce(&Connection) -> Result<T, SqlError> + Send,
+{
+    fn durability(&self) -> Durability {
+        self.durability
+    }
+
+    fn run(&mut self, connection: &Connection) -> Verdict {
+        let State::Queued(job) = std::mem::replace(&mut self.state, State::Running) else {
+            return Verdict::Undo;
+        };
+        let result = catch_unwind(AssertUnwindSafe(|| job(connection)));
+        let result = result.unwrap_or(Err(SqlError::Panicked));
+        let verdict = if result.is_ok() { Verdict::Keep } else { Verdict::Undo };
+        self.state = State::Ran(result);
+        verdict
+    }
+
+    fn answer(self: Box<Self>, transaction: Result<(), &Undone>) {
+        let answer = match (self.state, transaction) {
+            (State::Ran(Err(error)), _) => Err(error.into()),
+            (_, Err(undone)) => Err(undone.port_error()),
+            (State::Ran(Ok(value)), Ok(())) => Ok(value),
+            (State::Queued(_) | State::Running, Ok(())) => Err(SqlError::Panicked.into()),
+        };
+        // A caller that went away does not want to know.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// What the thread works with.
+struct Work {
+    connection: Connection,
+    synchronous: Durability,
+}
+
+impl Work {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
+        let mut batch = Vec::with_capacity(BATCH);
+        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
+            let mut jobs = batch.drain(..);
+            while jobs.len() > 0 {
+                self.transaction(&mut jobs);
+            }
+        }
+    }
+
+    /// Runs jobs until there are no more, or SQLite gives the transaction up.
+    fn transaction(&mut self, jobs: &mut std::vec::Drain<'_, Box<dyn Job>>) {
+        let full = jobs.as_slice().iter().any(|job| job.durability() == Durability::Full);
+        let durability = if full { Durability::Full } else { Durability::Relaxed };
+        if let Err(error) = self.begin(durability) {
+            let undone = Undone::rolled_back(error);
+            jobs.for_each(|job| job.answer(Err(&undone)));
+            return;
+        }
+        let mut done = Vec::with_capacity(jobs.len());
+        let mut end = Ok(());
+        for mut job in jobs.by_ref() {
+            let ran = self.savepoint(job.as_mut());
+            done.push(job);
+            if let Err(error) = ran {
+                end = Err(Undone::rolled_back(error));
+                break;
+            }
+        }
+        let end = end.and_then(|()| self.commit());
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(error = &error as &dyn std::error::Error, "rollback failed");
+        }
+        for job in done {
+            job.answer(end.as_ref().copied());
+        }
+    }
+
+    fn begin(&mut self, durability: Durability) -> rusqlite::Result<()> {
+        if self.synchronous != durability {
+            let synchronous = match durability {
+                Durability::Full => "FULL",
+                Durability::Relaxed => "NORMAL",
+            };
+            self.connection.pragma_update(None, "synchronous", synchronous)?;
+            self.synchronous = durability;
+        }
+        self.statement("BEGIN IMMEDIATE")
+    }
+
+    /// Runs one job so that it can be undone alone. An error means that the whole transaction is
+    /// lost: some failures, a full disk among them, make SQLite roll all of it back.
+    fn savepoint(&self, job: &mut dyn Job) -> rusqlite::Result<()> {
+        self.statement("SAVEPOINT job")?;
+        if job.run(&self.connection) == Verdict::Undo {
+            self.statement("ROLLBACK TO job")?;
+        }
+        self.statement("RELEASE job")
+    }
+
+    fn commit(&self) -> Result<(), Undone> {
+        self.statement("COMMIT").map_err(Undone::commit)
+    }
+
+    fn statement(&self, sql: &str) -> rusqlite::Result<()> {
+        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    }
+}
