@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::budget::Tokens;
 
 /// Counts the tokens of a text. Given by an adapter, so that core needs no vocabulary.
-pub type TokenCounter = dyn Fn(&str) -> Tokens + Send + Sync;
+pub type TokenCounter<'a> = dyn Fn(&str) -> Tokens + Send + Sync + 'a;
 
 /// One message of a prompt.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,7 +41,7 @@ pub enum ChatMessage {
 
 impl ChatMessage {
     /// The tokens the message costs, with a little for its frame.
-    pub fn tokens(&self, count: &TokenCounter) -> Tokens {
+    pub fn tokens(&self, count: &TokenCounter<'_>) -> Tokens {
         const FRAME: Tokens = 4;
         let text = match self {
             Self::System { content } | Self::User { content } | Self::Tool { content, .. } => {

@@ -43,7 +43,12 @@ impl Window {
 /// Chooses the newest blocks of the turns before `current` that cost at most `budget` together.
 ///
 /// `events` are of one session, in any order, without a gap above their oldest.
-pub fn window(events: &[Event], current: TurnId, budget: Tokens, count: &TokenCounter) -> Window {
+pub fn window(
+    events: &[Event],
+    current: TurnId,
+    budget: Tokens,
+    count: &TokenCounter<'_>,
+) -> Window {
     let mut window = Window::default();
     for block in blocks_before(events, current).into_iter().rev() {
         let cost: Tokens = block.messages.iter().map(|message| message.tokens(count)).sum();

@@ -1,15 +1,24 @@
 //! The use cases: one file each. A flow asks the rules what to do and the ports to do it.
 
+pub mod answer_message;
 pub mod cancel_turn;
+pub mod claims;
+pub mod consume;
 pub mod delete_session;
 pub mod follow_session;
 pub mod hub;
+pub mod ingest_work;
 pub mod list_sessions;
 mod persist;
 pub mod read_session;
 pub mod refusal;
+pub mod relay_outbox;
+pub mod replicate_memory;
 pub mod request_tool;
+pub mod run_tools;
+pub mod shares;
 pub mod stop;
 pub mod submit_message;
+pub mod sync_memory;
 pub mod tail_outbound;
 pub mod world;

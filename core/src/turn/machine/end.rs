@@ -5,6 +5,7 @@ use serde_json::{Map, json};
 use super::super::input::ModelAnswer;
 use super::super::step::{Effects, Step};
 use super::{Phase, Turn};
+use crate::budget::{ReservationKey, UsageChange};
 use crate::conversation::escalation::cost_usd;
 use crate::conversation::event::{EventType, Role};
 use crate::conversation::model::{ModelFailure, Usage};
@@ -87,6 +88,7 @@ impl Turn {
         text: &str,
         now: Timestamp,
     ) -> Step {
+        effects.usage.extend(self.release_unrecorded());
         self.phase = Phase::Done;
         let mut event = self.draft(EventType::TurnFailed, "failed", &failure.message);
         event.role = Role::System;
@@ -116,6 +118,23 @@ impl Turn {
         let message = format!("The answer could not be completed in {tries} tries.");
         let text = self.kept.clone();
         self.fail(effects, &Failure::new("internal", message), &text, now)
+    }
+
+    /// Releases what a worker may have set aside and died before it was recorded; nothing if it
+    /// did not.
+    fn release_unrecorded(&self) -> Option<UsageChange> {
+        let call = match self.phase {
+            Phase::Generating => return None,
+            Phase::Reserving => self.model_calls,
+            Phase::New
+            | Phase::Accepted
+            | Phase::Authorizing
+            | Phase::Gathering
+            | Phase::AwaitingTools
+            | Phase::Done => self.model_calls + 1,
+        };
+        let key = ReservationKey { turn_id: self.id, call };
+        Some(UsageChange::Settle { key, used: 0 })
     }
 
     fn usage_json(&self) -> serde_json::Value {

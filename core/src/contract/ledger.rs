@@ -1,0 +1,161 @@
+//! What the suites of the ledger's ports share: the ports over one place, and shorthands for what
+//! almost every case does with them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::clock::Steer;
+use super::talk::Talk;
+use crate::conversation::event::{Event, Seq};
+use crate::ids::OwnerId;
+use crate::outbox::lane::Lane;
+use crate::outbox::message::{OutboxMessage, OutboxRow};
+use crate::outbox::topic::Topic;
+use crate::ports::work::Claim;
+use crate::ports::{Budget, Leases, MemoryQueue, Outbox, Replica, Store, Work};
+use crate::time::Timestamp;
+use crate::work::commit::{Commit, CommitOutcome, WorkKind};
+use crate::work::ingest::{Arrival, Batch, BatchOutcome, Subject};
+use crate::work::lease::{PartitionLease, Resource};
+use crate::work::session::{EventRange, Session};
+
+/// When the cases begin.
+pub const NOW: Timestamp = Timestamp::from_micros(1_762_171_200_000_000);
+/// How long what is claimed, leased or held lasts.
+pub const TTL: Duration = Duration::from_secs(30);
+/// A little longer than [`TTL`].
+pub const AFTER_TTL: Duration = Duration::from_secs(31);
+/// More than any case has.
+pub const MANY: usize = 1_000;
+
+/// So many seconds after [`NOW`].
+pub fn at(seconds: u64) -> Timestamp {
+    NOW + Duration::from_secs(seconds)
+}
+
+/// An instance of a service.
+pub const fn owner(number: u128) -> OwnerId {
+    OwnerId::from_uuid(Uuid::from_u128(number))
+}
+
+/// A partition that records are taken in from.
+pub fn partition(topic: Topic) -> Resource {
+    Resource::Partition { group: "suite".into(), topic, partition: 0 }
+}
+
+/// The ports that share one boundary of consistency, over one place.
+#[derive(Clone)]
+pub struct Ledger {
+    /// Sessions, events, turns and calls.
+    pub store: Arc<dyn Store>,
+    /// The queues of turns and calls.
+    pub work: Arc<dyn Work>,
+    /// Partitions and lanes.
+    pub leases: Arc<dyn Leases>,
+    /// Messages to be published.
+    pub outbox: Arc<dyn Outbox>,
+    /// Memories to be written.
+    pub memory_queue: Arc<dyn MemoryQueue>,
+    /// Memories that were written.
+    pub replica: Arc<dyn Replica>,
+    /// Tokens.
+    pub budget: Arc<dyn Budget>,
+    /// The time by which leases end.
+    pub clock: Arc<dyn Steer>,
+}
+
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").finish_non_exhaustive()
+    }
+}
+
+impl Ledger {
+    /// The ports of one value that implements them all.
+    pub fn of<L>(ledger: Arc<L>, clock: Arc<dyn Steer>) -> Self
+    where
+        L: Store + Work + Leases + Outbox + MemoryQueue + Replica + Budget + 'static,
+    {
+        Self {
+            store: ledger.clone(),
+            work: ledger.clone(),
+            leases: ledger.clone(),
+            outbox: ledger.clone(),
+            memory_queue: ledger.clone(),
+            replica: ledger.clone(),
+            budget: ledger,
+            clock,
+        }
+    }
+
+    /// Commits what must be applied, and answers its events.
+    pub async fn commit(&self, commit: Commit) -> Vec<Event> {
+        match self.store.commit(commit).await.unwrap() {
+            CommitOutcome::Committed(events) => events,
+            other => panic!("not committed: {other:?}"),
+        }
+    }
+
+    /// Commits a turn and lets its message arrive.
+    pub async fn ready(&self, talk: &Talk, turn: u32) {
+        self.commit(talk.accepts(turn)).await;
+        self.arrive(talk, Subject::Turn(talk.turn(turn))).await;
+    }
+
+    /// Takes one record in, as its consumer would.
+    pub async fn arrive(&self, talk: &Talk, subject: Subject) {
+        self.take_in(vec![talk.arrival(subject)]).await;
+    }
+
+    /// Takes records in, as their consumer would.
+    pub async fn take_in(&self, items: Vec<Arrival>) {
+        let lease = self.lease(&partition(Topic::ConversationInbound)).await;
+        let batch =
+            Batch { next_offset: lease.next_offset + 1, lease, at: NOW, items, dead: Vec::new() };
+        assert_eq!(self.work.ingest(batch).await.unwrap(), BatchOutcome::Applied);
+    }
+
+    /// Leases a resource that is free, or held by the same owner.
+    pub async fn lease(&self, resource: &Resource) -> PartitionLease {
+        self.leases.acquire(resource, owner(1), TTL).await.unwrap().unwrap()
+    }
+
+    /// Claims work of a kind at [`NOW`].
+    pub async fn claim(&self, kind: WorkKind) -> Option<Claim> {
+        self.claim_at(kind, NOW).await
+    }
+
+    /// Claims work of a kind.
+    pub async fn claim_at(&self, kind: WorkKind, now: Timestamp) -> Option<Claim> {
+        self.work.claim(kind, owner(1), now, TTL, MANY).await.unwrap()
+    }
+
+    /// The session, which must be there.
+    pub async fn session(&self, talk: &Talk) -> Session {
+        self.store.session(&talk.tenant, talk.session_id).await.unwrap().unwrap()
+    }
+
+    /// The events of a session.
+    pub async fn events(&self, talk: &Talk) -> Vec<Event> {
+        let all = EventRange::After(Seq(0));
+        self.store.events(&talk.tenant, talk.session_id, all, MANY).await.unwrap()
+    }
+
+    /// Everything that waits in the outbox, lane by lane.
+    pub async fn pending(&self) -> Vec<OutboxRow> {
+        let mut rows = Vec::new();
+        for lane in Lane::all() {
+            rows.extend(self.outbox.read(lane, MANY).await.unwrap());
+        }
+        rows
+    }
+
+    /// What waits in the outbox for a topic.
+    pub async fn published(&self, topic: Topic) -> Vec<OutboxMessage> {
+        let rows = self.pending().await.into_iter();
+        rows.map(|row| row.message).filter(|message| message.topic == topic).collect()
+    }
+}

@@ -1,0 +1,149 @@
+//! One durable boundary of a turn, as a commit.
+
+use super::drive::{Drive, TRIES};
+use crate::budget::UsageChange;
+use crate::flows::persist::persist;
+use crate::ids::TurnId;
+use crate::outbox::dead::DeadLetter;
+use crate::outbox::topic::Topic;
+use crate::outbox::wire;
+use crate::ports::work::Claim;
+use crate::ports::{Poke, PortResult};
+use crate::tool::CallChange;
+use crate::turn::input::{Input, RecordedInput};
+use crate::turn::machine::Phase;
+use crate::turn::step::Effects;
+use crate::work::commit::{Commit, CommitOutcome, Fence, TurnProgress, WorkKind};
+use crate::work::session::TurnState;
+
+/// What the steps since the last commit lead to.
+pub(super) struct Pending {
+    from_step: u32,
+    inputs: Vec<RecordedInput>,
+    effects: Effects,
+}
+
+impl Pending {
+    pub(super) fn new(from_step: u32) -> Self {
+        Self { from_step, inputs: Vec::new(), effects: Effects::default() }
+    }
+
+    pub(super) fn add(&mut self, input: RecordedInput, effects: Effects) {
+        self.inputs.push(input);
+        self.effects.extend(effects);
+    }
+
+    /// The turn of a claim; nil for a claim without one, which is never driven.
+    pub(super) fn turn_id(&self, claim: &Claim) -> TurnId {
+        claim.turn_id.unwrap_or(TurnId::from_uuid(uuid::Uuid::nil()))
+    }
+}
+
+impl Drive<'_> {
+    /// Commits what is pending. Answers whether the turn is still ours.
+    pub(super) async fn commit(&mut self) -> PortResult<bool> {
+        if self.pending.inputs.is_empty() {
+            return Ok(true);
+        }
+        let next = Pending::new(self.turn.steps());
+        let pending = std::mem::replace(&mut self.pending, next);
+        let settled: Vec<UsageChange> = pending.effects.usage.clone();
+        let remembers = !pending.effects.memory.is_empty();
+        let commit = self.value(pending);
+        let world = &self.flow.world;
+        let events = match persist(&*self.flow.ports.store, world, &commit, TRIES).await? {
+            CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => events,
+            CommitOutcome::Answered(_)
+            | CommitOutcome::KeyReused
+            | CommitOutcome::Conflict
+            | CommitOutcome::TurnDone
+            | CommitOutcome::Fenced
+            | CommitOutcome::NoSession => return Ok(false),
+        };
+        if let Some(last) = events.iter().map(|event| event.seq).max() {
+            self.seq = self.seq.max(last);
+        }
+        world.wake.poke(Poke::Outbox);
+        if remembers {
+            world.wake.poke(Poke::Memory);
+        }
+        self.settle(settled).await;
+        Ok(true)
+    }
+
+    fn value(&self, pending: Pending) -> Commit {
+        let Claim { tenant, session_id, epoch, .. } = self.claim;
+        let at = self.flow.world.clock.now();
+        let turn_id = self.turn.id();
+        let fence = Fence::Work { kind: WorkKind::Turns, epoch: *epoch };
+        let mut commit = Commit::new(tenant.clone(), *session_id, fence, at);
+        let persona = self.turn.accepted().and_then(|accepted| accepted.persona_id.clone());
+        let effects = pending.effects;
+        commit.events = effects
+            .record
+            .into_iter()
+            .map(|draft| {
+                let nonce = self.flow.world.ids.nonce();
+                draft.seal(Some(turn_id), persona.clone(), at, nonce)
+            })
+            .collect();
+        commit.outbox = effects
+            .tools
+            .iter()
+            .map(|call| wire::tool_request(tenant, *session_id, Some(turn_id), call))
+            .collect();
+        commit.calls = effects
+            .tools
+            .into_iter()
+            .map(|call| CallChange::Request { turn_id: Some(turn_id), call })
+            .collect();
+        commit.usage = effects.usage;
+        commit.memory = effects.memory;
+        commit.decisions = effects.decisions;
+        commit.dead = self.given_up(&pending.inputs).into_iter().collect();
+        let state = match self.turn.phase() {
+            Phase::Done => TurnState::Done,
+            Phase::AwaitingTools => TurnState::Waiting,
+            Phase::New
+            | Phase::Accepted
+            | Phase::Authorizing
+            | Phase::Gathering
+            | Phase::Reserving
+            | Phase::Generating => TurnState::Ready,
+        };
+        commit.turn = Some(TurnProgress {
+            turn_id,
+            from_step: pending.from_step,
+            inputs: pending.inputs,
+            state,
+        });
+        commit
+    }
+
+    /// A turn that is given up is set aside, so that an operator sees what kills workers.
+    fn given_up(&self, inputs: &[RecordedInput]) -> Option<DeadLetter> {
+        let gave_up = inputs.iter().any(|input| matches!(input.input, Input::GaveUp { .. }));
+        let accepted = self.turn.accepted().filter(|_| gave_up)?;
+        Some(DeadLetter {
+            topic: Topic::ConversationInbound,
+            partition: None,
+            offset: None,
+            key: accepted.session_id.to_string(),
+            tenant: Some(accepted.tenant.clone()),
+            payload: wire::inbound(self.turn.id(), accepted).payload.to_string(),
+            error: "the turn was taken up too often without progress".into(),
+            at: self.flow.world.clock.now(),
+        })
+    }
+
+    /// Tells the hot counter what the ledger now says; it is rebuilt from the ledger if this fails.
+    async fn settle(&self, changes: Vec<UsageChange>) {
+        for change in changes {
+            if let UsageChange::Settle { key, used } = change
+                && let Err(error) = self.flow.ports.budget.settle(key, used).await
+            {
+                tracing::debug!(%error, "the counter of tokens is behind the ledger");
+            }
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Asking the model, and streaming what it says while it says it.
+
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Either, select};
+use futures_util::stream::StreamExt;
+
+use super::deltas::Deltas;
+use super::drive::Drive;
+use crate::conversation::model::{ChatMessage, FinishReason, ModelFailure, Usage};
+use crate::conversation::prompt;
+use crate::outbox::backoff::Backoff;
+use crate::ports::PortResult;
+use crate::ports::model::{About, ModelEvent, ModelRequest, ModelStream};
+use crate::turn::input::{Input, ModelAnswer};
+use crate::turn::step::Generate;
+
+/// How long text is collected before it is sent.
+const COALESCE: Duration = Duration::from_millis(25);
+/// The longest answer, in bytes: a model that does not stop is stopped.
+const LONGEST_ANSWER: usize = 1 << 20;
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(20) };
+
+/// What happens next while a model answers.
+enum Next {
+    Said(Option<Result<ModelEvent, ModelFailure>>),
+    Flush,
+    Cancel,
+}
+
+impl Drive<'_> {
+    /// Asks the model; the answer is streamed as it comes.
+    pub(super) async fn generate(&mut self, generate: &Generate) -> PortResult<Input> {
+        if self.wait_before(generate).await {
+            return Ok(Input::Cancelled { text: String::new(), usage: Usage::default() });
+        }
+        let request = self.request(generate).await?;
+        let prompt = self.prompt_tokens(&request.messages);
+        let mut deltas = Deltas::new(generate);
+        let asked = {
+            let cancelled = std::pin::pin!(self.cancelled.wait());
+            match select(self.flow.ports.model.generate(request), cancelled).await {
+                Either::Left((asked, _)) => asked,
+                Either::Right(_) => {
+                    let usage =
+                        Usage { prompt_tokens: prompt, completion_tokens: 0, estimated: true };
+                    return Ok(Input::Cancelled { text: String::new(), usage });
+                }
+            }
+        };
+        Ok(match asked {
+            Ok(stream) => self.stream(stream, &mut deltas, prompt).await,
+            Err(failure) => {
+                Input::ModelFailed { failure, text: String::new(), usage: Usage::default() }
+            }
+        })
+    }
+
+    async fn stream(&self, mut stream: ModelStream, deltas: &mut Deltas, prompt: u64) -> Input {
+        let mut due: Option<BoxFuture<'_, ()>> = deltas.is_unsent().then(|| async {}.boxed());
+        loop {
+            match self.next(&mut stream, &mut due).await {
+                Next::Flush => {
+                    due = None;
+                    self.flush(deltas).await;
+                }
+                Next::Said(Some(Ok(ModelEvent::Text(text)))) => {
+                    deltas.push(&text);
+                    if deltas.own_text().len() > LONGEST_ANSWER {
+                        let finish = FinishReason::Length;
+                        return self
+                            .done(deltas, prompt, Ending { finish, ..Ending::default() })
+                            .await;
+                    }
+                    due.get_or_insert_with(|| self.flow.world.timer.sleep(COALESCE));
+                }
+                Next::Said(Some(Ok(ModelEvent::Done { tool_calls, finish, usage, model }))) => {
+                    return self
+                        .done(deltas, prompt, Ending { tool_calls, finish, usage, model })
+                        .await;
+                }
+                Next::Said(Some(Err(failure))) => {
+                    return self.failed(deltas, prompt, failure).await;
+                }
+                Next::Said(None) => return self.failed(deltas, prompt, ModelFailure::Broken).await,
+                Next::Cancel => {
+                    self.flush_all(deltas).await;
+                    let text = deltas.own_text().to_owned();
+                    let usage = self.estimate(prompt, &text);
+                    return Input::Cancelled { text, usage };
+                }
+            }
+        }
+    }
+
+    async fn next(&self, stream: &mut ModelStream, due: &mut Option<BoxFuture<'_, ()>>) -> Next {
+        let said = stream.next();
+        let cancelled = std::pin::pin!(self.cancelled.wait());
+        let flush = async {
+            match due {
+                Some(due) => due.await,
+                None => std::future::pending().await,
+            }
+        };
+        match select(cancelled, select(said, std::pin::pin!(flush))).await {
+            Either::Left(_) => Next::Cancel,
+            Either::Right((Either::Left((said, _)), _)) => Next::Said(said),
+            Either::Right((Either::Right(_), _)) => Next::Flush,
+        }
+    }
+
+    async fn done(&self, deltas: &mut Deltas, prompt: u64, ending: Ending) -> Input {
+        self.flush_all(deltas).await;
+        let text = deltas.own_text().to_owned();
+        let usage = ending.usage.unwrap_or_else(|| self.estimate(prompt, &text));
+        let calls = ending.tool_calls;
+        let said = ChatMessage::Assistant { content: text.clone(), tool_calls: calls.clone() };
+        let tokens = self.prompt_tokens(&[said]);
+        let model = ending.model;
+        Input::ModelAnswered(ModelAnswer {
+            text,
+            tool_calls: calls,
+            finish: ending.finish,
+            usage,
+            model,
+            tokens,
+        })
+    }
+
+    async fn failed(&self, deltas: &mut Deltas, prompt: u64, failure: ModelFailure) -> Input {
+        self.flush_all(deltas).await;
+        let text = deltas.own_text().to_owned();
+        let usage = self.estimate(prompt, &text);
+        Input::ModelFailed { failure, text, usage }
+    }
+
+    /// Waits as long as the model wants, and longer the more often it failed. Answers whether the
+    /// turn was cancelled meanwhile.
+    async fn wait_before(&self, generate: &Generate) -> bool {
+        let jitter = match generate.failures {
+            0 => Duration::ZERO,
+            failures => BACKOFF.wait(failures, self.flow.world.ids.random()),
+        };
+        let wait = Duration::from_secs(generate.wait_seconds) + jitter;
+        if !wait.is_zero() {
+            self.flow.world.pause(wait, self.cancelled).await;
+        }
+        self.cancelled.is_set()
+    }
+
+    async fn request(&mut self, generate: &Generate) -> PortResult<ModelRequest> {
+        let history = self.history().await?;
+        let recalled = self.turn.context().map_or(&[][..], |context| &context.recalled);
+        let about = About {
+            analysis: self.turn.analysis().cloned(),
+            recalled: recalled.iter().map(|memory| memory.text.clone()).collect(),
+            history: history.len(),
+        };
+        Ok(ModelRequest {
+            session_id: self.claim.session_id,
+            turn_id: self.turn.id(),
+            profile: generate.profile.clone(),
+            messages: prompt::build(&self.turn, history),
+            tools: if generate.tools { self.flow.tools.clone() } else { Vec::new() },
+            max_tokens: generate.max_tokens,
+            about,
+        })
+    }
+
+    fn prompt_tokens(&self, messages: &[ChatMessage]) -> u64 {
+        let count = |text: &str| self.model().count(text);
+        messages.iter().map(|message| message.tokens(&count)).sum()
+    }
+
+    fn estimate(&self, prompt_tokens: u64, text: &str) -> Usage {
+        Usage { prompt_tokens, completion_tokens: self.model().count(text), estimated: true }
+    }
+}
+
+/// How a model ended its answer.
+struct Ending {
+    tool_calls: Vec<crate::conversation::model::ModelToolCall>,
+    finish: FinishReason,
+    usage: Option<Usage>,
+    model: String,
+}
+
+impl Default for Ending {
+    fn default() -> Self {
+        let finish = FinishReason::Stop;
+        Self { tool_calls: Vec::new(), finish, usage: None, model: String::new() }
+    }
+}

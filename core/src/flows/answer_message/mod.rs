@@ -1,0 +1,72 @@
+//! Answers a message: drives a turn from where its record ends to its terminal event, or to the
+//! tools it waits for.
+
+mod commit;
+mod context;
+mod deltas;
+mod drive;
+mod generate;
+mod perform;
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::claims::Handle;
+use super::stop::Stop;
+use super::world::World;
+use crate::ports::work::Claim;
+use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store};
+use crate::tool::ToolSpec;
+use crate::turn::config::TurnConfig;
+use drive::Drive;
+
+/// The ports that answering needs.
+#[derive(Clone)]
+pub struct AnswerPorts {
+    /// The truth.
+    pub store: Arc<dyn Store>,
+    /// Carries deltas.
+    pub log: Arc<dyn Log>,
+    /// Decides.
+    pub policy: Arc<dyn Policy>,
+    /// Counts tokens.
+    pub budget: Arc<dyn Budget>,
+    /// Recalls.
+    pub memory: Arc<dyn Memory>,
+    /// Answers.
+    pub model: Arc<dyn Model>,
+}
+
+impl fmt::Debug for AnswerPorts {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("AnswerPorts")
+    }
+}
+
+/// Answers messages.
+#[derive(Clone, Debug)]
+pub struct AnswerMessage {
+    ports: AnswerPorts,
+    config: TurnConfig,
+    tools: Vec<ToolSpec>,
+    world: World,
+}
+
+impl AnswerMessage {
+    /// Puts the use case together. `config` holds for turns that begin from now on.
+    pub fn new(ports: AnswerPorts, config: TurnConfig, tools: Vec<ToolSpec>, world: World) -> Self {
+        Self { ports, config, tools, world }
+    }
+}
+
+#[async_trait]
+impl Handle for AnswerMessage {
+    async fn handle(&self, claim: &Claim, cancelled: &Stop) -> PortResult<()> {
+        match Drive::load(self, claim, cancelled).await? {
+            Some(drive) => drive.run().await,
+            None => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Claims sessions with work and keeps each claim alive while it is worked on.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use event_listener::Event as Signal;
+use futures_util::future::{Either, FutureExt, select};
+
+use super::stop::Stop;
+use super::world::World;
+use crate::ids::OwnerId;
+use crate::ports::work::{Beat, Claim};
+use crate::ports::{Poke, PortResult, Work};
+use crate::work::commit::WorkKind;
+
+/// How long a claim holds without being kept alive.
+const TTL: Duration = Duration::from_secs(10);
+/// How often it is kept alive.
+const BEAT: Duration = Duration::from_secs(2);
+/// How often an instance that was not poked looks for work.
+const LOOK: Duration = Duration::from_millis(250);
+/// How long a session rests after its work failed for a passing reason.
+const REST: Duration = Duration::from_secs(1);
+
+/// How much an instance works on at once.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Capacity {
+    /// The most sessions; at least 1.
+    pub sessions: usize,
+    /// The most sessions of one tenant, over all instances; at least 1.
+    pub per_tenant: usize,
+    /// How long what is in hand may take when the service stops.
+    pub drain: Duration,
+}
+
+/// Does the work of a claim.
+#[async_trait]
+pub trait Handle: Send + Sync {
+    /// Works until there is nothing more to do for this claim, or it was lost. `cancelled` is given
+    /// when a person cancels the turn. May be dropped at any point: what was committed stands.
+    ///
+    /// # Errors
+    ///
+    /// A port's: the session is handed back and taken up again later.
+    async fn handle(&self, claim: &Claim, cancelled: &Stop) -> PortResult<()>;
+}
+
+/// Claims work of one kind.
+#[derive(Clone)]
+pub struct Claims {
+    work: Arc<dyn Work>,
+    handle: Arc<dyn Handle>,
+    kind: WorkKind,
+    capacity: Capacity,
+    world: World,
+    in_hand: Arc<InHand>,
+}
+
+#[derive(Default)]
+struct InHand {
+    count: AtomicUsize,
+    finished: Signal,
+}
+
+impl Claims {
+    /// Puts the use case together.
+    pub fn new(
+        work: Arc<dyn Work>,
+        handle: Arc<dyn Handle>,
+        kind: WorkKind,
+        capacity: Capacity,
+        world: World,
+    ) -> Self {
+        Self { work, handle, kind, capacity, world, in_hand: Arc::default() }
+    }
+
+    /// Works until `stop`, then finishes what is in hand, or hands it back when the drain time is
+    /// over.
+    pub async fn run(&self, stop: &Stop) {
+        let owner = OwnerId::from_uuid(self.world.ids.uuid());
+        let poke = match self.kind {
+            WorkKind::Turns => Poke::Turns,
+            WorkKind::Calls => Poke::Calls,
+        };
+        let mut waiter = self.world.wake.waiter(poke);
+        let abandon = Stop::new();
+        while !stop.is_set() {
+            let finished = self.in_hand.finished.listen();
+            let full = self.in_hand.count.load(Ordering::SeqCst) >= self.capacity.sessions;
+            let claim = if full { Ok(None) } else { self.claim(owner).await };
+            match claim {
+                Ok(Some(claim)) => self.start(claim, &abandon),
+                Ok(None) => {
+                    let look = std::pin::pin!(self.world.pause(LOOK, stop));
+                    select(select(waiter.wait(), finished), look).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, kind = ?self.kind, "claiming is tried again");
+                    self.world.pause(LOOK, stop).await;
+                }
+            }
+        }
+        let drain = self.world.timer.sleep(self.capacity.drain);
+        select(self.idle().boxed(), drain).await;
+        abandon.trigger();
+        self.idle().await;
+    }
+
+    async fn claim(&self, owner: OwnerId) -> PortResult<Option<Claim>> {
+        let now = self.world.clock.now();
+        self.work.claim(self.kind, owner, now, TTL, self.capacity.per_tenant).await
+    }
+
+    /// Comes back once nothing is in hand.
+    async fn idle(&self) {
+        loop {
+            let finished = self.in_hand.finished.listen();
+            if self.in_hand.count.load(Ordering::SeqCst) == 0 {
+                return;
+            }
+            finished.await;
+        }
+    }
+
+    fn start(&self, claim: Claim, abandon: &Stop) {
+        self.in_hand.count.fetch_add(1, Ordering::SeqCst);
+        let guard = Guard(Arc::clone(&self.in_hand));
+        let (this, abandon) = (self.clone(), abandon.clone());
+        self.world.spawner.spawn(Box::pin(async move {
+            this.work_on(&claim, &abandon).await;
+            drop(guard);
+        }));
+    }
+
+    async fn work_on(&self, claim: &Claim, abandon: &Stop) {
+        let cancelled = Stop::new();
+        let handling = self.handle.handle(claim, &cancelled);
+        let keeping = std::pin::pin!(self.keep_alive(claim, &cancelled));
+        let abandoned = std::pin::pin!(abandon.wait());
+        let rest = match select(handling, select(keeping, abandoned)).await {
+            Either::Left((Ok(()), _)) => Duration::ZERO,
+            Either::Left((Err(error), _)) => {
+                tracing::warn!(%error, session = %claim.session_id, "a session is handed back");
+                REST
+            }
+            Either::Right((Either::Left(_), _)) => {
+                tracing::warn!(session = %claim.session_id, "a claim was lost");
+                return;
+            }
+            Either::Right((Either::Right(_), _)) => Duration::ZERO,
+        };
+        let now = self.world.clock.now();
+        if let Err(error) = self.work.hand_back(claim, now, rest).await {
+            tracing::debug!(%error, session = %claim.session_id, "a claim ends by itself");
+        }
+    }
+
+    /// Comes back when the claim is lost. Gives `cancelled` when a person cancels the turn.
+    async fn keep_alive(&self, claim: &Claim, cancelled: &Stop) {
+        let mut waiter = self.world.wake.waiter(Poke::Cancel(claim.session_id));
+        let mut beaten = self.world.clock.now();
+        loop {
+            select(waiter.wait(), self.world.timer.sleep(BEAT)).await;
+            let now = self.world.clock.now();
+            match self.work.beat(claim, now, TTL).await {
+                Ok(Beat::Held) => beaten = now,
+                Ok(Beat::CancelRequested) => {
+                    beaten = now;
+                    cancelled.trigger();
+                }
+                Ok(Beat::Lost) => return,
+                Err(error) => {
+                    tracing::debug!(%error, "a claim could not be kept alive");
+                    if now.since(beaten) + BEAT >= TTL {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// Counts a session as in hand until it is dropped, also by a panic.
+struct Guard(Arc<InHand>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.count.fetch_sub(1, Ordering::SeqCst);
+        self.0.finished.notify(usize::MAX);
+    }
+}
+
+impl fmt::Debug for Claims {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Claims({:?})", self.kind)
+    }
+}

@@ -1,0 +1,75 @@
+//! Makes work of the records that arrive: messages and tool results for the worker, requests for
+//! the executor.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::consume::{Apply, dead_letter};
+use super::world::World;
+use crate::outbox::dead::DeadLetter;
+use crate::outbox::topic::Topic;
+use crate::outbox::wire;
+use crate::ports::log::Positioned;
+use crate::ports::{Poke, PortResult, Work};
+use crate::work::ingest::{Arrival, BatchOutcome, WorkBatch};
+use crate::work::lease::PartitionLease;
+
+/// Applies records to the work queue.
+pub struct IngestWork {
+    work: Arc<dyn Work>,
+    topic: Topic,
+    world: World,
+}
+
+impl IngestWork {
+    /// Puts the use case together, for one topic.
+    pub fn new(work: Arc<dyn Work>, topic: Topic, world: World) -> Self {
+        Self { work, topic, world }
+    }
+
+    fn arrival(&self, lease: &PartitionLease, place: &Positioned) -> Result<Arrival, DeadLetter> {
+        let now = self.world.clock.now();
+        match wire::heading(self.topic, &place.record) {
+            Ok(heading) => Ok(Arrival {
+                tenant: heading.tenant,
+                session_id: heading.session_id,
+                subject: heading.subject,
+                otherwise: dead_letter(lease, place, "its subject is not known here", now),
+            }),
+            Err(error) => Err(dead_letter(lease, place, &error.to_string(), now)),
+        }
+    }
+}
+
+#[async_trait]
+impl Apply for IngestWork {
+    async fn apply(
+        &self,
+        lease: &PartitionLease,
+        next_offset: u64,
+        records: &[Positioned],
+        mut dead: Vec<DeadLetter>,
+    ) -> PortResult<BatchOutcome> {
+        let mut items = Vec::with_capacity(records.len());
+        for place in records {
+            match self.arrival(lease, place) {
+                Ok(arrival) => items.push(arrival),
+                Err(letter) => dead.push(letter),
+            }
+        }
+        let at = self.world.clock.now();
+        let batch = WorkBatch { lease: lease.clone(), next_offset, at, items, dead };
+        let outcome = self.work.ingest(batch).await?;
+        let poke = if self.topic == Topic::ToolRequests { Poke::Calls } else { Poke::Turns };
+        self.world.wake.poke(poke);
+        Ok(outcome)
+    }
+}
+
+impl fmt::Debug for IngestWork {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "IngestWork({})", self.topic)
+    }
+}

@@ -1,0 +1,61 @@
+//! Keeps the replica of what was remembered.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+
+use super::consume::{Apply, dead_letter};
+use super::world::World;
+use crate::memory::WalEvent;
+use crate::outbox::dead::DeadLetter;
+use crate::ports::log::Positioned;
+use crate::ports::{PortResult, Replica};
+use crate::work::ingest::{BatchOutcome, ReplicaBatch};
+use crate::work::lease::PartitionLease;
+
+/// Applies records of `memory.wal` to the replica.
+pub struct ReplicateMemory {
+    replica: Arc<dyn Replica>,
+    world: World,
+}
+
+impl ReplicateMemory {
+    /// Puts the use case together.
+    pub fn new(replica: Arc<dyn Replica>, world: World) -> Self {
+        Self { replica, world }
+    }
+}
+
+#[async_trait]
+impl Apply for ReplicateMemory {
+    async fn apply(
+        &self,
+        lease: &PartitionLease,
+        next_offset: u64,
+        records: &[Positioned],
+        mut dead: Vec<DeadLetter>,
+    ) -> PortResult<BatchOutcome> {
+        let at = self.world.clock.now();
+        let mut items = Vec::with_capacity(records.len());
+        for place in records {
+            match serde_json::from_slice::<WalEvent>(&place.record.value) {
+                Ok(event) if event.kind == WalEvent::TYPE => items.push(event),
+                Ok(event) => {
+                    let error = format!("unknown type {}", event.kind);
+                    dead.push(dead_letter(lease, place, &error, at));
+                }
+                Err(error) => dead.push(dead_letter(lease, place, &error.to_string(), at)),
+            }
+        }
+        self.replica
+            .apply(ReplicaBatch { lease: lease.clone(), next_offset, at, items, dead })
+            .await
+    }
+}
+
+impl fmt::Debug for ReplicateMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ReplicateMemory")
+    }
+}

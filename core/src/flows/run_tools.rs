@@ -1,0 +1,269 @@
+//! Runs the tool calls of a session: claimed before they run, at most once unless they may be
+//! repeated, their results events of the session.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{Either, join_all, select};
+use serde_json::{Map, Value, json};
+
+use super::claims::Handle;
+use super::persist::{again, persist};
+use super::stop::Stop;
+use super::world::World;
+use crate::conversation::event::{EventType, NewEvent, Role};
+use crate::ids::{EventId, derive};
+use crate::outbox::wire;
+use crate::policy::{Action, Decision, PolicyRequest};
+use crate::ports::tool::{ToolContext, ToolError};
+use crate::ports::work::Claim;
+use crate::ports::{Poke, Policy, PortResult, Store, Tool};
+use crate::tool::{CallChange, CallRecord, CallState, ToolOutcome, ToolStatus};
+use crate::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
+
+const TRIES: u32 = 6;
+/// How often a tool that may be repeated is run.
+const MAX_RUNS: u32 = 3;
+
+/// Runs tools.
+#[derive(Clone)]
+pub struct RunTools {
+    store: Arc<dyn Store>,
+    policy: Arc<dyn Policy>,
+    tools: Arc<BTreeMap<String, Arc<dyn Tool>>>,
+    world: World,
+}
+
+/// Whether a call is still ours to go on with.
+enum Ours {
+    Yes,
+    TurnDone,
+    No,
+}
+
+impl RunTools {
+    /// Puts the use case together.
+    pub fn new(
+        store: Arc<dyn Store>,
+        policy: Arc<dyn Policy>,
+        tools: impl IntoIterator<Item = Arc<dyn Tool>>,
+        world: World,
+    ) -> Self {
+        let tools = tools.into_iter().map(|tool| (tool.spec().name, tool)).collect();
+        Self { store, policy, tools: Arc::new(tools), world }
+    }
+
+    async fn run_call(&self, claim: &Claim, record: CallRecord) -> PortResult<()> {
+        let tool = self.tools.get(&record.call.tool_name).cloned();
+        let repeatable = tool.as_ref().is_some_and(|tool| tool.spec().idempotent);
+        if record.state == CallState::Claimed && (!repeatable || record.tries >= MAX_RUNS) {
+            let outcome = lost(&record);
+            return self.finish(claim, &record, outcome, Vec::new()).await;
+        }
+        let Some(tool) = tool else {
+            let message = format!("there is no tool named {}", record.call.tool_name);
+            let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Error, message);
+            return self.finish(claim, &record, outcome, Vec::new()).await;
+        };
+        let Ok(arguments) = arguments(&record.call.arguments) else {
+            let message = "the arguments are not a JSON object";
+            let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Error, message);
+            return self.finish(claim, &record, outcome, Vec::new()).await;
+        };
+        let decision = self.decide(&record, &arguments).await;
+        if !decision.allow {
+            let reason = decision.reason();
+            let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Blocked, reason);
+            return self.finish(claim, &record, outcome, vec![decision]).await;
+        }
+        match self.start(claim, &record, decision).await? {
+            Ours::No => Ok(()),
+            Ours::TurnDone => self.cancel(claim, &record).await,
+            Ours::Yes => {
+                let outcome = self.call(&*tool, &record, arguments).await;
+                self.finish(claim, &record, outcome, Vec::new()).await
+            }
+        }
+    }
+
+    /// Counts the try and says so, before anything is done.
+    async fn start(
+        &self,
+        claim: &Claim,
+        record: &CallRecord,
+        decision: Decision,
+    ) -> PortResult<Ours> {
+        let call_id = record.call.call_id;
+        let mut commit = self.commit(claim, record);
+        let what = format!("start/{}", record.tries + 1);
+        let id = EventId::from_uuid(derive(*call_id.as_uuid(), &what));
+        commit.events =
+            vec![self.event(record, id, EventType::ToolStart, String::new(), Map::new())];
+        commit.calls = vec![CallChange::Claim { call_id }];
+        commit.decisions = vec![decision];
+        self.write(&commit).await
+    }
+
+    async fn finish(
+        &self,
+        claim: &Claim,
+        record: &CallRecord,
+        outcome: ToolOutcome,
+        decisions: Vec<Decision>,
+    ) -> PortResult<()> {
+        let mut commit = self.commit(claim, record);
+        let metadata = Map::from_iter([
+            ("status".into(), json!(outcome.status)),
+            ("execution_time".into(), json!(outcome.execution_time)),
+        ]);
+        let id = wire::result_id(outcome.call_id);
+        let message = outcome.payload.to_string();
+        commit.events = vec![self.event(record, id, EventType::ToolResult, message, metadata)];
+        commit.decisions = decisions;
+        commit.outbox = vec![wire::tool_result(record, &outcome)];
+        commit.calls = vec![CallChange::Finish { outcome }];
+        match self.write(&commit).await? {
+            Ours::Yes | Ours::No => Ok(()),
+            Ours::TurnDone => self.cancel(claim, record).await,
+        }
+    }
+
+    /// Ends a call whose turn is over: nothing follows a terminal event, so only the ledger hears
+    /// of it.
+    async fn cancel(&self, claim: &Claim, record: &CallRecord) -> PortResult<()> {
+        let mut commit = self.commit(claim, record);
+        commit.live_turn = None;
+        let message = "the turn was over before the tool ended";
+        let call_id = record.call.call_id;
+        let outcome = ToolOutcome::failed(call_id, ToolStatus::Cancelled, message);
+        commit.calls = vec![CallChange::Finish { outcome }];
+        self.write(&commit).await?;
+        Ok(())
+    }
+
+    async fn call(&self, tool: &dyn Tool, record: &CallRecord, arguments: Value) -> ToolOutcome {
+        let call_id = record.call.call_id;
+        let context = ToolContext { tenant: record.tenant.clone(), session_id: record.session_id };
+        let seconds = tool.spec().timeout_seconds;
+        let began = self.world.clock.now();
+        let running = tool.call(&context, arguments);
+        let too_long = self.world.timer.sleep(Duration::from_secs(seconds));
+        let mut outcome = match select(running, too_long).await {
+            Either::Left((Ok(payload), _)) => {
+                let status = ToolStatus::Success;
+                ToolOutcome { call_id, status, payload, execution_time: 0.0 }
+            }
+            Either::Left((Err(ToolError::Tell(message)), _)) => {
+                ToolOutcome::failed(call_id, ToolStatus::Error, message)
+            }
+            Either::Left((Err(ToolError::Broken(error)), _)) => {
+                tracing::error!(%error, tool = record.call.tool_name, "a tool failed");
+                ToolOutcome::failed(call_id, ToolStatus::Error, "the tool failed")
+            }
+            Either::Right(_) => {
+                let message = format!("the tool took longer than {seconds} seconds");
+                ToolOutcome::failed(call_id, ToolStatus::Timeout, message)
+            }
+        };
+        outcome.execution_time = self.world.clock.now().since(began).as_secs_f64();
+        outcome
+    }
+
+    async fn decide(&self, record: &CallRecord, arguments: &Value) -> Decision {
+        let request = PolicyRequest {
+            tenant: record.tenant.clone(),
+            persona_id: None,
+            action: Action::ToolExecute,
+            resource: record.call.tool_name.clone(),
+            context: json!({"args": arguments}),
+        };
+        match again(&self.world, TRIES, || self.policy.decide(&request)).await {
+            Ok(decision) => decision,
+            Err(error) => {
+                tracing::warn!(%error, "no policy decision: denied");
+                Decision::unreachable(&request)
+            }
+        }
+    }
+
+    fn commit(&self, claim: &Claim, record: &CallRecord) -> Commit {
+        let fence = Fence::Work { kind: WorkKind::Calls, epoch: claim.epoch };
+        let now = self.world.clock.now();
+        let mut commit = Commit::new(claim.tenant.clone(), claim.session_id, fence, now);
+        commit.live_turn = record.turn_id;
+        commit
+    }
+
+    fn event(
+        &self,
+        record: &CallRecord,
+        event_id: EventId,
+        kind: EventType,
+        message: String,
+        mut metadata: Map<String, Value>,
+    ) -> NewEvent {
+        metadata.insert("call_id".into(), json!(record.call.call_id));
+        metadata.insert("tool_call_id".into(), json!(record.call.model_call_id));
+        metadata.insert("tool_name".into(), json!(record.call.tool_name));
+        NewEvent {
+            event_id,
+            turn_id: record.turn_id,
+            persona_id: None,
+            role: Role::Tool,
+            kind,
+            message,
+            metadata,
+            occurred_at: self.world.clock.now(),
+            nonce: self.world.ids.nonce(),
+        }
+    }
+
+    async fn write(&self, commit: &Commit) -> PortResult<Ours> {
+        let outcome = persist(&*self.store, &self.world, commit, TRIES).await?;
+        self.world.wake.poke(Poke::Outbox);
+        Ok(match outcome {
+            CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => Ours::Yes,
+            CommitOutcome::TurnDone => Ours::TurnDone,
+            CommitOutcome::Answered(_)
+            | CommitOutcome::KeyReused
+            | CommitOutcome::Conflict
+            | CommitOutcome::Fenced
+            | CommitOutcome::NoSession => Ours::No,
+        })
+    }
+}
+
+#[async_trait]
+impl Handle for RunTools {
+    async fn handle(&self, claim: &Claim, _cancelled: &Stop) -> PortResult<()> {
+        let session = claim.session_id;
+        let calls = again(&self.world, TRIES, || self.store.open_calls(session)).await?;
+        let due = calls.into_iter().filter(|call| call.state >= CallState::Ready);
+        let runs = join_all(due.map(|record| self.run_call(claim, record))).await;
+        runs.into_iter().collect()
+    }
+}
+
+impl fmt::Debug for RunTools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RunTools").field("tools", &self.tools.keys()).finish_non_exhaustive()
+    }
+}
+
+/// The outcome of a call whose executor died while it ran.
+fn lost(record: &CallRecord) -> ToolOutcome {
+    let message = "the executor was lost while the tool ran; it may or may not have taken effect";
+    ToolOutcome::failed(record.call.call_id, ToolStatus::OutcomeUnknown, message)
+}
+
+/// The arguments as a JSON object; no text at all is an empty one.
+fn arguments(text: &str) -> Result<Value, ()> {
+    if text.trim().is_empty() {
+        return Ok(json!({}));
+    }
+    let value: Value = serde_json::from_str(text).map_err(|_| ())?;
+    if value.is_object() { Ok(value) } else { Err(()) }
+}

@@ -1,0 +1,113 @@
+//! Makes the memory writes that commits left to be made, until each is made or can never be.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::select;
+use futures_util::stream::{StreamExt, iter};
+
+use super::stop::Stop;
+use super::world::World;
+use crate::ids::OwnerId;
+use crate::memory::WalEvent;
+use crate::outbox::backoff::Backoff;
+use crate::outbox::dead::DeadLetter;
+use crate::outbox::topic::Topic;
+use crate::ports::memory_queue::DueWrite;
+use crate::ports::{Memory, MemoryQueue, Poke, PortError, PortResult};
+
+const BATCH: usize = 100;
+const CONCURRENCY: usize = 8;
+/// How long a write may take before another instance makes it.
+const HOLD: Duration = Duration::from_secs(30);
+/// How often an instance that was not poked looks.
+const LOOK: Duration = Duration::from_secs(1);
+const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(300) };
+
+/// Writes memories.
+#[derive(Clone)]
+pub struct SyncMemory {
+    queue: Arc<dyn MemoryQueue>,
+    memory: Arc<dyn Memory>,
+    world: World,
+}
+
+impl SyncMemory {
+    /// Puts the use case together.
+    pub fn new(queue: Arc<dyn MemoryQueue>, memory: Arc<dyn Memory>, world: World) -> Self {
+        Self { queue, memory, world }
+    }
+
+    /// Writes what is due until `stop`.
+    pub async fn run(&self, stop: &Stop) {
+        let owner = OwnerId::from_uuid(self.world.ids.uuid());
+        let mut waiter = self.world.wake.waiter(Poke::Memory);
+        while !stop.is_set() {
+            match self.round(owner).await {
+                Ok(BATCH..) => {}
+                Ok(_) => {
+                    let look = self.world.pause(LOOK, stop);
+                    select(waiter.wait(), std::pin::pin!(look)).await;
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "memory writes are tried again");
+                    self.world.pause(LOOK, stop).await;
+                }
+            }
+        }
+    }
+
+    /// Makes the writes that are due. Answers how many there were.
+    async fn round(&self, owner: OwnerId) -> PortResult<usize> {
+        let now = self.world.clock.now();
+        let due = self.queue.due(owner, now, HOLD, BATCH).await?;
+        let count = due.len();
+        let outcomes: Vec<PortResult<()>> =
+            iter(due).map(|due| self.write(due)).buffer_unordered(CONCURRENCY).collect().await;
+        outcomes.into_iter().collect::<PortResult<Vec<()>>>()?;
+        if count > 0 {
+            self.world.wake.poke(Poke::Outbox);
+        }
+        Ok(count)
+    }
+
+    async fn write(&self, due: DueWrite) -> PortResult<()> {
+        let now = self.world.clock.now();
+        match self.memory.remember(&due.write).await {
+            Ok(()) => {
+                let wal = WalEvent::new(due.write.clone(), now);
+                self.queue.settle(&due, wal).await?;
+            }
+            Err(PortError::Broken { what, source }) => {
+                tracing::error!(what, error = %source, "a memory can never be written");
+                self.queue.bury(&due, self.letter(&due, &format!("{what}: {source}"))).await?;
+            }
+            Err(error) => {
+                let wait = BACKOFF.wait(due.tries, self.world.ids.random());
+                tracing::warn!(%error, tries = due.tries, "a memory write is put off");
+                self.queue.retry_at(&due, now + wait).await?;
+            }
+        }
+        Ok(())
+    }
+
+    fn letter(&self, due: &DueWrite, error: &str) -> DeadLetter {
+        DeadLetter {
+            topic: Topic::MemoryWal,
+            partition: None,
+            offset: None,
+            key: due.write.session_id.to_string(),
+            tenant: Some(due.write.tenant.clone()),
+            payload: serde_json::to_string(&due.write).unwrap_or_default(),
+            error: error.into(),
+            at: self.world.clock.now(),
+        }
+    }
+}
+
+impl fmt::Debug for SyncMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SyncMemory")
+    }
+}
