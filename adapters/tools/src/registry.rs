@@ -5,11 +5,12 @@ use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
+use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use serde_json::{Map, Value};
 use soma_core::ports::tool::{ToolContext, ToolError};
-use soma_core::ports::{Clock, Timer, Tool};
+use soma_core::ports::{Clock, Timer, Tool, Toolbox};
 use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec, ToolStatus};
 
 use crate::answer::fit;
@@ -37,34 +38,12 @@ impl Registry {
         self
     }
 
-    /// What a model is told about the tools, in the order of their names.
-    pub fn specs(&self) -> Vec<ToolSpec> {
-        self.tools.values().map(|tool| tool.spec()).collect()
-    }
-
     /// The tool of that name, without the registry's limits.
     pub fn get(&self, name: &str) -> Option<&Arc<dyn Tool>> {
         self.tools.get(name)
     }
 
-    /// Runs `call` once, within the tool's limits.
-    ///
-    /// Whatever the model asked for and whatever the tool does, there is an outcome: a name that
-    /// does not exist, arguments that do not fit and a panic are
-    /// [`ToolStatus::Error`], too long a call is [`ToolStatus::Timeout`].
-    pub async fn call(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
-        let begin = self.clock.now();
-        let (status, payload) = match self.run(context, call).await {
-            Ok(answer) => (ToolStatus::Success, fit(answer)),
-            Err(Failure { status, message }) => {
-                (status, fit(serde_json::json!({ "message": message })))
-            }
-        };
-        let execution_time = self.clock.now().since(begin).as_secs_f64();
-        ToolOutcome { call_id: call.call_id, status, payload, execution_time }
-    }
-
-    async fn run(&self, context: &ToolContext, call: &ToolCall) -> Result<Value, Failure> {
+    async fn answer(&self, context: &ToolContext, call: &ToolCall) -> Result<Value, Failure> {
         let name = call.tool_name.as_str();
         let Some(tool) = self.tools.get(name) else {
             return Err(Failure::tell(format!("there is no tool named {name:?}")));
@@ -94,6 +73,25 @@ fn decode(text: &str) -> Result<Value, Failure> {
     }
     serde_json::from_str(text)
         .map_err(|error| Failure::tell(format!("the arguments are not JSON: {error}")))
+}
+
+#[async_trait]
+impl Toolbox for Registry {
+    fn specs(&self) -> Vec<ToolSpec> {
+        self.tools.values().map(|tool| tool.spec()).collect()
+    }
+
+    async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
+        let begin = self.clock.now();
+        let (status, payload) = match self.answer(context, call).await {
+            Ok(answer) => (ToolStatus::Success, fit(answer)),
+            Err(Failure { status, message }) => {
+                (status, fit(serde_json::json!({ "message": message })))
+            }
+        };
+        let execution_time = self.clock.now().since(begin).as_secs_f64();
+        ToolOutcome { call_id: call.call_id, status, payload, execution_time }
+    }
 }
 
 /// Why a call has no answer, for the model and for people.

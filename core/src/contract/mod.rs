@@ -24,11 +24,15 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 pub mod cache;
+pub mod clock;
+pub mod ledger;
 pub mod log;
 pub mod memory;
 pub mod model;
 pub mod policy;
 pub mod rate_limit;
+pub mod store;
+pub mod talk;
 pub mod tool;
 pub mod vault;
 

@@ -240,7 +240,12 @@ impl Talk {
     /// A row of the usage ledger.
     pub fn reserves(&self, call: u32, amount: Tokens) -> UsageChange {
         let window = BudgetWindow::at(NOW);
-        UsageChange::Reserve { key: self.reservation(call), account: self.account(), window, amount }
+        UsageChange::Reserve {
+            key: self.reservation(call),
+            account: self.account(),
+            window,
+            amount,
+        }
     }
 
     fn accepted(&self, text: &str) -> RecordedInput {

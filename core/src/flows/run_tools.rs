@@ -1,13 +1,11 @@
 //! Runs the tool calls of a session: claimed before they run, at most once unless they may be
 //! repeated, their results events of the session.
 
-use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::claims::Handle;
@@ -18,9 +16,9 @@ use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
 use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
-use crate::ports::tool::{ToolContext, ToolError};
+use crate::ports::tool::ToolContext;
 use crate::ports::work::Claim;
-use crate::ports::{Poke, Policy, PortResult, Store, Tool};
+use crate::ports::{Poke, Policy, PortResult, Store, Toolbox};
 use crate::tool::{CallChange, CallRecord, CallState, ToolOutcome, ToolStatus};
 use crate::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 
@@ -33,7 +31,7 @@ const MAX_RUNS: u32 = 3;
 pub struct RunTools {
     store: Arc<dyn Store>,
     policy: Arc<dyn Policy>,
-    tools: Arc<BTreeMap<String, Arc<dyn Tool>>>,
+    tools: Arc<dyn Toolbox>,
     world: World,
 }
 
@@ -49,31 +47,17 @@ impl RunTools {
     pub fn new(
         store: Arc<dyn Store>,
         policy: Arc<dyn Policy>,
-        tools: impl IntoIterator<Item = Arc<dyn Tool>>,
+        tools: Arc<dyn Toolbox>,
         world: World,
     ) -> Self {
-        let tools = tools.into_iter().map(|tool| (tool.spec().name, tool)).collect();
-        Self { store, policy, tools: Arc::new(tools), world }
+        Self { store, policy, tools, world }
     }
 
     async fn run_call(&self, claim: &Claim, record: CallRecord) -> PortResult<()> {
-        let tool = self.tools.get(&record.call.tool_name).cloned();
-        let repeatable = tool.as_ref().is_some_and(|tool| tool.spec().idempotent);
-        if record.state == CallState::Claimed && (!repeatable || record.tries >= MAX_RUNS) {
-            let outcome = lost(&record);
-            return self.finish(claim, &record, outcome, Vec::new()).await;
+        if record.state == CallState::Claimed && !self.may_repeat(&record) {
+            return self.finish(claim, &record, lost(&record), Vec::new()).await;
         }
-        let Some(tool) = tool else {
-            let message = format!("there is no tool named {}", record.call.tool_name);
-            let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Error, message);
-            return self.finish(claim, &record, outcome, Vec::new()).await;
-        };
-        let Ok(arguments) = arguments(&record.call.arguments) else {
-            let message = "the arguments are not a JSON object";
-            let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Error, message);
-            return self.finish(claim, &record, outcome, Vec::new()).await;
-        };
-        let decision = self.decide(&record, &arguments).await;
+        let decision = self.decide(&record).await;
         if !decision.allow {
             let reason = decision.reason();
             let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Blocked, reason);
@@ -83,10 +67,19 @@ impl RunTools {
             Ours::No => Ok(()),
             Ours::TurnDone => self.cancel(claim, &record).await,
             Ours::Yes => {
-                let outcome = self.call(&*tool, &record, arguments).await;
+                let context =
+                    ToolContext { tenant: record.tenant.clone(), session_id: record.session_id };
+                let outcome = self.tools.run(&context, &record.call).await;
                 self.finish(claim, &record, outcome, Vec::new()).await
             }
         }
+    }
+
+    /// Whether a call that was started before may be started again.
+    fn may_repeat(&self, record: &CallRecord) -> bool {
+        let specs = self.tools.specs();
+        let spec = specs.iter().find(|spec| spec.name == record.call.tool_name);
+        record.tries < MAX_RUNS && spec.is_some_and(|spec| spec.idempotent)
     }
 
     /// Counts the try and says so, before anything is done.
@@ -144,35 +137,8 @@ impl RunTools {
         Ok(())
     }
 
-    async fn call(&self, tool: &dyn Tool, record: &CallRecord, arguments: Value) -> ToolOutcome {
-        let call_id = record.call.call_id;
-        let context = ToolContext { tenant: record.tenant.clone(), session_id: record.session_id };
-        let seconds = tool.spec().timeout_seconds;
-        let began = self.world.clock.now();
-        let running = tool.call(&context, arguments);
-        let too_long = self.world.timer.sleep(Duration::from_secs(seconds));
-        let mut outcome = match select(running, too_long).await {
-            Either::Left((Ok(payload), _)) => {
-                let status = ToolStatus::Success;
-                ToolOutcome { call_id, status, payload, execution_time: 0.0 }
-            }
-            Either::Left((Err(ToolError::Tell(message)), _)) => {
-                ToolOutcome::failed(call_id, ToolStatus::Error, message)
-            }
-            Either::Left((Err(ToolError::Broken(error)), _)) => {
-                tracing::error!(%error, tool = record.call.tool_name, "a tool failed");
-                ToolOutcome::failed(call_id, ToolStatus::Error, "the tool failed")
-            }
-            Either::Right(_) => {
-                let message = format!("the tool took longer than {seconds} seconds");
-                ToolOutcome::failed(call_id, ToolStatus::Timeout, message)
-            }
-        };
-        outcome.execution_time = self.world.clock.now().since(began).as_secs_f64();
-        outcome
-    }
-
-    async fn decide(&self, record: &CallRecord, arguments: &Value) -> Decision {
+    async fn decide(&self, record: &CallRecord) -> Decision {
+        let arguments: Value = serde_json::from_str(&record.call.arguments).unwrap_or_default();
         let request = PolicyRequest {
             tenant: record.tenant.clone(),
             persona_id: None,
@@ -249,7 +215,7 @@ impl Handle for RunTools {
 
 impl fmt::Debug for RunTools {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RunTools").field("tools", &self.tools.keys()).finish_non_exhaustive()
+        f.write_str("RunTools")
     }
 }
 
@@ -257,13 +223,4 @@ impl fmt::Debug for RunTools {
 fn lost(record: &CallRecord) -> ToolOutcome {
     let message = "the executor was lost while the tool ran; it may or may not have taken effect";
     ToolOutcome::failed(record.call.call_id, ToolStatus::OutcomeUnknown, message)
-}
-
-/// The arguments as a JSON object; no text at all is an empty one.
-fn arguments(text: &str) -> Result<Value, ()> {
-    if text.trim().is_empty() {
-        return Ok(json!({}));
-    }
-    let value: Value = serde_json::from_str(text).map_err(|_| ())?;
-    if value.is_object() { Ok(value) } else { Err(()) }
 }

@@ -34,7 +34,7 @@ pub use policy::Policy;
 pub use rate_limit::RateLimit;
 pub use replica::Replica;
 pub use store::Store;
-pub use tool::Tool;
+pub use tool::{Tool, Toolbox};
 pub use vault::Vault;
 pub use work::Work;
 pub use world::{Clock, Ids, Poke, Spawner, Timer, Waiter, Wake};

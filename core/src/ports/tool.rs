@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::error::Source;
 use crate::ids::{SessionId, TenantId};
-use crate::tool::ToolSpec;
+use crate::tool::{ToolCall, ToolOutcome, ToolSpec};
 
 /// For whom a tool runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,4 +41,20 @@ pub trait Tool: Send + Sync {
 
     /// Runs it once.
     async fn call(&self, context: &ToolContext, arguments: Value) -> Result<Value, ToolError>;
+}
+
+/// All the tools of a platform, each run within its limits.
+///
+/// # Contract
+///
+/// - Whatever was asked for and whatever the tool does, there is an outcome: an unknown name, text
+///   that is no JSON object, a panic, too long a call, too large an answer.
+/// - Dropping the future ends the call.
+#[async_trait]
+pub trait Toolbox: Send + Sync {
+    /// What a model is told about the tools, in the order of their names.
+    fn specs(&self) -> Vec<ToolSpec>;
+
+    /// Runs a call once.
+    async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome;
 }

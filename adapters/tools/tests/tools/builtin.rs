@@ -8,12 +8,13 @@ use soma_core::conversation::event::Role;
 use soma_core::ids::EventId;
 use soma_core::memory::MemoryHit;
 use soma_core::ports::Clock;
+use soma_core::ports::Toolbox as _;
 use soma_core::tool::{ToolOutcome, ToolStatus};
 use soma_tools::registry;
 
 async fn run(tool: &str, arguments: Value) -> ToolOutcome {
     let registry = registry(world(Arc::new(Noted::default())));
-    registry.call(&context(), &call(tool, &arguments.to_string())).await
+    registry.run(&context(), &call(tool, &arguments.to_string())).await
 }
 
 #[tokio::test]
@@ -62,7 +63,7 @@ async fn memory_search_asks_for_memories_of_the_caller_only() {
     let memory = Arc::new(Noted { hits: Some(vec![hit]), ..Noted::default() });
     let registry = registry(world(Arc::clone(&memory)));
 
-    let outcome = registry.call(&context(), &call("memory_search", r#"{"query":"cat"}"#)).await;
+    let outcome = registry.run(&context(), &call("memory_search", r#"{"query":"cat"}"#)).await;
 
     let asked = memory.asked.lock().unwrap();
     assert_eq!(asked[0].tenant.as_str(), "acme");

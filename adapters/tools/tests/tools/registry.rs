@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
 use serde_json::{Value, json};
+use soma_core::ports::Toolbox as _;
 use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_core::tool::{ToolOutcome, ToolStatus};
 use soma_tools::{Approval, Registry, Repetition, TypedTool, registry};
@@ -56,7 +57,7 @@ impl TypedTool for Endless {
 
 async fn run(script: fn() -> Result<Value, ToolError>) -> ToolOutcome {
     let registry = Registry::new(Arc::new(Noon), Arc::new(Never)).with(Scripted(script));
-    registry.call(&context(), &call("scripted", "{}")).await
+    registry.run(&context(), &call("scripted", "{}")).await
 }
 
 fn all() -> Registry {
@@ -125,7 +126,7 @@ async fn arguments_that_do_not_fit_are_told_by_every_tool() {
 
     for spec in registry.specs() {
         for arguments in misfits {
-            let outcome = registry.call(&context(), &call(&spec.name, arguments)).await;
+            let outcome = registry.run(&context(), &call(&spec.name, arguments)).await;
 
             assert_eq!(outcome.status, ToolStatus::Error, "{} {arguments}", spec.name);
             let message = outcome.payload["message"].as_str().unwrap();
@@ -136,7 +137,7 @@ async fn arguments_that_do_not_fit_are_told_by_every_tool() {
 
 #[tokio::test]
 async fn unknown_tool_is_told() {
-    let outcome = all().call(&context(), &call("rm -rf", "{}")).await;
+    let outcome = all().run(&context(), &call("rm -rf", "{}")).await;
 
     assert_eq!(outcome.status, ToolStatus::Error);
     assert_eq!(outcome.payload, json!({"message": "there is no tool named \"rm -rf\""}));
@@ -145,7 +146,7 @@ async fn unknown_tool_is_told() {
 #[tokio::test]
 async fn no_arguments_may_be_written_in_any_way() {
     for arguments in ["", "  \n", "{}", "null"] {
-        let outcome = all().call(&context(), &call("timestamp", arguments)).await;
+        let outcome = all().run(&context(), &call("timestamp", arguments)).await;
 
         assert_eq!(outcome.status, ToolStatus::Success, "{arguments:?}");
     }
@@ -186,7 +187,7 @@ async fn large_answer_is_cut() {
 async fn call_that_takes_too_long_ends_by_timeout() {
     let registry = Registry::new(Arc::new(Noon), Arc::new(AtOnce)).with(Endless);
 
-    let outcome = registry.call(&context(), &call("endless", "{}")).await;
+    let outcome = registry.run(&context(), &call("endless", "{}")).await;
 
     assert_eq!(outcome.status, ToolStatus::Timeout);
     assert_eq!(outcome.payload, json!({"message": "the tool took longer than 7 s"}));

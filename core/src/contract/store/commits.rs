@@ -1,0 +1,157 @@
+//! A commit is applied whole, and once.
+
+use futures_util::future::join_all;
+
+use super::super::Fixture;
+use super::super::ledger::{Ledger, NOW};
+use super::super::talk::{Talk, talk};
+use crate::budget::window::BudgetWindow;
+use crate::conversation::event::Seq;
+use crate::outbox::topic::Topic;
+use crate::policy::{Action, Decision};
+use crate::stream::chain::Digest32;
+use crate::tool::CallChange;
+use crate::work::commit::{Commit, CommitOutcome};
+use crate::work::session::TurnState;
+
+/// A commit of everything that a commit can hold, for a session without turns.
+pub(super) fn everything(talk: &Talk) -> Commit {
+    let decision = Decision {
+        action: Action::ConversationSend,
+        resource: "message".into(),
+        allow: true,
+        reasons: Vec::new(),
+        input: Digest32::of(b"input"),
+    };
+    let accepted = talk.accepts(1);
+    Commit {
+        request: Some(talk.request("key", "asked", 1)),
+        calls: vec![CallChange::Request { turn_id: Some(talk.turn(1)), call: talk.tool_call(0) }],
+        usage: vec![talk.reserves(1, 100)],
+        memory: vec![talk.memory("message 1")],
+        decisions: vec![decision],
+        dead: vec![talk.letter("bad")],
+        ..accepted
+    }
+}
+
+pub async fn commit_is_applied_whole(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+
+    let events = ledger.commit(everything(&talk)).await;
+
+    assert_eq!(ledger.events(&talk).await, events);
+    assert_eq!(events.len(), 1);
+    let turn = ledger.store.turn(talk.turn(1)).await.unwrap().unwrap();
+    assert_eq!((turn.number, turn.state), (1, TurnState::Accepted));
+    assert_eq!(turn.calls.len(), 1);
+    let window = BudgetWindow::at(NOW);
+    assert_eq!(ledger.budget.spent(&talk.account(), window).await.unwrap().reserved, 100);
+    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
+    for topic in
+        [Topic::ConversationOutbound, Topic::ConversationInbound, Topic::ConversationInboundDlq]
+    {
+        assert_eq!(ledger.published(topic).await.len(), 1, "{topic}");
+    }
+}
+
+pub async fn repeated_commit_is_already_done_and_tells_its_events(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(talk.says("before")).await;
+    let commit = Commit { events: vec![talk.said("a"), talk.said("b")], ..talk.commit() };
+    let events = ledger.commit(commit.clone()).await;
+
+    let again = ledger.store.commit(commit).await.unwrap();
+
+    assert_eq!(again, CommitOutcome::AlreadyDone(events));
+}
+
+/// After a lost reply everything that the commit was checked against has moved on, by itself.
+pub async fn repetition_is_recognised_before_every_other_check(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let accepts = Commit {
+        expected: Some(Seq(0)),
+        only_if_idle: true,
+        request: Some(talk.request("key", "asked", 1)),
+        ..talk.accepts(1)
+    };
+    let accepted = ledger.commit(accepts.clone()).await;
+    let accepts_again = ledger.store.commit(accepts).await.unwrap();
+    let ended = ledger.commit(talk.ends(1)).await;
+
+    let ends_again = ledger.store.commit(talk.ends(1)).await.unwrap();
+
+    assert_eq!(accepts_again, CommitOutcome::AlreadyDone(accepted));
+    assert_eq!(ends_again, CommitOutcome::AlreadyDone(ended));
+}
+
+pub async fn repeated_progress_is_already_done_without_events_too(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(talk.accepts(1)).await;
+    ledger.commit(talk.progresses(1, 1, TurnState::Ready)).await;
+
+    let again = ledger.store.commit(talk.progresses(1, 1, TurnState::Waiting)).await.unwrap();
+
+    assert_eq!(again, CommitOutcome::AlreadyDone(Vec::new()));
+    let turn = ledger.store.turn(talk.turn(1)).await.unwrap().unwrap();
+    assert_eq!((turn.inputs.len(), turn.state), (2, TurnState::Ready));
+}
+
+pub async fn already_done_adds_nothing(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(talk.says("a")).await;
+    let before = (ledger.session(&talk).await, ledger.pending().await);
+    let half = Commit {
+        events: vec![talk.said("a")],
+        outbox: vec![talk.message(Topic::ToolRequests, "new")],
+        memory: vec![talk.memory("new")],
+        usage: vec![talk.reserves(1, 100)],
+        dead: vec![talk.letter("new")],
+        ..talk.accepts(1)
+    };
+
+    let outcome = ledger.store.commit(half).await.unwrap();
+
+    assert!(matches!(outcome, CommitOutcome::AlreadyDone(_)), "{outcome:?}");
+    assert_eq!((ledger.session(&talk).await, ledger.pending().await), before);
+    assert_eq!(ledger.store.turn(talk.turn(1)).await.unwrap(), None);
+    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 0);
+    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+    assert_eq!(spent.reserved, 0);
+}
+
+pub async fn commit_of_which_one_event_is_recorded_is_already_done(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let recorded = ledger.commit(talk.says("b")).await;
+    let both = Commit { events: vec![talk.said("a"), talk.said("b")], ..talk.commit() };
+
+    let outcome = ledger.store.commit(both).await.unwrap();
+
+    assert_eq!(outcome, CommitOutcome::AlreadyDone(recorded.clone()));
+    assert_eq!(ledger.events(&talk).await, recorded);
+}
+
+pub async fn repetitions_at_the_same_time_are_applied_once(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let repetitions = (0..16).map(|_| ledger.store.commit(talk.accepts(1)));
+
+    let outcomes = join_all(repetitions).await;
+
+    let applied = outcomes.into_iter().filter(|outcome| {
+        let outcome = outcome.as_ref().unwrap();
+        let applied = matches!(outcome, CommitOutcome::Committed(_));
+        assert!(applied || matches!(outcome, CommitOutcome::AlreadyDone(_)), "{outcome:?}");
+        applied
+    });
+    assert_eq!(applied.count(), 1);
+    assert_eq!(ledger.events(&talk).await.len(), 1);
+    assert_eq!(ledger.session(&talk).await.turns_accepted, 1);
+}

@@ -1,0 +1,196 @@
+//! Sessions: whose they are, how they are listed, and how they end.
+
+use super::super::Fixture;
+use super::super::ledger::{Ledger, MANY, NOW, TTL, at, owner};
+use super::super::talk::{Talk, talk, talk_of};
+use super::commits::everything;
+use super::sight::sight;
+use crate::budget::Spent;
+use crate::budget::window::BudgetWindow;
+use crate::conversation::event::Seq;
+use crate::ids::PersonaId;
+use crate::ports::work::Beat;
+use crate::work::commit::{Commit, CommitOutcome, OpenSession, WorkKind};
+use crate::work::ingest::Subject;
+use crate::work::session::EventRange;
+
+pub async fn session_is_opened_once(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let open = |persona| {
+        let persona_id = Some(PersonaId::new(persona).unwrap());
+        Commit { open: Some(OpenSession { persona_id }), ..talk.commit() }
+    };
+    ledger.commit(open("ada")).await;
+
+    ledger.commit(Commit { at: at(9), events: vec![talk.said("a")], ..open("bob") }).await;
+
+    let session = ledger.session(&talk).await;
+    assert_eq!(session.persona_id, Some(PersonaId::new("ada").unwrap()));
+    assert_eq!((session.created_at, session.updated_at), (NOW, at(9)));
+    assert_eq!(session.chain.count, Seq(1));
+}
+
+pub async fn other_tenant_sees_nothing_of_a_session(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, ours, theirs) = (fixture.open().await, talk_of("acme", 1), talk_of("globex", 1));
+    ledger.commit(everything(&ours)).await;
+
+    let (store, session) = (&ledger.store, ours.session_id);
+
+    assert_eq!(store.session(&theirs.tenant, session).await.unwrap(), None);
+    assert_eq!(ledger.events(&theirs).await, []);
+    let newest = EventRange::Before(Seq(MANY as u64));
+    assert_eq!(store.events(&theirs.tenant, session, newest, MANY).await.unwrap(), []);
+    assert_eq!(store.sessions(&theirs.tenant, None, MANY).await.unwrap(), []);
+    assert!(!store.erase(&theirs.tenant, session).await.unwrap());
+    assert_eq!(ledger.events(&ours).await.len(), 1);
+}
+
+pub async fn other_tenant_commits_nothing_to_a_session(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, ours, theirs) = (fixture.open().await, talk_of("acme", 1), talk_of("globex", 1));
+    ledger.commit(ours.accepts(1)).await;
+    let pending = ledger.pending().await;
+
+    let repetition = ledger.store.commit(theirs.accepts(1)).await.unwrap();
+    let other = ledger.store.commit(theirs.says("new")).await.unwrap();
+
+    assert_eq!(repetition, CommitOutcome::NoSession);
+    assert_eq!(other, CommitOutcome::NoSession);
+    assert_eq!(ledger.events(&ours).await.len(), 1);
+    assert_eq!(ledger.pending().await, pending);
+}
+
+pub async fn sessions_with_the_newest_events_come_first(fixture: impl Fixture<Port = Ledger>) {
+    let ledger = fixture.open().await;
+    for (number, seconds) in [(1, 10), (2, 30), (3, 20)] {
+        ledger.commit(Commit { at: at(seconds), ..talk(number).says("a") }).await;
+    }
+    ledger.commit(Commit { at: at(40), ..talk(1).says("b") }).await;
+    ledger.commit(Commit { at: at(50), ..talk(3).commit() }).await;
+
+    let sessions = ledger.store.sessions(&talk(1).tenant, None, MANY).await.unwrap();
+
+    let ids = sessions.into_iter().map(|session| session.session_id).collect::<Vec<_>>();
+    assert_eq!(ids, [1, 2, 3].map(|number| talk(number).session_id));
+}
+
+pub async fn pages_of_sessions_hold_each_session_once(fixture: impl Fixture<Port = Ledger>) {
+    let ledger = fixture.open().await;
+    let talks = (1..=7).map(talk).collect::<Vec<_>>();
+    for (index, talk) in talks.iter().enumerate() {
+        ledger.commit(Commit { at: at(index as u64 / 4), ..talk.says("a") }).await;
+    }
+
+    let (mut seen, mut after) = (Vec::new(), None);
+    loop {
+        let page = ledger.store.sessions(&talks[0].tenant, after, 2).await.unwrap();
+        let Some(last) = page.last() else { break };
+        after = Some((last.updated_at, last.session_id));
+        seen.extend(page.into_iter().map(|session| session.session_id));
+    }
+
+    assert_eq!(seen.len(), 7);
+    seen.sort();
+    assert_eq!(seen, talks.iter().map(|talk| talk.session_id).collect::<Vec<_>>());
+}
+
+pub async fn erased_session_does_not_exist(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(everything(&talk)).await;
+
+    let (store, session) = (&ledger.store, talk.session_id);
+    assert!(store.erase(&talk.tenant, session).await.unwrap());
+
+    assert_eq!(store.session(&talk.tenant, session).await.unwrap(), None);
+    assert_eq!(store.sessions(&talk.tenant, None, MANY).await.unwrap(), []);
+    assert_eq!(ledger.events(&talk).await, []);
+    assert_eq!(store.turn(talk.turn(1)).await.unwrap(), None);
+    assert_eq!(store.call(talk.call(0)).await.unwrap(), None);
+    assert_eq!(store.open_calls(session).await.unwrap(), []);
+    assert!(!store.erase(&talk.tenant, session).await.unwrap());
+}
+
+pub async fn erased_session_takes_what_was_said_along(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(everything(&talk)).await;
+    let taken = ledger.memory_queue.due(owner(1), NOW, TTL, MANY).await.unwrap();
+
+    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+
+    assert_eq!(ledger.pending().await, []);
+    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 0);
+    assert!(!ledger.memory_queue.retry_at(&taken[0], NOW).await.unwrap());
+}
+
+pub async fn erased_session_leaves_no_work(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, claimed, ready) = (fixture.open().await, talk(1), talk(2));
+    ledger.ready(&claimed, 1).await;
+    let claim = ledger.claim(WorkKind::Turns).await.unwrap();
+    ledger.ready(&ready, 1).await;
+
+    for talk in [&claimed, &ready] {
+        ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    }
+
+    assert_eq!(ledger.work.beat(&claim, NOW, TTL).await.unwrap(), Beat::Lost);
+    assert_eq!(ledger.claim_at(WorkKind::Turns, at(3_600)).await, None);
+    assert_eq!(ledger.work.depth(WorkKind::Turns, at(3_600)).await.unwrap(), 0);
+}
+
+pub async fn no_commit_brings_an_erased_session_back(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(talk.accepts(1)).await;
+    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+
+    let repetition = ledger.store.commit(talk.accepts(1)).await.unwrap();
+    let new = ledger.store.commit(talk.accepts(2)).await.unwrap();
+    ledger.arrive(&talk, Subject::Turn(talk.turn(1))).await;
+
+    assert_eq!(repetition, CommitOutcome::NoSession);
+    assert_eq!(new, CommitOutcome::NoSession);
+    assert_eq!(ledger.store.session(&talk.tenant, talk.session_id).await.unwrap(), None);
+}
+
+pub async fn erasing_leaves_other_sessions_alone(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, gone, kept) = (fixture.open().await, talk(1), talk(2));
+    ledger.ready(&gone, 1).await;
+    ledger.ready(&kept, 1).await;
+    ledger.commit(Commit { memory: vec![kept.memory("a")], ..kept.commit() }).await;
+
+    ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
+
+    let claim = ledger.claim(WorkKind::Turns).await.unwrap();
+    assert_eq!((claim.session_id, claim.turn_id), (kept.session_id, Some(kept.turn(1))));
+    assert_eq!(ledger.events(&kept).await.len(), 1);
+    assert_eq!(ledger.pending().await.len(), 2);
+    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
+}
+
+pub async fn erasing_gives_no_tokens_back(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(Commit { usage: vec![talk.reserves(1, 100)], ..talk.commit() }).await;
+
+    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+
+    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+    assert_eq!(spent, Spent { used: 0, reserved: 100 });
+}
+
+/// What is not durable begins anew, empty.
+pub async fn what_was_committed_survives_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
+    let (ledger, talk, erased) = (fixture.open().await, talk(1), talk(2));
+    let empty = sight(&ledger, &talk).await;
+    ledger.commit(everything(&talk)).await;
+    ledger.commit(erased.says("a")).await;
+    ledger.store.erase(&erased.tenant, erased.session_id).await.unwrap();
+    let before = sight(&ledger, &talk).await;
+    drop(ledger);
+
+    let ledger = fixture.open().await;
+
+    let after = sight(&ledger, &talk).await;
+    assert_eq!(after, if F::DURABLE { before } else { empty });
+    let again = ledger.store.commit(everything(&talk)).await.unwrap();
+    assert_eq!(matches!(again, CommitOutcome::AlreadyDone(_)), F::DURABLE, "{again:?}");
+    let back = ledger.store.commit(erased.says("b")).await.unwrap();
+    assert_eq!(back == CommitOutcome::NoSession, F::DURABLE, "{back:?}");
+}

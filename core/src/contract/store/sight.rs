@@ -1,0 +1,39 @@
+//! What a case compares before and after.
+
+use super::super::ledger::{Ledger, NOW};
+use super::super::talk::Talk;
+use crate::budget::Spent;
+use crate::budget::window::BudgetWindow;
+use crate::conversation::event::Event;
+use crate::outbox::message::OutboxRow;
+use crate::tool::CallRecord;
+use crate::work::session::{Session, TurnRecord};
+
+/// All that a commit can change and a port can show.
+#[derive(Debug, PartialEq)]
+pub(super) struct Sight {
+    session: Option<Session>,
+    events: Vec<Event>,
+    turns: Vec<Option<TurnRecord>>,
+    calls: Vec<CallRecord>,
+    outbox: Vec<OutboxRow>,
+    memories: u64,
+    spent: Spent,
+}
+
+/// Looks at a session and its first two turns.
+pub(super) async fn sight(ledger: &Ledger, talk: &Talk) -> Sight {
+    let (store, session) = (&ledger.store, talk.session_id);
+    Sight {
+        session: store.session(&talk.tenant, session).await.unwrap(),
+        events: ledger.events(talk).await,
+        turns: vec![
+            store.turn(talk.turn(1)).await.unwrap(),
+            store.turn(talk.turn(2)).await.unwrap(),
+        ],
+        calls: store.open_calls(session).await.unwrap(),
+        outbox: ledger.pending().await,
+        memories: ledger.memory_queue.backlog().await.unwrap(),
+        spent: ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap(),
+    }
+}
