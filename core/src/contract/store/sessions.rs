@@ -2,7 +2,7 @@
 
 use super::super::Fixture;
 use super::super::ledger::{Ledger, MANY, NOW, TTL, at, owner};
-use super::super::talk::{Talk, talk, talk_of};
+use super::super::talk::{talk, talk_of};
 use super::commits::everything;
 use super::sight::sight;
 use crate::budget::Spent;
