@@ -1,1 +1,65 @@
+//! The conversation worker: makes turns of messages, and answers of turns.
 
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use futures_util::future::join3;
+use soma_core::flows::answer_message::AnswerMessage;
+use soma_core::flows::claims::{Capacity, Claims};
+use soma_core::flows::consume::Consume;
+use soma_core::flows::ingest_work::IngestWork;
+use soma_core::flows::service::Service;
+use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::{Leases, Log, Work};
+use soma_core::work::commit::WorkKind;
+
+/// The service's name and consumer group.
+pub const NAME: &str = "conversation-worker";
+
+/// The conversation worker.
+pub struct ConversationWorker {
+    messages: Consume,
+    results: Consume,
+    turns: Claims,
+}
+
+impl ConversationWorker {
+    /// Puts the service together.
+    pub fn new(
+        log: Arc<dyn Log>,
+        leases: Arc<dyn Leases>,
+        work: Arc<dyn Work>,
+        (answer, capacity): (AnswerMessage, Capacity),
+        world: World,
+    ) -> Self {
+        let consume = |topic| {
+            let ingest = IngestWork::new(Arc::clone(&work), topic, world.clone());
+            let (log, leases) = (Arc::clone(&log), Arc::clone(&leases));
+            Consume::new(log, leases, (topic, NAME), Arc::new(ingest), world.clone())
+        };
+        let (messages, results) =
+            (consume(Topic::ConversationInbound), consume(Topic::ToolResults));
+        let turns = Claims::new(work, Arc::new(answer), WorkKind::Turns, capacity, world);
+        Self { messages, results, turns }
+    }
+}
+
+#[async_trait]
+impl Service for ConversationWorker {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    async fn run(&self, stop: &Stop) {
+        join3(self.messages.run(stop), self.results.run(stop), self.turns.run(stop)).await;
+    }
+}
+
+impl fmt::Debug for ConversationWorker {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ConversationWorker")
+    }
+}

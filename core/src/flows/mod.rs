@@ -16,6 +16,7 @@ pub mod relay_outbox;
 pub mod replicate_memory;
 pub mod request_tool;
 pub mod run_tools;
+pub mod service;
 pub mod shares;
 pub mod stop;
 pub mod submit_message;

@@ -1,0 +1,15 @@
+//! A service: a unit of the platform that is started, stopped and scaled on its own.
+
+use async_trait::async_trait;
+
+use super::stop::Stop;
+
+/// One of the six services, put together and ready to run.
+#[async_trait]
+pub trait Service: Send + Sync {
+    /// The service's name: its binary without `soma-`, and its consumer group.
+    fn name(&self) -> &'static str;
+
+    /// Works until `stop`, then finishes what is in hand or hands it back.
+    async fn run(&self, stop: &Stop);
+}
