@@ -1,6 +1,25 @@
 //! Every port in memory: the model that the other adapters are tested against, and all that a
 //! program needs to embed the core without a server or a file.
 
+mod cache;
 mod ledger;
+mod lock;
+mod log;
+pub mod memory;
+mod model;
+mod policy;
+mod rate_limit;
+mod tool;
+mod vault;
+mod world;
 
+pub use cache::InprocCache;
 pub use ledger::InprocLedger;
+pub use log::{InprocLog, PARTITIONS};
+pub use memory::InprocMemory;
+pub use model::{Beat, Script, ScriptedModel};
+pub use policy::{Denial, StaticPolicy};
+pub use rate_limit::InprocRateLimit;
+pub use tool::ScriptedTool;
+pub use vault::InprocVault;
+pub use world::{CountingIds, InprocWake, LocalSpawner, ManualClock, ManualTimer};

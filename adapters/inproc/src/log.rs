@@ -1,0 +1,152 @@
+//! The event log in memory.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use event_listener::Event;
+use futures_util::future::{Either, select};
+use soma_core::outbox::message::Record;
+use soma_core::outbox::partition::Partition;
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::log::{Bounds, Fetched, Positioned};
+use soma_core::ports::{Log, PortError, PortResult, Timer};
+
+use crate::lock::locked;
+
+/// How many partitions each topic has.
+pub const PARTITIONS: u32 = 3;
+
+/// Keeps every topic in memory, each in [`PARTITIONS`] partitions.
+pub struct InprocLog {
+    shelves: BTreeMap<(Topic, Partition), Shelf>,
+    timer: Arc<dyn Timer>,
+}
+
+/// One partition.
+#[derive(Debug, Default)]
+struct Shelf {
+    kept: Mutex<Kept>,
+    grown: Event,
+}
+
+/// The records of a partition.
+#[derive(Debug, Default)]
+struct Kept {
+    earliest: u64,
+    records: VecDeque<Record>,
+}
+
+/// A partition that does not exist.
+#[derive(Debug, thiserror::Error)]
+#[error("{topic} has no partition {partition}")]
+struct NoPartition {
+    topic: Topic,
+    partition: Partition,
+}
+
+impl InprocLog {
+    /// An empty log, whose fetches wait by `timer`.
+    pub fn new(timer: Arc<dyn Timer>) -> Self {
+        let partitions =
+            Topic::ALL.iter().flat_map(|topic| (0..PARTITIONS).map(|number| (*topic, number)));
+        Self { shelves: partitions.map(|place| (place, Shelf::default())).collect(), timer }
+    }
+
+    /// Drops every record below `offset`, as retention does.
+    pub fn drop_before(&self, topic: Topic, partition: Partition, offset: u64) -> PortResult<()> {
+        let mut kept = locked(&self.shelf(topic, partition)?.kept);
+        while kept.earliest < offset && kept.records.pop_front().is_some() {
+            kept.earliest += 1;
+        }
+        Ok(())
+    }
+
+    fn shelf(&self, topic: Topic, partition: Partition) -> PortResult<&Shelf> {
+        self.shelves.get(&(topic, partition)).ok_or_else(|| PortError::Broken {
+            what: "finding the partition",
+            source: Box::new(NoPartition { topic, partition }),
+        })
+    }
+}
+
+impl Kept {
+    fn bounds(&self) -> Bounds {
+        Bounds { earliest: self.earliest, next: self.earliest + self.records.len() as u64 }
+    }
+
+    fn read(&self, offset: u64, max_bytes: usize) -> Fetched {
+        let bounds = self.bounds();
+        if offset < bounds.earliest || offset > bounds.next {
+            return Fetched::OutOfRange(bounds);
+        }
+        let mut bytes = 0_usize;
+        let offsets = offset..bounds.next;
+        let fit = offsets.map_while(|offset| {
+            let record = self.records.get(usize::try_from(offset - bounds.earliest).ok()?)?;
+            let first = bytes == 0;
+            bytes = bytes.saturating_add(record.value.len().max(1));
+            (first || bytes <= max_bytes).then(|| Positioned { offset, record: record.clone() })
+        });
+        Fetched::Records(fit.collect())
+    }
+}
+
+#[async_trait]
+impl Log for InprocLog {
+    fn partitions(&self, _topic: Topic) -> u32 {
+        PARTITIONS
+    }
+
+    async fn publish(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> PortResult<u64> {
+        let shelf = self.shelf(topic, partition)?;
+        let first = {
+            let mut kept = locked(&shelf.kept);
+            let first = kept.bounds().next;
+            kept.records.extend(records);
+            first
+        };
+        shelf.grown.notify(usize::MAX);
+        Ok(first)
+    }
+
+    async fn fetch(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        offset: u64,
+        max_bytes: usize,
+        wait: Duration,
+    ) -> PortResult<Fetched> {
+        let shelf = self.shelf(topic, partition)?;
+        let mut over = self.timer.sleep(wait);
+        loop {
+            let grown = shelf.grown.listen();
+            let found = locked(&shelf.kept).read(offset, max_bytes);
+            if wait.is_zero() || found != Fetched::Records(Vec::new()) {
+                return Ok(found);
+            }
+            match select(grown, over).await {
+                Either::Left(((), rest)) => over = rest,
+                Either::Right(((), _)) => return Ok(found),
+            }
+        }
+    }
+
+    async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
+        Ok(locked(&self.shelf(topic, partition)?.kept).bounds())
+    }
+}
+
+impl fmt::Debug for InprocLog {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("InprocLog").field("shelves", &self.shelves).finish_non_exhaustive()
+    }
+}
