@@ -93,9 +93,9 @@ mod tests {
         let rate = Rate { requests: 1, per: Duration::from_secs(1) };
 
         for number in 0..10_000 {
-            let now = Timestamp::from_micros(number * 1_000_000);
-            let admit = limit.admit(&tenant, &number.to_string(), rate, now);
-            assert_eq!(admit.now_or_never().unwrap().unwrap(), Admission::Admitted);
+            let (key, now) = (number.to_string(), Timestamp::from_micros(number * 1_000_000));
+            let answer = limit.admit(&tenant, &key, rate, now).now_or_never().unwrap().unwrap();
+            assert_eq!(answer, Admission::Admitted);
         }
 
         assert!(locked(&limit.state).counts.len() <= 1_024);

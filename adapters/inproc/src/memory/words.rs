@@ -127,7 +127,7 @@ mod tests {
     #[test]
     fn queries_drop_stop_words_unless_there_is_nothing_else() {
         assert_eq!(query_terms("What is the name of my heron?"), ["heron", "name"]);
-        assert_eq!(query_terms("what is this"), ["what", "this", "is"]);
+        assert_eq!(query_terms("what is this"), ["this", "what", "is"]);
     }
 
     #[test]
