@@ -1,0 +1,64 @@
+//! What the text of a value may be.
+
+use std::ops::RangeInclusive;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use tracing_subscriber::filter::Targets;
+
+/// Anything that reads itself from text.
+pub(super) fn text<T: FromStr>(text: &str) -> Option<T> {
+    text.parse().ok()
+}
+
+/// A whole number in a range.
+pub(super) fn within(text: &str, range: RangeInclusive<u64>) -> Option<u64> {
+    text.parse().ok().filter(|number| range.contains(number))
+}
+
+/// A path.
+pub(super) fn path(text: &str) -> Option<PathBuf> {
+    (!text.chars().any(char::is_control)).then(|| text.into())
+}
+
+/// A sampling temperature, in thousandths.
+pub(super) fn temperature(text: &str) -> Option<u32> {
+    let number: f64 = text.parse().ok()?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "from 0 to 2000, by the range"
+    )]
+    (0.0..=2.0).contains(&number).then(|| (number * 1000.0).round() as u32)
+}
+
+/// The name of a model.
+pub(super) fn model_name(text: &str) -> Option<String> {
+    (!text.chars().any(char::is_control)).then(|| text.into())
+}
+
+/// A key, as it fits in a header.
+pub(super) fn key(text: &str) -> Option<String> {
+    text.bytes().all(|byte| byte.is_ascii_graphic()).then(|| text.into())
+}
+
+/// The address of a model server, without a slash at its end.
+pub(super) fn base_url(text: &str) -> Option<String> {
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"))?;
+    let host = rest.split('/').next().filter(|host| !host.is_empty())?;
+    let fits = text.bytes().all(|byte| byte.is_ascii_graphic())
+        && !text.contains(['?', '#', '\\'])
+        && !host.contains('@')
+        && !host.starts_with(':');
+    fits.then(|| text.trim_end_matches('/').into())
+}
+
+/// A level, then levels of parts: each must say its level, or a typing error would be a part.
+pub(super) fn log_level(text: &str) -> Option<Targets> {
+    const LEVELS: [&str; 6] = ["off", "error", "warn", "info", "debug", "trace"];
+    let said = text.split(',').all(|part| {
+        let level = part.rsplit('=').next().unwrap_or_default().trim();
+        LEVELS.iter().any(|name| name.eq_ignore_ascii_case(level))
+    });
+    if said { text.parse().ok() } else { None }
+}

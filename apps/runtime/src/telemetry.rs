@@ -1,0 +1,107 @@
+//! Logs and metrics.
+
+use std::io::{self, IsTerminal};
+use std::panic::{self, PanicHookInfo};
+use std::time::Duration;
+
+use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use soma_core::flows::stop::Stop;
+use soma_core::ports::Timer;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+/// The bounds of durations, in seconds: from a cached answer to a slow model.
+const SECONDS: &[f64] = &[
+    0.001, 0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0,
+];
+
+/// How often samples are folded when nobody asks for them.
+const UPKEEP: Duration = Duration::from_secs(5);
+
+/// Why telemetry could not be set up.
+#[derive(Debug, thiserror::Error)]
+pub enum TelemetryError {
+    /// Something in this process logs already.
+    #[error("logs are set up already")]
+    Logs(#[source] TryInitError),
+    /// Something in this process measures already.
+    #[error("metrics are set up already")]
+    Metrics(#[source] BuildError),
+}
+
+/// Where logs go, and in which form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Logs {
+    /// One JSON object a line on standard output, for a machine.
+    Json,
+    /// Text on standard error, for a person: standard output is for answers.
+    Text,
+}
+
+impl Logs {
+    /// The form for a service: text if a person looks at standard output, else JSON.
+    pub fn of_service() -> Self {
+        if io::stdout().is_terminal() { Self::Text } else { Self::Json }
+    }
+}
+
+/// Sets up logs, metrics and the log of panics, once per process.
+///
+/// # Errors
+///
+/// [`TelemetryError`] if they are set up already.
+pub fn init(filter: &Targets, logs: Logs) -> Result<MetricsHandle, TelemetryError> {
+    let registry = tracing_subscriber::registry().with(filter.clone());
+    // A closed pipe must not end in a panic of the logger.
+    match logs {
+        Logs::Json => {
+            let layer = fmt::layer().json().flatten_event(true).with_span_list(false);
+            registry.with(layer.log_internal_errors(false)).try_init()
+        }
+        Logs::Text => {
+            let layer = fmt::layer().with_writer(io::stderr).with_target(false);
+            let layer = layer.with_ansi(io::stderr().is_terminal());
+            registry.with(layer.log_internal_errors(false)).try_init()
+        }
+    }
+    .map_err(TelemetryError::Logs)?;
+    panic::set_hook(Box::new(log_panic));
+    let builder = PrometheusBuilder::new()
+        .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
+        .map_err(TelemetryError::Metrics)?;
+    Ok(MetricsHandle(builder.install_recorder().map_err(TelemetryError::Metrics)?))
+}
+
+/// Everything that was measured.
+#[derive(Clone)]
+#[expect(missing_debug_implementations, reason = "the recorder has no Debug")]
+pub struct MetricsHandle(PrometheusHandle);
+
+impl MetricsHandle {
+    /// Everything that was measured, in Prometheus's text form.
+    pub fn render(&self) -> String {
+        self.0.render()
+    }
+
+    /// Folds samples until `stop`, so that they do not pile up while nobody asks for them.
+    pub async fn keep(&self, timer: &dyn Timer, stop: &Stop) {
+        while !stop.is_set() {
+            self.0.run_upkeep();
+            let stopped = std::pin::pin!(stop.wait());
+            futures_util::future::select(stopped, timer.sleep(UPKEEP)).await;
+        }
+    }
+}
+
+/// Logs where a panic came from, and its message only if that is a literal: a message that was put
+/// together may hold what a person said, or a key.
+fn log_panic(info: &PanicHookInfo<'_>) {
+    let message = info.payload().downcast_ref::<&'static str>();
+    let message = message.copied().unwrap_or("(not shown: it may hold data)");
+    let location = info.location().map(ToString::to_string).unwrap_or_default();
+    let thread = std::thread::current();
+    let thread = thread.name().unwrap_or_default();
+    tracing::error!(panic = message, location, thread, "panic");
+}
