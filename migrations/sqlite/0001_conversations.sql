@@ -14,10 +14,10 @@ CREATE TABLE sessions (
     turns_accepted  INTEGER NOT NULL DEFAULT 0,
     turns_done      INTEGER NOT NULL DEFAULT 0,
     -- A session that was erased leaves its row, so that no late commit brings it back.
-    erased_at       INTEGER
+    erased          INTEGER NOT NULL DEFAULT 0 CHECK (erased IN (0, 1))
 ) STRICT;
 
-CREATE INDEX sessions_newest ON sessions (tenant, updated_at, session_id) WHERE erased_at IS NULL;
+CREATE INDEX sessions_newest ON sessions (tenant, updated_at, session_id) WHERE erased = 0;
 
 CREATE TABLE session_events (
     id              INTEGER PRIMARY KEY,

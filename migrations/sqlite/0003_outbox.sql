@@ -38,6 +38,8 @@ CREATE TABLE dlq (
     at              INTEGER NOT NULL
 ) STRICT;
 
+CREATE INDEX dlq_key ON dlq (key);
+
 CREATE TABLE memory_write_outbox (
     id              INTEGER PRIMARY KEY AUTOINCREMENT,
     tenant          TEXT    NOT NULL,

@@ -3,6 +3,22 @@
 //! [`Database`] owns the file: one thread writes, with group commit, and a few read. The ports are
 //! thin values over it, each cheap to make from an `Arc<Database>`.
 
+mod budget;
+mod columns;
 mod database;
+mod leases;
+mod memory_queue;
+mod outbox;
+mod replica;
+mod store;
+mod usage;
+mod work;
 
+pub use budget::SqliteBudget;
 pub use database::{Database, OpenError};
+pub use leases::SqliteLeases;
+pub use memory_queue::SqliteMemoryQueue;
+pub use outbox::SqliteOutbox;
+pub use replica::SqliteReplica;
+pub use store::SqliteStore;
+pub use work::SqliteWork;

@@ -1,0 +1,56 @@
+//! The port `Budget`, on the ledger itself: nothing to rebuild.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use rusqlite::Connection;
+use soma_core::budget::account::grant;
+use soma_core::budget::window::BudgetWindow;
+use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
+use soma_core::ports::{Budget, PortResult};
+
+use crate::database::{Database, Durability, SqlError};
+use crate::usage;
+
+/// Answers from the usage ledger. The commit that a call depends on repeats what was reserved or
+/// used and is fully durable, so these writes need not be.
+#[derive(Clone, Debug)]
+pub struct SqliteBudget {
+    database: Arc<Database>,
+}
+
+impl SqliteBudget {
+    /// The budgets in `database`.
+    pub const fn new(database: Arc<Database>) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl Budget for SqliteBudget {
+    async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant> {
+        let request = request.clone();
+        self.database.write(Durability::Relaxed, move |c| reserve(c, &request)).await
+    }
+
+    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
+        self.database.write(Durability::Relaxed, move |c| usage::settle(c, key, used)).await
+    }
+
+    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
+        let account = account.clone();
+        self.database.read(move |c| usage::spent(c, &account, window)).await
+    }
+}
+
+fn reserve(connection: &Connection, request: &ReservationRequest) -> Result<Grant, SqlError> {
+    if let Some(granted) = usage::granted(connection, request.key)? {
+        return Ok(Grant::Granted(granted));
+    }
+    let spent = usage::spent(connection, &request.account, request.window)?;
+    let grant = grant(spent, request.limit, request.want, request.least);
+    if let Grant::Granted(amount) = grant {
+        usage::reserve(connection, request.key, &request.account, request.window, amount)?;
+    }
+    Ok(grant)
+}

@@ -1,0 +1,187 @@
+//! The port `Leases`: who reads which partition or lane, and from where.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use soma_core::ids::OwnerId;
+use soma_core::ports::{Clock, Leases, PortResult};
+use soma_core::time::Timestamp;
+use soma_core::work::ingest::BatchOutcome;
+use soma_core::work::lease::{PartitionLease, Resource};
+
+use crate::database::{Database, Durability, SqlError};
+
+/// Shares partitions and lanes out among those who have the database open: tasks of one process,
+/// so that a loss of power leaves no holder, and no lease need survive it.
+#[derive(Clone)]
+pub struct SqliteLeases {
+    database: Arc<Database>,
+    clock: Arc<dyn Clock>,
+}
+
+impl SqliteLeases {
+    /// The leases in `database`, which end by `clock`.
+    pub fn new(database: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
+    }
+}
+
+#[async_trait]
+impl Leases for SqliteLeases {
+    async fn acquire(
+        &self,
+        resource: &Resource,
+        owner: OwnerId,
+        ttl: Duration,
+    ) -> PortResult<Option<PartitionLease>> {
+        let (resource, now) = (resource.clone(), self.clock.now());
+        self.database
+            .write(Durability::Relaxed, move |c| acquire(c, resource, owner, now, now + ttl))
+            .await
+    }
+
+    async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool> {
+        let (lease, until) = (lease.clone(), self.clock.now() + ttl);
+        self.database.write(Durability::Relaxed, move |c| renew(c, &lease, until)).await
+    }
+
+    async fn release(&self, lease: &PartitionLease) -> PortResult<()> {
+        let lease = lease.clone();
+        self.database.write(Durability::Relaxed, move |c| release(c, &lease)).await
+    }
+
+    async fn join(&self, group: &str, member: OwnerId, ttl: Duration) -> PortResult<usize> {
+        let (group, now) = (group.to_owned(), self.clock.now());
+        self.database
+            .write(Durability::Relaxed, move |c| join(c, &group, member, now, now + ttl))
+            .await
+    }
+
+    async fn leave(&self, group: &str, member: OwnerId) -> PortResult<()> {
+        let group = group.to_owned();
+        self.database.write(Durability::Relaxed, move |c| leave(c, &group, member)).await
+    }
+}
+
+impl fmt::Debug for SqliteLeases {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SqliteLeases").finish_non_exhaustive()
+    }
+}
+
+fn acquire(
+    connection: &Connection,
+    resource: Resource,
+    owner: OwnerId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<Option<PartitionLease>, SqlError> {
+    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
+    let taken: Option<(u64, u64)> = connection
+        .prepare_cached(
+            "INSERT INTO leases (resource, owner, epoch, until) VALUES (?1, ?2, 1, ?4)
+             ON CONFLICT (resource) DO UPDATE SET
+                 owner = excluded.owner, epoch = epoch + 1, until = excluded.until
+              WHERE owner IS NULL OR owner = excluded.owner OR until <= ?3
+             RETURNING epoch, next_offset",
+        )?
+        .query_row(
+            params![resource.to_string(), owner.as_uuid(), now.as_micros(), until.as_micros()],
+            read,
+        )
+        .optional()?;
+    Ok(taken.map(|(epoch, next_offset)| PartitionLease { resource, owner, epoch, next_offset }))
+}
+
+fn renew(
+    connection: &Connection,
+    lease: &PartitionLease,
+    until: Timestamp,
+) -> Result<bool, SqlError> {
+    let kept = connection
+        .prepare_cached(
+            "UPDATE leases SET until = ?4 WHERE resource = ?1 AND owner = ?2 AND epoch = ?3",
+        )?
+        .execute(params![
+            lease.resource.to_string(),
+            lease.owner.as_uuid(),
+            lease.epoch,
+            until.as_micros()
+        ])?;
+    Ok(kept > 0)
+}
+
+fn release(connection: &Connection, lease: &PartitionLease) -> Result<(), SqlError> {
+    connection
+        .prepare_cached(
+            "UPDATE leases SET owner = NULL, until = 0
+              WHERE resource = ?1 AND owner = ?2 AND epoch = ?3",
+        )?
+        .execute(params![lease.resource.to_string(), lease.owner.as_uuid(), lease.epoch])?;
+    Ok(())
+}
+
+fn join(
+    connection: &Connection,
+    group: &str,
+    member: OwnerId,
+    now: Timestamp,
+    until: Timestamp,
+) -> Result<usize, SqlError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO members (member_group, member, until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (member_group, member) DO UPDATE SET until = excluded.until",
+        )?
+        .execute(params![group, member.as_uuid(), until.as_micros()])?;
+    connection
+        .prepare_cached("DELETE FROM members WHERE member_group = ?1 AND until <= ?2")?
+        .execute(params![group, now.as_micros()])?;
+    let count = connection
+        .prepare_cached("SELECT count(*) FROM members WHERE member_group = ?1")?
+        .query_row([group], |row| row.get(0))?;
+    Ok(count)
+}
+
+fn leave(connection: &Connection, group: &str, member: OwnerId) -> Result<(), SqlError> {
+    connection
+        .prepare_cached("DELETE FROM members WHERE member_group = ?1 AND member = ?2")?
+        .execute(params![group, member.as_uuid()])?;
+    Ok(())
+}
+
+/// The position of a lease that is still held: none if it was released or taken over.
+pub(crate) fn position(
+    connection: &Connection,
+    lease: &PartitionLease,
+) -> Result<Option<u64>, SqlError> {
+    let position = connection
+        .prepare_cached(
+            "SELECT next_offset FROM leases WHERE resource = ?1 AND owner = ?2 AND epoch = ?3",
+        )?
+        .query_row(params![lease.resource.to_string(), lease.owner.as_uuid(), lease.epoch], |row| {
+            row.get(0)
+        })
+        .optional()?;
+    Ok(position)
+}
+
+/// Moves the position from the lease's to `next_offset`: the fence of a batch.
+pub(crate) fn advance(
+    connection: &Connection,
+    lease: &PartitionLease,
+    next_offset: u64,
+) -> Result<BatchOutcome, SqlError> {
+    match position(connection, lease)? {
+        Some(at) if at == lease.next_offset => {}
+        Some(at) if at == next_offset => return Ok(BatchOutcome::AlreadyDone),
+        Some(_) | None => return Ok(BatchOutcome::Fenced),
+    }
+    connection
+        .prepare_cached("UPDATE leases SET next_offset = ?2 WHERE resource = ?1")?
+        .execute(params![lease.resource.to_string(), next_offset])?;
+    Ok(BatchOutcome::Applied)
+}

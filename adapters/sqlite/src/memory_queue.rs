@@ -1,0 +1,176 @@
+//! The port `MemoryQueue`: memory writes that commits left to be made.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use rusqlite::{Connection, Row, params};
+use soma_core::ids::OwnerId;
+use soma_core::memory::{MemoryWrite, WalEvent};
+use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::message::OutboxMessage;
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::{MemoryQueue, PortResult};
+use soma_core::time::Timestamp;
+
+use crate::columns::{from_json, limit};
+use crate::database::{Database, Durability, SqlError};
+use crate::outbox::dead;
+use crate::outbox::enqueue::enqueue;
+
+/// Keeps memory writes in the database until they are made. Writes are idempotent by key, so what a
+/// loss of power takes back is only made again.
+#[derive(Clone, Debug)]
+pub struct SqliteMemoryQueue {
+    database: Arc<Database>,
+}
+
+impl SqliteMemoryQueue {
+    /// The queue in `database`.
+    pub const fn new(database: Arc<Database>) -> Self {
+        Self { database }
+    }
+}
+
+#[async_trait]
+impl MemoryQueue for SqliteMemoryQueue {
+    async fn due(
+        &self,
+        owner: OwnerId,
+        now: Timestamp,
+        hold: Duration,
+        limit: usize,
+    ) -> PortResult<Vec<DueWrite>> {
+        self.database
+            .write(Durability::Relaxed, move |c| take_up(c, owner, (now, now + hold), limit))
+            .await
+    }
+
+    async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
+        let (id, token) = (due.id, due.token);
+        self.database.write(Durability::Relaxed, move |c| settle(c, id, token, &wal)).await
+    }
+
+    async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
+        let (id, token) = (due.id, due.token);
+        self.database.write(Durability::Relaxed, move |c| retry_at(c, id, token, at)).await
+    }
+
+    async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
+        let due = due.clone();
+        self.database.write(Durability::Full, move |c| bury(c, &due, &letter)).await
+    }
+
+    async fn backlog(&self) -> PortResult<u64> {
+        self.database.read(backlog).await
+    }
+}
+
+/// Queues a write; one with its key that is queued already is overwritten, also if it is held.
+pub(crate) fn put(
+    connection: &Connection,
+    write: &MemoryWrite,
+    at: Timestamp,
+) -> Result<(), SqlError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO memory_write_outbox (tenant, session_id, key, due_at, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (tenant, key) DO UPDATE SET
+                 session_id = excluded.session_id, token = token + 1, tries = 0, owner = NULL,
+                 due_at = excluded.due_at, payload = excluded.payload",
+        )?
+        .execute(params![
+            write.tenant.as_str(),
+            write.session_id.as_uuid(),
+            write.key,
+            at.as_micros(),
+            serde_json::to_string(write)?,
+        ])?;
+    Ok(())
+}
+
+fn take_up(
+    connection: &Connection,
+    owner: OwnerId,
+    (now, until): (Timestamp, Timestamp),
+    count: usize,
+) -> Result<Vec<DueWrite>, SqlError> {
+    let ids: Vec<i64> = connection
+        .prepare_cached(
+            "SELECT id FROM memory_write_outbox INDEXED BY memory_write_outbox_due
+              WHERE due_at <= ?1 ORDER BY id LIMIT ?2",
+        )?
+        .query_and_then(params![now.as_micros(), limit(count)], |row| row.get(0))?
+        .collect::<Result<_, _>>()?;
+    let mut take = connection.prepare_cached(
+        "UPDATE memory_write_outbox
+            SET token = token + 1, tries = tries + 1, owner = ?2, due_at = ?3
+          WHERE id = ?1 RETURNING id, token, tries, payload",
+    )?;
+    ids.iter()
+        .map(|id| {
+            let taken = params![id, owner.as_uuid(), until.as_micros()];
+            take.query_row(taken, |row| Ok(read(row)))?
+        })
+        .collect()
+}
+
+fn read(row: &Row<'_>) -> Result<DueWrite, SqlError> {
+    Ok(DueWrite {
+        id: row.get(0)?,
+        token: row.get(1)?,
+        tries: row.get(2)?,
+        write: from_json(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
+    })
+}
+
+fn settle(connection: &Connection, id: u64, token: u64, wal: &WalEvent) -> Result<bool, SqlError> {
+    if !remove(connection, id, token)? {
+        return Ok(false);
+    }
+    let message = OutboxMessage {
+        topic: Topic::MemoryWal,
+        key: wal.write.session_id.to_string(),
+        kind: WalEvent::TYPE.into(),
+        tenant: wal.write.tenant.clone(),
+        dedupe_key: *wal.write.event_id.as_uuid(),
+        payload: serde_json::to_value(wal)?,
+        numbered_by: None,
+    };
+    enqueue(connection, &message, wal.written_at)?;
+    Ok(true)
+}
+
+fn retry_at(connection: &Connection, id: u64, token: u64, at: Timestamp) -> Result<bool, SqlError> {
+    let moved = connection
+        .prepare_cached(
+            "UPDATE memory_write_outbox SET due_at = ?3, owner = NULL
+              WHERE id = ?1 AND token = ?2",
+        )?
+        .execute(params![id, token, at.as_micros()])?;
+    Ok(moved > 0)
+}
+
+fn bury(connection: &Connection, due: &DueWrite, letter: &DeadLetter) -> Result<bool, SqlError> {
+    if !remove(connection, due.id, due.token)? {
+        return Ok(false);
+    }
+    dead::keep(connection, letter, &due.write.tenant)?;
+    Ok(true)
+}
+
+fn remove(connection: &Connection, id: u64, token: u64) -> Result<bool, SqlError> {
+    let removed = connection
+        .prepare_cached("DELETE FROM memory_write_outbox WHERE id = ?1 AND token = ?2")?
+        .execute(params![id, token])?;
+    Ok(removed > 0)
+}
+
+fn backlog(connection: &Connection) -> Result<u64, SqlError> {
+    let count = connection
+        .prepare_cached("SELECT count(*) FROM memory_write_outbox")?
+        .query_row([], |row| row.get(0))?;
+    Ok(count)
+}

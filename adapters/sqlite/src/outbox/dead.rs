@@ -1,0 +1,35 @@
+//! Dead letters: kept in `dlq`, and published on the dead letters of their topic.
+
+use rusqlite::{Connection, params};
+use soma_core::ids::TenantId;
+use soma_core::outbox::dead::DeadLetter;
+
+use super::enqueue::enqueue;
+use crate::database::SqlError;
+
+/// Keeps the letter and queues its publication; once for the same origin. `tenant` answers for a
+/// letter that names none.
+pub(crate) fn keep(
+    connection: &Connection,
+    letter: &DeadLetter,
+    tenant: &TenantId,
+) -> Result<(), SqlError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO dlq
+                 (letter_id, tenant, topic, partition, position, key, payload, error, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (letter_id) DO NOTHING",
+        )?
+        .execute(params![
+            letter.id(),
+            letter.tenant.as_ref().map(TenantId::as_str),
+            letter.topic.as_str(),
+            letter.partition,
+            letter.offset,
+            letter.key,
+            letter.payload,
+            letter.error,
+            letter.at.as_micros(),
+        ])?;
+    enqueue(connection, &letter.message(tenant), letter.at)
+}

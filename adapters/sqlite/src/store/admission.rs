@@ -1,0 +1,128 @@
+//! Whether a commit may be applied: the fence, then whether it was done, then what it expects.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use soma_core::stream::chain::Chain;
+use soma_core::work::commit::{Commit, CommitOutcome, Fence};
+use soma_core::work::session::{Session, TurnState};
+
+use super::{events, requests, sessions, turns};
+use crate::columns::kind_text;
+use crate::database::SqlError;
+
+/// Whether a commit may be applied.
+pub(super) enum Admission {
+    /// To this session, which may not be stored yet.
+    Admitted(Session),
+    Refused(CommitOutcome),
+}
+
+pub(super) fn admit(connection: &Connection, commit: &Commit) -> Result<Admission, SqlError> {
+    if !fence_holds(connection, commit)? {
+        return Ok(Admission::Refused(CommitOutcome::Fenced));
+    }
+    if was_done(connection, commit)? {
+        let events = events::recorded(connection, commit)?;
+        return Ok(Admission::Refused(CommitOutcome::AlreadyDone(events)));
+    }
+    if let Some(request) = &commit.request
+        && let Some(answered) = requests::answered(connection, &commit.tenant, request)?
+    {
+        return Ok(Admission::Refused(answered));
+    }
+    let Some(session) = session(connection, commit)? else {
+        return Ok(Admission::Refused(CommitOutcome::NoSession));
+    };
+    if let Some(refusal) = unexpected(connection, commit, &session)? {
+        return Ok(Admission::Refused(refusal));
+    }
+    Ok(Admission::Admitted(session))
+}
+
+fn fence_holds(connection: &Connection, commit: &Commit) -> Result<bool, SqlError> {
+    let Fence::Work { kind, epoch } = commit.fence else { return Ok(true) };
+    let held = connection
+        .prepare_cached(
+            "SELECT 1 FROM work_claims
+              WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3 AND epoch = ?4
+                AND owner IS NOT NULL",
+        )?
+        .exists(params![
+            commit.session_id.as_uuid(),
+            kind_text(kind),
+            commit.tenant.as_str(),
+            epoch
+        ])?;
+    Ok(held)
+}
+
+fn was_done(connection: &Connection, commit: &Commit) -> Result<bool, SqlError> {
+    if let Some(progress) = &commit.turn
+        && let Some(turn) = turns::place(connection, commit, progress.turn_id)?
+        && turn.steps > progress.from_step
+    {
+        return Ok(true);
+    }
+    if let Some(accept) = &commit.accept
+        && turns::place(connection, commit, accept.turn_id)?.is_some()
+    {
+        return Ok(true);
+    }
+    let mut recorded = connection
+        .prepare_cached("SELECT 1 FROM session_events WHERE session_id = ?1 AND event_id = ?2")?;
+    for event in &commit.events {
+        if recorded.exists(params![commit.session_id.as_uuid(), event.event_id.as_uuid()])? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// The session as it is, or as it will be opened; none if it is another's, erased or missing.
+fn session(connection: &Connection, commit: &Commit) -> Result<Option<Session>, SqlError> {
+    let known = connection
+        .prepare_cached("SELECT 1 FROM sessions WHERE session_id = ?1")?
+        .query_row([commit.session_id.as_uuid()], |_| Ok(()))
+        .optional()?;
+    if known.is_some() {
+        return sessions::visible(connection, &commit.tenant, commit.session_id);
+    }
+    Ok(commit.open.as_ref().map(|open| Session {
+        tenant: commit.tenant.clone(),
+        session_id: commit.session_id,
+        persona_id: open.persona_id.clone(),
+        created_at: commit.at,
+        updated_at: commit.at,
+        chain: Chain::new(commit.session_id),
+        turns_accepted: 0,
+        turns_done: 0,
+    }))
+}
+
+fn unexpected(
+    connection: &Connection,
+    commit: &Commit,
+    session: &Session,
+) -> Result<Option<CommitOutcome>, SqlError> {
+    if commit.expected.is_some_and(|count| count != session.chain.count)
+        || (commit.only_if_idle && session.turns_accepted != session.turns_done)
+    {
+        return Ok(Some(CommitOutcome::Conflict));
+    }
+    if let Some(turn) = commit.live_turn {
+        let live = turns::place(connection, commit, turn)?;
+        if live.is_none_or(|turn| turn.state == TurnState::Done) {
+            return Ok(Some(CommitOutcome::TurnDone));
+        }
+    }
+    if let Some(progress) = &commit.turn {
+        let turn = turns::place(connection, commit, progress.turn_id)?;
+        match turn {
+            Some(turn) if turn.state == TurnState::Done => {
+                return Ok(Some(CommitOutcome::TurnDone));
+            }
+            Some(turn) if turn.steps == progress.from_step => {}
+            Some(_) | None => return Ok(Some(CommitOutcome::Conflict)),
+        }
+    }
+    Ok(None)
+}

@@ -1,0 +1,89 @@
+//! A commit, applied: all of it in the savepoint of one job.
+
+use rusqlite::{Connection, params};
+use soma_core::policy::Decision;
+use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
+use soma_core::work::session::Session;
+
+use super::admission::{self, Admission};
+use super::{calls, events, requests, sessions, turns};
+use crate::database::SqlError;
+use crate::memory_queue;
+use crate::outbox::dead;
+use crate::usage;
+use crate::work::ready;
+
+/// Applies the commit, unless it is refused: then nothing was changed.
+pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<CommitOutcome, SqlError> {
+    let mut session = match admission::admit(connection, &commit)? {
+        Admission::Admitted(session) => session,
+        Admission::Refused(outcome) => return Ok(outcome),
+    };
+    move_turns(connection, &mut session, &commit)?;
+    calls::apply(connection, &commit)?;
+    commit.usage.iter().try_for_each(|change| usage::apply(connection, change))?;
+    commit.memory.iter().try_for_each(|write| memory_queue::put(connection, write, commit.at))?;
+    commit.decisions.iter().try_for_each(|made| record_decision(connection, &commit, made))?;
+    requests::remember(connection, &commit)?;
+    refresh_work(connection, &commit)?;
+
+    let recorded = events::append(connection, &mut session, commit.events, commit.at)?;
+    events::publish(connection, commit.outbox, &recorded, commit.at)?;
+    commit.dead.iter().try_for_each(|letter| dead::keep(connection, letter, &session.tenant))?;
+    sessions::save(connection, &session)?;
+    Ok(CommitOutcome::Committed(recorded))
+}
+
+/// Cancels before it accepts: a message that interrupts is not cancelled by itself.
+fn move_turns(
+    connection: &Connection,
+    session: &mut Session,
+    commit: &Commit,
+) -> Result<(), SqlError> {
+    if let Some(cancel) = commit.cancel {
+        turns::cancel(connection, session, cancel)?;
+    }
+    if let Some(accept) = &commit.accept {
+        turns::accept(connection, session, accept)?;
+    }
+    if let Some(progress) = &commit.turn {
+        turns::progress(connection, session, progress)?;
+    }
+    Ok(())
+}
+
+fn refresh_work(connection: &Connection, commit: &Commit) -> Result<(), SqlError> {
+    let turns = commit.cancel.is_some() || commit.accept.is_some() || commit.turn.is_some();
+    let calls = !commit.calls.is_empty();
+    if turns || calls {
+        ready::refresh(connection, WorkKind::Turns, &commit.tenant, commit.session_id)?;
+    }
+    if calls {
+        ready::refresh(connection, WorkKind::Calls, &commit.tenant, commit.session_id)?;
+    }
+    Ok(())
+}
+
+fn record_decision(
+    connection: &Connection,
+    commit: &Commit,
+    decision: &Decision,
+) -> Result<(), SqlError> {
+    connection
+        .prepare_cached(
+            "INSERT INTO policy_decisions
+                 (tenant, session_id, action, resource, allow, reasons, input, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        )?
+        .execute(params![
+            commit.tenant.as_str(),
+            commit.session_id.as_uuid(),
+            decision.action.as_str(),
+            decision.resource,
+            decision.allow,
+            serde_json::to_string(&decision.reasons)?,
+            decision.input.0,
+            commit.at.as_micros(),
+        ])?;
+    Ok(())
+}

@@ -1,0 +1,105 @@
+//! Events: numbered, chained, recorded and published in one step.
+
+use rusqlite::{Connection, OptionalExtension, Row, params};
+use soma_core::conversation::event::{Event, NewEvent};
+use soma_core::ids::{SessionId, TenantId};
+use soma_core::outbox::message::OutboxMessage;
+use soma_core::time::Timestamp;
+use soma_core::work::commit::Commit;
+use soma_core::work::session::{EventRange, Session};
+
+use crate::columns::{from_json, limit};
+use crate::database::SqlError;
+use crate::outbox::enqueue::{enqueue, enqueue_text};
+
+/// Appends `events` to the session's chain, and queues them to be published.
+pub(super) fn append(
+    connection: &Connection,
+    session: &mut Session,
+    events: Vec<NewEvent>,
+    at: Timestamp,
+) -> Result<Vec<Event>, SqlError> {
+    let mut recorded = Vec::with_capacity(events.len());
+    for event in events {
+        let event = session.chain.append(session.session_id, event);
+        let message = OutboxMessage::event(&session.tenant, &event);
+        // The record that is published and the row that is kept are the same text.
+        let payload = message.payload.to_string();
+        connection
+            .prepare_cached(
+                "INSERT INTO session_events (tenant, session_id, seq, event_id, occurred_at, payload)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            )?
+            .execute(params![
+                session.tenant.as_str(),
+                session.session_id.as_uuid(),
+                event.seq.0,
+                event.event_id.as_uuid(),
+                event.occurred_at.as_micros(),
+                payload,
+            ])?;
+        enqueue_text(connection, &message, &payload, at)?;
+        session.updated_at = session.updated_at.max(at);
+        recorded.push(event);
+    }
+    Ok(recorded)
+}
+
+/// Queues messages, those that ask for it with the number of their event.
+pub(super) fn publish(
+    connection: &Connection,
+    messages: Vec<OutboxMessage>,
+    events: &[Event],
+    at: Timestamp,
+) -> Result<(), SqlError> {
+    messages.into_iter().try_for_each(|message| enqueue(connection, &message.numbered(events), at))
+}
+
+/// The events of a commit that was applied before, as they were recorded.
+pub(super) fn recorded(connection: &Connection, commit: &Commit) -> Result<Vec<Event>, SqlError> {
+    let mut select = connection.prepare_cached(
+        "SELECT payload FROM session_events
+          WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3",
+    )?;
+    let mut events = Vec::with_capacity(commit.events.len());
+    for event in &commit.events {
+        let key =
+            params![commit.session_id.as_uuid(), event.event_id.as_uuid(), commit.tenant.as_str()];
+        let payload: Option<String> = select.query_row(key, |row| row.get(0)).optional()?;
+        if let Some(payload) = payload {
+            events.push(from_json::<Event>(&payload)?);
+        }
+    }
+    Ok(events)
+}
+
+/// A range of a session's events.
+pub(super) fn read(
+    connection: &Connection,
+    tenant: &TenantId,
+    session: SessionId,
+    range: EventRange,
+    count: usize,
+) -> Result<Vec<Event>, SqlError> {
+    let (sql, seq) = match range {
+        EventRange::After(seq) => (
+            "SELECT payload FROM session_events
+              WHERE session_id = ?1 AND tenant = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4",
+            seq,
+        ),
+        EventRange::Before(seq) => (
+            "SELECT payload FROM session_events
+              WHERE session_id = ?1 AND tenant = ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4",
+            seq,
+        ),
+    };
+    let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
+    connection
+        .prepare_cached(sql)?
+        .query_and_then(params![session.as_uuid(), tenant.as_str(), seq, limit(count)], payload)?
+        .collect()
+}
+
+fn payload(row: &Row<'_>) -> Result<Event, SqlError> {
+    from_json(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)
+}

@@ -1,0 +1,58 @@
+//! What a session has to do: its row in `work_claims` follows its turns and calls.
+
+use rusqlite::{Connection, OptionalExtension, params};
+use soma_core::ids::{SessionId, TenantId};
+use soma_core::work::commit::WorkKind;
+
+use crate::columns::kind_text;
+use crate::database::SqlError;
+
+/// The first unfinished turn, if it may be worked on: it has arrived, and if it waits for tools,
+/// each has delivered or a person cancelled it.
+const OLDEST_TURN: &str = "
+    SELECT t.id FROM turns t
+     WHERE t.session_id = ?1 AND t.tenant = ?2 AND t.state <> 'done'
+       AND t.number = (SELECT min(number) FROM turns WHERE session_id = ?1 AND state <> 'done')
+       AND (t.state = 'ready' OR (t.state = 'waiting' AND (t.cancel_requested = 1 OR NOT EXISTS (
+            SELECT 1 FROM tool_calls c WHERE c.turn_id = t.turn_id AND c.state <> 'delivered'))))";
+
+/// The first call that was asked for, has arrived, and has no outcome.
+const OLDEST_CALL: &str = "
+    SELECT id FROM tool_calls
+     WHERE session_id = ?1 AND tenant = ?2 AND outcome IS NULL AND state <> 'requested'
+     ORDER BY id LIMIT 1";
+
+/// Brings the row of a session up to date after its turns or calls changed.
+pub(crate) fn refresh(
+    connection: &Connection,
+    kind: WorkKind,
+    tenant: &TenantId,
+    session: SessionId,
+) -> Result<(), SqlError> {
+    let select = match kind {
+        WorkKind::Turns => OLDEST_TURN,
+        WorkKind::Calls => OLDEST_CALL,
+    };
+    let oldest: Option<i64> = connection
+        .prepare_cached(select)?
+        .query_row(params![session.as_uuid(), tenant.as_str()], |row| row.get(0))
+        .optional()?;
+    let sql = match oldest {
+        Some(_) => {
+            "INSERT INTO work_claims (kind, tenant, session_id, oldest) VALUES (?1, ?2, ?3, ?4)
+             ON CONFLICT (session_id, kind) DO UPDATE SET oldest = excluded.oldest
+              WHERE oldest IS NOT excluded.oldest"
+        }
+        None => {
+            "UPDATE work_claims SET oldest = ?4
+              WHERE kind = ?1 AND tenant = ?2 AND session_id = ?3 AND oldest IS NOT NULL"
+        }
+    };
+    connection.prepare_cached(sql)?.execute(params![
+        kind_text(kind),
+        tenant.as_str(),
+        session.as_uuid(),
+        oldest
+    ])?;
+    Ok(())
+}
