@@ -1,0 +1,79 @@
+//! What a client of a stream is sent, as JSON: the same over server-sent events and WebSocket.
+
+use serde::Serialize;
+use soma_core::conversation::event::{Event, VERSION};
+use soma_core::ids::{SessionId, TurnId};
+use soma_core::stream::delta::DELTA_TYPE;
+use soma_core::stream::resume::{Frame, FrameBody, Style};
+
+/// The wire name of a running answer that is sent whole.
+pub(crate) const WHOLE_TYPE: &str = "assistant.stream";
+
+/// The JSON of a frame.
+#[derive(Serialize)]
+#[serde(untagged)]
+pub(crate) enum Wire<'a> {
+    /// A durable event, as it is stored.
+    Event(&'a Event),
+    /// More of the running answer.
+    Answer(Answer<'a>),
+}
+
+/// More of the running answer. It is not durable: the terminal event has all of it.
+#[derive(Serialize)]
+pub(crate) struct Answer<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    version: &'static str,
+    session_id: SessionId,
+    turn_id: TurnId,
+    attempt: u32,
+    stream_index: u32,
+    #[serde(flatten)]
+    text: Text<'a>,
+}
+
+#[derive(Serialize)]
+#[serde(untagged)]
+enum Text<'a> {
+    Piece { offset: usize, delta: &'a str },
+    Whole { message: &'a str },
+}
+
+impl<'a> Wire<'a> {
+    /// What is sent for a frame of a session.
+    pub(crate) fn of(frame: &'a Frame, session_id: SessionId) -> Self {
+        match &frame.body {
+            FrameBody::Event(event) => Self::Event(event),
+            FrameBody::Answer { turn_id, attempt, stream_index, offset, text, style } => {
+                Self::Answer(Answer {
+                    kind: answer_type(*style),
+                    version: VERSION,
+                    session_id,
+                    turn_id: *turn_id,
+                    attempt: *attempt,
+                    stream_index: *stream_index,
+                    text: match style {
+                        Style::Deltas => Text::Piece { offset: *offset, delta: text },
+                        Style::Cumulative => Text::Whole { message: text },
+                    },
+                })
+            }
+        }
+    }
+
+    /// The name of what is sent.
+    pub(crate) fn kind(&self) -> &'static str {
+        match self {
+            Self::Event(event) => event.kind.as_str(),
+            Self::Answer(answer) => answer.kind,
+        }
+    }
+}
+
+const fn answer_type(style: Style) -> &'static str {
+    match style {
+        Style::Deltas => DELTA_TYPE,
+        Style::Cumulative => WHOLE_TYPE,
+    }
+}

@@ -1,0 +1,75 @@
+//! How the gateway is, for whoever operates it. These need no login.
+
+use actix_web::HttpResponse;
+use actix_web::http::Method;
+use actix_web::web::Data;
+use serde_json::json;
+
+use super::Endpoint;
+use crate::error::Problem;
+use crate::gateway::Gateway;
+use crate::health::HealthReport;
+use crate::openapi::{self, schema};
+
+pub(super) fn endpoints() -> Vec<Endpoint> {
+    vec![
+        Endpoint::at("/healthz").on(Method::GET, alive),
+        Endpoint::at("/readyz").on(Method::GET, ready),
+        Endpoint::at("/v1/health").on(Method::GET, report),
+        Endpoint::at("/metrics").on(Method::GET, metrics),
+        Endpoint::at("/openapi.json").on(Method::GET, document),
+    ]
+}
+
+/// Answers as long as the process is alive.
+#[utoipa::path(
+    get, path = "/healthz", tag = "operations",
+    responses((status = 200, body = schema::Status, description = "It is alive")),
+)]
+pub(crate) async fn alive() -> HttpResponse {
+    HttpResponse::Ok().json(json!({"status": "ok"}))
+}
+
+/// Says whether requests can be served.
+#[utoipa::path(
+    get, path = "/readyz", tag = "operations",
+    responses(
+        (status = 200, body = schema::Status, description = "Requests can be served"),
+        (status = 503, body = schema::Problem, content_type = "application/problem+json",
+            description = "Not now"),
+    ),
+)]
+pub(crate) async fn ready(gateway: Data<Gateway>) -> Result<HttpResponse, Problem> {
+    if !gateway.health.ready() {
+        return Err(Problem::not_ready());
+    }
+    Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
+}
+
+/// Says how each component is.
+#[utoipa::path(
+    get, path = "/v1/health", tag = "operations",
+    responses((status = 200, body = HealthReport, description = "Each component, by name")),
+)]
+pub(crate) async fn report(gateway: Data<Gateway>) -> HttpResponse {
+    HttpResponse::Ok().json(gateway.health.report().await)
+}
+
+/// Renders the metrics.
+#[utoipa::path(
+    get, path = "/metrics", tag = "operations",
+    responses((status = 200, body = String, content_type = "text/plain",
+        description = "Prometheus text format")),
+)]
+pub(crate) async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body((gateway.metrics)())
+}
+
+/// Describes the interface.
+#[utoipa::path(
+    get, path = "/openapi.json", tag = "operations",
+    responses((status = 200, body = Object, description = "This document")),
+)]
+pub(crate) async fn document() -> HttpResponse {
+    HttpResponse::Ok().json(openapi::document())
+}

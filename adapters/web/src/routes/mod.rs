@@ -1,0 +1,94 @@
+//! The routes: one file per group, and one table that is served and compared with the document.
+
+mod conversation;
+pub(crate) mod health;
+pub(crate) mod message;
+pub(crate) mod page;
+pub(crate) mod sessions;
+pub(crate) mod sse;
+mod stream;
+pub(crate) mod tools;
+pub(crate) mod websocket;
+
+use actix_web::http::Method;
+use actix_web::web::{self, ServiceConfig};
+use actix_web::{FromRequest, Handler, HttpRequest, Resource, Responder, Route};
+use soma_core::flows::refusal::Refusal;
+use soma_core::ids::SessionId;
+
+use crate::error::Problem;
+
+/// An address, and what is served there.
+pub(crate) struct Endpoint {
+    /// The address.
+    pub(crate) path: &'static str,
+    methods: Vec<Method>,
+    routes: Vec<Route>,
+}
+
+impl Endpoint {
+    /// An address where nothing is served yet.
+    pub(crate) const fn at(path: &'static str) -> Self {
+        Self { path, methods: Vec::new(), routes: Vec::new() }
+    }
+
+    /// Serves a method.
+    pub(crate) fn on<F, Args>(mut self, method: Method, handler: F) -> Self
+    where
+        F: Handler<Args, Output: Responder + 'static>,
+        Args: FromRequest + 'static,
+    {
+        self.routes.push(web::method(method.clone()).to(handler));
+        self.methods.push(method);
+        self
+    }
+
+    /// The methods that are served.
+    #[cfg(test)]
+    pub(crate) fn methods(&self) -> &[Method] {
+        &self.methods
+    }
+
+    fn into_resource(self) -> Resource {
+        let resource = self.routes.into_iter().fold(Resource::new(self.path), Resource::route);
+        let methods = self.methods;
+        resource.default_service(web::to(move || std::future::ready(refuse(&methods))))
+    }
+}
+
+fn refuse(allowed: &[Method]) -> Result<&'static str, Problem> {
+    Err(Problem::method(allowed))
+}
+
+/// Everything that is served.
+pub(crate) fn endpoints() -> Vec<Endpoint> {
+    let groups = [
+        message::endpoints(),
+        sse::endpoints(),
+        websocket::endpoints(),
+        sessions::endpoints(),
+        tools::endpoints(),
+        health::endpoints(),
+        page::endpoints(),
+    ];
+    groups.into_iter().flatten().collect()
+}
+
+/// Serves everything; what is not there is a problem too.
+pub(crate) fn configure(config: &mut ServiceConfig) {
+    for endpoint in endpoints() {
+        config.service(endpoint.into_resource());
+    }
+    config.default_service(web::to(|| std::future::ready(no_route())));
+}
+
+fn no_route() -> Result<&'static str, Problem> {
+    Err(Problem::no_route())
+}
+
+/// The session that a path names.
+fn session_of(request: &HttpRequest) -> Result<SessionId, Problem> {
+    let session = request.match_info().get("session_id").unwrap_or_default();
+    let session = session.parse::<SessionId>();
+    session.map_err(|error| Refusal::invalid("session_id", error.to_string()).into())
+}

@@ -1,0 +1,46 @@
+//! The HTTP server.
+
+use std::io;
+use std::net::TcpListener;
+use std::time::Duration;
+
+use actix_web::middleware::from_fn;
+use actix_web::web::Data;
+use actix_web::{App, HttpServer};
+use soma_core::flows::stop::Stop;
+
+use crate::gateway::Gateway;
+use crate::guard::guard;
+use crate::routes;
+
+/// How long a client may take to send the head of a request, and to go away.
+const PATIENCE: Duration = Duration::from_secs(10);
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Serves the routes on `listener` until `stop`. Then nothing new is taken, streams end, and
+/// requests that run have `drain` to finish. Runs in any Tokio runtime, with threads of its own.
+///
+/// # Errors
+///
+/// If the listener cannot be used, or no thread be started.
+pub async fn serve(
+    gateway: Gateway,
+    listener: TcpListener,
+    stop: Stop,
+    drain: Duration,
+) -> io::Result<()> {
+    let gateway = Data::new(gateway);
+    let server = HttpServer::new(move || {
+        App::new().app_data(gateway.clone()).wrap(from_fn(guard)).configure(routes::configure)
+    });
+    server
+        .client_request_timeout(PATIENCE)
+        .client_disconnect_timeout(PATIENCE)
+        .keep_alive(KEEP_ALIVE)
+        .tcp_nodelay(true)
+        .shutdown_timeout(drain.as_secs().max(1))
+        .shutdown_signal(async move { stop.wait().await })
+        .listen(listener)?
+        .run()
+        .await
+}

@@ -1,0 +1,93 @@
+//! Frames as server-sent events.
+
+use bytes::Bytes;
+use soma_core::ids::SessionId;
+use soma_core::stream::resume::Frame;
+
+use crate::frame::Wire;
+
+/// The beginning of a stream: how soon a client may come back, and a first sign of life, so that
+/// proxies pass the head on.
+pub(crate) const BEGINNING: Bytes = Bytes::from_static(b"retry: 1000\n: connected\n\n");
+/// A sign of life that is no event.
+pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+
+/// A frame as one event: the id is the client's place, and the data is one line, as JSON has no
+/// line ends of its own.
+pub(crate) fn encode(frame: &Frame, session: SessionId) -> serde_json::Result<Bytes> {
+    let wire = Wire::of(frame, session);
+    let (id, kind, data) = (frame.cursor, wire.kind(), serde_json::to_string(&wire)?);
+    Ok(Bytes::from(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n")))
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::Value;
+    use soma_core::conversation::event::Seq;
+    use soma_core::ids::TurnId;
+    use soma_core::stream::cursor::{AnswerPosition, Cursor};
+    use soma_core::stream::resume::{FrameBody, Style};
+    use uuid::Uuid;
+
+    use super::*;
+
+    fn encoded(text: &str, style: Style) -> String {
+        let answer = AnswerPosition { attempt: 2, bytes: 9 };
+        let frame = Frame {
+            cursor: Cursor { seq: Seq(4), answer },
+            body: FrameBody::Answer {
+                turn_id: TurnId::from_uuid(Uuid::from_u128(7)),
+                attempt: 2,
+                stream_index: 3,
+                offset: 5,
+                text: text.into(),
+                style,
+            },
+        };
+        let bytes = encode(&frame, SessionId::from_uuid(Uuid::from_u128(1))).unwrap();
+        String::from_utf8(bytes.to_vec()).unwrap()
+    }
+
+    fn data(event: &str) -> Value {
+        let line = event.lines().find_map(|line| line.strip_prefix("data: ")).unwrap();
+        serde_json::from_str(line).unwrap()
+    }
+
+    #[test]
+    fn event_names_its_place_its_type_and_its_piece() {
+        let event = encoded("word ", Style::Deltas);
+
+        assert!(event.starts_with("id: 4.2.9\nevent: assistant.delta\ndata: {"), "{event}");
+        assert_eq!(data(&event)["delta"], "word ");
+        assert_eq!(data(&event)["offset"], 5);
+        assert_eq!(data(&event)["attempt"], 2);
+        assert_eq!(data(&event)["version"], "sa01-v1");
+    }
+
+    #[test]
+    fn whole_text_has_no_offset() {
+        let event = encoded("all of it", Style::Cumulative);
+
+        assert!(event.contains("\nevent: assistant.stream\n"), "{event}");
+        assert_eq!(data(&event)["message"], "all of it");
+        assert_eq!(data(&event).get("offset"), None);
+    }
+
+    #[test]
+    fn no_text_can_make_an_event() {
+        for text in [
+            "a\n\ndata: forged\n\n",
+            "a\r\rdata: forged\r\r",
+            "a\r\n\r\nid: 99\r\n\r\n",
+            "\0",
+            "\u{2028}\u{2029}\u{85}",
+            "\u{feff}",
+        ] {
+            let event = encoded(text, Style::Deltas);
+
+            assert_eq!(data(&event)["delta"], text);
+            assert_eq!(event.matches(['\n', '\r']).count(), 4, "{event:?}");
+            assert!(event.ends_with("\n\n") && !event.contains('\0'), "{event:?}");
+        }
+    }
+}
