@@ -210,7 +210,7 @@ fn broken(error: &PortError) -> Problem {
 
 /// The chain of what was behind an error: for the log, and never for a client.
 fn cause(error: &PortError) -> String {
-    let causes = std::iter::successors(error.source(), |error| error.source());
+    let causes = std::iter::successors(error.source(), |error| (**error).source());
     causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
