@@ -26,3 +26,4 @@ impl Fixture for Inproc {
 }
 
 soma_core::contract_tests!(store, Inproc);
+soma_core::contract_tests!(work, Inproc);

@@ -93,28 +93,32 @@ impl Ledger {
 
     /// Commits what must be applied, and answers its events.
     pub async fn commit(&self, commit: Commit) -> Vec<Event> {
-        match self.store.commit(commit).await.unwrap() {
-            CommitOutcome::Committed(events) => events,
-            other => panic!("not committed: {other:?}"),
-        }
+        let outcome = self.store.commit(commit).await.unwrap();
+        let CommitOutcome::Committed(events) = outcome else { panic!("{outcome:?}") };
+        events
     }
 
     /// Commits a turn and lets its message arrive.
     pub async fn ready(&self, talk: &Talk, turn: u32) {
-        self.commit(talk.accepts(turn)).await;
-        self.arrive(talk, Subject::Turn(talk.turn(turn))).await;
+        self.ready_at(talk, turn, NOW).await;
+    }
+
+    /// Commits a turn and lets its message arrive, at a time.
+    pub async fn ready_at(&self, talk: &Talk, turn: u32, at: Timestamp) {
+        self.commit(Commit { at, ..talk.accepts(turn) }).await;
+        self.take_in(vec![talk.arrival(Subject::Turn(talk.turn(turn)))], at).await;
     }
 
     /// Takes one record in, as its consumer would.
     pub async fn arrive(&self, talk: &Talk, subject: Subject) {
-        self.take_in(vec![talk.arrival(subject)]).await;
+        self.take_in(vec![talk.arrival(subject)], NOW).await;
     }
 
     /// Takes records in, as their consumer would.
-    pub async fn take_in(&self, items: Vec<Arrival>) {
+    pub async fn take_in(&self, items: Vec<Arrival>, at: Timestamp) {
         let lease = self.lease(&partition(Topic::ConversationInbound)).await;
         let batch =
-            Batch { next_offset: lease.next_offset + 1, lease, at: NOW, items, dead: Vec::new() };
+            Batch { next_offset: lease.next_offset + 1, lease, at, items, dead: Vec::new() };
         assert_eq!(self.work.ingest(batch).await.unwrap(), BatchOutcome::Applied);
     }
 

@@ -21,7 +21,12 @@
 //! To add a case, write a `pub async fn` and name it in the `suite!` of its module; the test
 //! `every_case_is_listed` fails if one is forgotten. A suite that is longer than a file becomes a
 //! folder, whose `mod.rs` holds the `suite!` and re-exports the cases.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a failed unwrap is a failed test"
+)]
 
 pub mod cache;
 pub mod clock;
@@ -35,6 +40,7 @@ pub mod store;
 pub mod talk;
 pub mod tool;
 pub mod vault;
+pub mod work;
 
 use async_trait::async_trait;
 

@@ -121,7 +121,7 @@ pub async fn any_text_and_number_comes_back_unaltered(fixture: impl Fixture<Port
         "nul \0, quote ' \" \\u0000 \\, line \r\n\u{2028}, \u{feff}é e\u{301} 👩‍👩‍👧 \u{10ffff}";
     let Value::Object(metadata) = json!({
         strange: strange,
-        "floats": [0.1, 1e300, -0.25, 2.225_073_858_507_201_4e-308, 122.416_294_033_786_585],
+        "floats": [0.1, 1e300, -0.25, 2.225_073_858_507_201_4e-308, 51.248_178_375_505_404],
         "integers": [i64::MIN, u64::MAX],
         "nested": {"": [null, true, {}]},
     }) else {

@@ -50,10 +50,10 @@ pub async fn turn_is_read_with_its_record(fixture: impl Fixture<Port = Ledger>) 
     let accepts = talk.accepts(1);
     let accepted = accepts.accept.clone().unwrap().input;
     ledger.commit(accepts).await;
-    let progresses = talk.progresses(1, 1, TurnState::Waiting);
-    let progressed = progresses.turn.clone().unwrap().inputs;
+    let step = talk.progresses(1, 1, TurnState::Waiting);
+    let added = step.turn.clone().unwrap().inputs;
 
-    ledger.commit(progresses).await;
+    ledger.commit(step).await;
 
     let expected = TurnRecord {
         tenant: talk.tenant.clone(),
@@ -62,7 +62,7 @@ pub async fn turn_is_read_with_its_record(fixture: impl Fixture<Port = Ledger>) 
         number: 1,
         state: TurnState::Waiting,
         cancel_requested: false,
-        inputs: [vec![accepted], progressed].concat(),
+        inputs: [vec![accepted], added].concat(),
         calls: Vec::new(),
     };
     assert_eq!(turn(&ledger, &talk, 1).await, expected);

@@ -1,0 +1,71 @@
+//! The suite of [`Work`](crate::ports::Work).
+#![expect(missing_docs, reason = "the name of a case is its sentence")]
+
+mod arrivals;
+mod batches;
+mod calls;
+mod claims;
+mod fairness;
+mod lapses;
+
+pub use arrivals::*;
+pub use batches::*;
+pub use calls::*;
+pub use claims::*;
+pub use fairness::*;
+pub use lapses::*;
+
+super::suite! { work:
+    // batches
+    batch_moves_the_position_and_makes_its_work_ready,
+    batch_under_an_older_epoch_changes_nothing,
+    batch_of_an_older_epoch_is_fenced_though_it_was_applied,
+    batch_of_another_owner_changes_nothing,
+    batch_from_a_later_position_changes_nothing,
+    batch_from_between_changes_nothing,
+    batch_that_was_applied_is_already_done,
+    records_that_could_not_be_read_are_dead_letters,
+    position_survives_a_restart,
+    // arrivals
+    turn_is_claimed_only_once_its_message_arrived,
+    second_arrival_of_a_message_changes_nothing,
+    arrival_of_an_unknown_turn_is_its_dead_letter,
+    arrival_for_another_tenant_is_its_dead_letter,
+    arrival_for_another_session_is_its_dead_letter,
+    arrival_of_an_unknown_call_is_its_dead_letter,
+    known_arrivals_beside_an_unknown_one_are_taken_in,
+    // claims
+    session_is_claimed_once_at_a_time,
+    claims_at_the_same_time_share_no_session,
+    turns_of_a_session_are_claimed_in_their_order,
+    turn_whose_message_overtook_an_earlier_one_waits,
+    claimed_turn_that_is_done_makes_room_only_once_it_is_handed_back,
+    turns_and_calls_of_a_session_are_claimed_apart,
+    try_is_counted_before_the_work,
+    count_of_tries_starts_anew_with_progress,
+    count_of_tries_starts_anew_when_handed_back,
+    session_that_was_handed_back_waits_for_its_delay,
+    depth_counts_sessions_that_nobody_claimed,
+    // lapses
+    claim_that_lapsed_goes_to_another_with_a_higher_epoch,
+    claim_that_was_taken_over_is_lost,
+    claim_that_was_taken_over_by_the_same_owner_is_lost,
+    claim_that_is_kept_alive_does_not_lapse,
+    beat_tells_of_a_cancellation,
+    handing_back_a_lost_claim_changes_nothing,
+    claim_that_was_handed_back_is_lost,
+    claims_survive_a_restart,
+    // calls
+    calls_are_claimed_once_one_arrived_and_is_not_done,
+    call_whose_executor_died_is_claimed_again,
+    request_that_arrives_again_changes_nothing,
+    waiting_turn_is_claimed_once_all_its_results_are_delivered,
+    result_that_was_not_recorded_delivers_nothing,
+    waiting_turn_that_is_cancelled_is_claimed_at_once,
+    cancelled_turn_still_waits_for_its_message,
+    // fairness
+    tenant_with_the_fewest_claims_is_served_first,
+    oldest_work_of_a_tenant_is_served_first,
+    tenant_at_its_cap_waits_and_others_do_not,
+    cap_counts_live_claims_of_the_kind_only,
+}
