@@ -12,6 +12,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/sqlite/0002_work.sql"),
     include_str!("../../../../migrations/sqlite/0003_outbox.sql"),
     include_str!("../../../../migrations/sqlite/0004_ledgers.sql"),
+    include_str!("../../../../migrations/sqlite/0005_log.sql"),
+    include_str!("../../../../migrations/sqlite/0006_memory.sql"),
+    include_str!("../../../../migrations/sqlite/0007_vault.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.
