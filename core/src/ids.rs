@@ -76,7 +76,7 @@ impl CallId {
     }
 }
 
-/// Makes a UUIDv8 (RFC 9562) from stable data only: the 48 time bits of `parent`, so that ids of a
+/// Makes a UUID of version 8 (RFC 9562) from stable data only: the 48 time bits of `parent`, so that ids of a
 /// turn sort beside it, then bits of `SHA-256(parent ‖ what)`.
 pub fn derive(parent: Uuid, what: &str) -> Uuid {
     let digest = Sha256::new().chain_update(parent.as_bytes()).chain_update(what).finalize();

@@ -150,3 +150,14 @@ pub struct Event {
     /// The head of the chain after this event.
     pub hash: Digest32,
 }
+
+impl Event {
+    /// The text of the answer that a terminal event ends: whole, or as far as it came; else empty.
+    pub fn answer(&self) -> &str {
+        if self.kind == EventType::AssistantFinal {
+            return &self.message;
+        }
+        let text = self.metadata.get("text").filter(|_| self.kind.is_terminal());
+        text.and_then(Value::as_str).unwrap_or_default()
+    }
+}

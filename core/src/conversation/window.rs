@@ -103,10 +103,7 @@ fn blocks_of(mut events: Vec<&Event>) -> Vec<Block> {
             }
             EventType::ToolRequested => round.push(event),
             EventType::AssistantFinal | EventType::TurnFailed => {
-                let content = match event.kind {
-                    EventType::AssistantFinal => event.message.clone(),
-                    _ => text(event, "text"),
-                };
+                let content = event.answer().to_owned();
                 blocks.extend(tools(&round, &events));
                 round.clear();
                 if !content.is_empty() {

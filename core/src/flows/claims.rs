@@ -141,7 +141,7 @@ impl Claims {
         let keeping = std::pin::pin!(self.keep_alive(claim, &cancelled));
         let abandoned = std::pin::pin!(abandon.wait());
         let rest = match select(handling, select(keeping, abandoned)).await {
-            Either::Left((Ok(()), _)) => Duration::ZERO,
+            Either::Left((Ok(()), _)) | Either::Right((Either::Right(_), _)) => Duration::ZERO,
             Either::Left((Err(error), _)) => {
                 tracing::warn!(%error, session = %claim.session_id, "a session is handed back");
                 REST
@@ -150,7 +150,6 @@ impl Claims {
                 tracing::warn!(session = %claim.session_id, "a claim was lost");
                 return;
             }
-            Either::Right((Either::Right(_), _)) => Duration::ZERO,
         };
         let now = self.world.clock.now();
         if let Err(error) = self.work.hand_back(claim, now, rest).await {

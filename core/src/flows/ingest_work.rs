@@ -10,7 +10,7 @@ use super::consume::{Apply, dead_letter};
 use super::world::World;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
-use crate::outbox::wire;
+use crate::outbox::wire::{self, Heading};
 use crate::ports::log::Positioned;
 use crate::ports::{Poke, PortResult, Work};
 use crate::work::ingest::{Arrival, BatchOutcome, WorkBatch};
@@ -29,16 +29,13 @@ impl IngestWork {
         Self { work, topic, world }
     }
 
-    fn arrival(&self, lease: &PartitionLease, place: &Positioned) -> Result<Arrival, DeadLetter> {
+    fn arrival(&self, lease: &PartitionLease, place: &Positioned, heading: Heading) -> Arrival {
         let now = self.world.clock.now();
-        match wire::heading(self.topic, &place.record) {
-            Ok(heading) => Ok(Arrival {
-                tenant: heading.tenant,
-                session_id: heading.session_id,
-                subject: heading.subject,
-                otherwise: dead_letter(lease, place, "its subject is not known here", now),
-            }),
-            Err(error) => Err(dead_letter(lease, place, &error.to_string(), now)),
+        Arrival {
+            tenant: heading.tenant,
+            session_id: heading.session_id,
+            subject: heading.subject,
+            otherwise: dead_letter(lease, place, "its subject is not known here", now),
         }
     }
 }
@@ -52,14 +49,14 @@ impl Apply for IngestWork {
         records: &[Positioned],
         mut dead: Vec<DeadLetter>,
     ) -> PortResult<BatchOutcome> {
+        let at = self.world.clock.now();
         let mut items = Vec::with_capacity(records.len());
         for place in records {
-            match self.arrival(lease, place) {
-                Ok(arrival) => items.push(arrival),
-                Err(letter) => dead.push(letter),
+            match wire::heading(self.topic, &place.record) {
+                Ok(heading) => items.push(self.arrival(lease, place, heading)),
+                Err(error) => dead.push(dead_letter(lease, place, &error.to_string(), at)),
             }
         }
-        let at = self.world.clock.now();
         let batch = WorkBatch { lease: lease.clone(), next_offset, at, items, dead };
         let outcome = self.work.ingest(batch).await?;
         let poke = if self.topic == Topic::ToolRequests { Poke::Calls } else { Poke::Turns };

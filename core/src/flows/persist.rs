@@ -7,8 +7,7 @@ use crate::outbox::backoff::Backoff;
 use crate::ports::{PortError, PortResult, Store};
 use crate::work::commit::{Commit, CommitOutcome};
 
-const BACKOFF: Backoff =
-    Backoff { base: Duration::from_millis(20), cap: Duration::from_millis(1_000) };
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(20), cap: Duration::from_secs(1) };
 
 /// Commits, and commits the same value again while the store is unavailable or the outcome
 /// unknown: a commit that had been applied answers so, and is not applied twice.

@@ -23,7 +23,7 @@ const CONCURRENCY: usize = 8;
 const HOLD: Duration = Duration::from_secs(30);
 /// How often an instance that was not poked looks.
 const LOOK: Duration = Duration::from_secs(1);
-const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_secs(300) };
+const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(5) };
 
 /// Writes memories.
 #[derive(Clone)]

@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 
 use super::hub::Hub;
 use super::stop::Stop;
@@ -48,21 +48,19 @@ impl TailOutbound {
     async fn tail(&self, partition: Partition, stop: &Stop) {
         let mut position = None;
         while !stop.is_set() {
-            let step = self.step(partition, &mut position);
+            let reading = std::pin::pin!(self.read(partition, &mut position));
             let stopped = std::pin::pin!(stop.wait());
-            let step = std::pin::pin!(step);
-            match futures_util::future::select(step, stopped).await {
-                futures_util::future::Either::Left((Err(error), _)) => {
+            match select(reading, stopped).await {
+                Either::Left((Err(error), _)) => {
                     tracing::warn!(%error, partition, "tailing is tried again");
                     self.world.pause(PAUSE, stop).await;
                 }
-                futures_util::future::Either::Left((Ok(()), _))
-                | futures_util::future::Either::Right(_) => {}
+                Either::Left((Ok(()), _)) | Either::Right(_) => {}
             }
         }
     }
 
-    async fn step(&self, partition: Partition, position: &mut Option<u64>) -> PortResult<()> {
+    async fn read(&self, partition: Partition, position: &mut Option<u64>) -> PortResult<()> {
         let Some(offset) = *position else {
             let bounds = self.log.bounds(TOPIC, partition).await?;
             *position = Some(bounds.next.saturating_sub(LOOK_BACK).max(bounds.earliest));

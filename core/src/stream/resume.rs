@@ -111,12 +111,9 @@ impl Progress {
 
     /// The text of a terminal event that the client has not seen as pieces.
     fn rest_of_answer(&mut self, event: &Event) -> Option<Frame> {
-        let text = match event.kind {
-            EventType::AssistantFinal => event.message.as_str(),
-            _ => event.metadata.get("text").and_then(Value::as_str).unwrap_or_default(),
-        };
         let turn = event.turn_id?;
-        self.advance(turn, attempt_of(event), self.stream_index.saturating_add(1), text)
+        let index = self.stream_index.saturating_add(1);
+        self.advance(turn, attempt_of(event), index, event.answer())
     }
 
     fn advance(&mut self, turn_id: TurnId, attempt: u32, index: u32, text: &str) -> Option<Frame> {

@@ -3,7 +3,6 @@
 use super::drive::{Drive, TRIES};
 use crate::budget::UsageChange;
 use crate::flows::persist::persist;
-use crate::ids::TurnId;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
@@ -31,11 +30,6 @@ impl Pending {
     pub(super) fn add(&mut self, input: RecordedInput, effects: Effects) {
         self.inputs.push(input);
         self.effects.extend(effects);
-    }
-
-    /// The turn of a claim; nil for a claim without one, which is never driven.
-    pub(super) fn turn_id(&self, claim: &Claim) -> TurnId {
-        claim.turn_id.unwrap_or(TurnId::from_uuid(uuid::Uuid::nil()))
     }
 }
 

@@ -132,7 +132,8 @@ impl<'a> Drive<'a> {
     /// One step of the turn.
     pub(super) fn feed(&mut self, input: Input) -> PortResult<()> {
         let at = self.flow.world.clock.now();
-        let turn = std::mem::replace(&mut self.turn, Turn::new(self.pending.turn_id(self.claim)));
+        let blank = Turn::new(self.turn.id());
+        let turn = std::mem::replace(&mut self.turn, blank);
         let step = turn.step(input.clone(), at).map_err(unreadable)?;
         self.turn = step.turn;
         self.call = step.call;
