@@ -1,0 +1,137 @@
+//! The arrows of the house: who may depend on whom, and what a room may mention.
+//!
+//! `docs/architecture.md` draws them; this test keeps them.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
+
+mod packages;
+mod sources;
+
+use packages::{Place, Workspace};
+
+/// Runtimes, sockets, databases, clocks and chance: core has none of them.
+const NOT_IN_CORE: &[&str] = &[
+    "actix",
+    "async-std",
+    "chrono",
+    "deadpool",
+    "fastrand",
+    "getrandom",
+    "h2",
+    "http",
+    "hyper",
+    "libc",
+    "libsqlite3-sys",
+    "mio",
+    "native-tls",
+    "openssl",
+    "postgres",
+    "rand",
+    "redis",
+    "reqwest",
+    "ring",
+    "rskafka",
+    "rusqlite",
+    "rustix",
+    "rustls",
+    "smol",
+    "socket2",
+    "sqlx",
+    "time",
+    "tokio",
+    "windows-sys",
+];
+
+/// The adapters that are built on the model in memory.
+const MAY_KNOW_INPROC: &[&str] = &["soma-simulated", "soma-sqlite"];
+
+#[test]
+fn core_knows_no_runtime_no_socket_no_database_and_no_clock() {
+    let workspace = Workspace::load();
+
+    let closure = workspace.closure("soma-core");
+
+    let is = |name: &str, crate_: &str| name == crate_ || name.starts_with(&format!("{crate_}-"));
+    let found: Vec<_> =
+        closure.iter().filter(|name| NOT_IN_CORE.iter().any(|crate_| is(name, crate_))).collect();
+    assert!(found.is_empty(), "soma-core depends on {found:?}");
+    assert!(closure.contains("serde"), "the closure is empty: the test is blind");
+}
+
+#[test]
+fn core_knows_no_other_room() {
+    assert_eq!(Workspace::load().members_known_by("soma-core"), Vec::<String>::new());
+}
+
+#[test]
+fn adapters_know_core_and_never_each_other() {
+    let workspace = Workspace::load();
+
+    for adapter in workspace.members(Place::Adapters) {
+        for known in workspace.members_known_by(&adapter) {
+            let model = known == "soma-inproc" && MAY_KNOW_INPROC.contains(&adapter.as_str());
+            assert!(known == "soma-core" || model, "{adapter} depends on {known}");
+        }
+    }
+}
+
+#[test]
+fn runtime_knows_core_only() {
+    assert_eq!(Workspace::load().members_known_by("soma-runtime"), ["soma-core"]);
+}
+
+#[test]
+fn nothing_knows_the_tests_or_the_benches() {
+    let workspace = Workspace::load();
+
+    for place in [Place::Core, Place::Adapters, Place::Apps, Place::Tests, Place::Benches] {
+        for member in workspace.members(place) {
+            for known in workspace.members_known_by(&member) {
+                let fine = !matches!(known.as_str(), "soma-tests" | "soma-benches");
+                assert!(fine, "{member} depends on {known}");
+            }
+        }
+    }
+}
+
+#[test]
+fn rules_mention_no_port_no_flow_and_nothing_asynchronous() {
+    const ROOMS_THAT_MAY: &[&str] = &["ports", "flows", "contract", "lib.rs"];
+
+    let mut looked_at = 0;
+    for source in sources::below("core/src") {
+        if ROOMS_THAT_MAY.contains(&source.room()) {
+            continue;
+        }
+        looked_at += 1;
+        for (number, line) in source.code() {
+            for word in ["ports", "flows", "async", "await"] {
+                assert!(!sources::mentions(line, word), "{}:{number} mentions {word}", source.path);
+            }
+        }
+    }
+    assert!(looked_at > 20, "only {looked_at} files: the test is blind");
+}
+
+#[test]
+fn files_are_short() {
+    const LONGEST: usize = 400;
+    const LONGEST_MAIN: usize = 40;
+
+    for source in sources::below("") {
+        let lines = source.text.lines().count();
+        let is_main = source.path.starts_with("apps/") && source.path.ends_with("/src/main.rs");
+        let longest = if is_main { LONGEST_MAIN } else { LONGEST };
+        assert!(lines <= longest, "{} has {lines} lines, at most {longest}", source.path);
+    }
+}
+
+#[test]
+fn nothing_is_left_to_do() {
+    for source in sources::below("") {
+        for (number, line) in source.code() {
+            for left in [concat!("to", "do!("), concat!("unimpl", "emented!(")] {
+                assert!(!line.contains(left), "{}:{number} has {left}", source.path);
+            }
+        }
+    }
+}
