@@ -2,6 +2,7 @@
 
 use serde::de::DeserializeOwned;
 use soma_core::ids::TenantId;
+use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::session::TurnState;
@@ -11,6 +12,12 @@ use crate::database::SqlError;
 /// The most rows a query may be asked for.
 pub(crate) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+/// The time before which keys that guard against repetition are forgotten, as a column.
+pub(crate) fn a_day_before(at: Timestamp) -> i64 {
+    const DAY_MICROS: i64 = 24 * 60 * 60 * 1_000_000;
+    at.as_micros().saturating_sub(DAY_MICROS)
 }
 
 /// A text column with JSON in it.

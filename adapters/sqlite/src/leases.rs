@@ -177,7 +177,7 @@ pub(crate) fn advance(
 ) -> Result<BatchOutcome, SqlError> {
     match position(connection, lease)? {
         Some(at) if at == lease.next_offset => {}
-        Some(at) if at == next_offset => return Ok(BatchOutcome::AlreadyDone),
+        Some(at) if at >= next_offset => return Ok(BatchOutcome::AlreadyDone),
         Some(_) | None => return Ok(BatchOutcome::Fenced),
     }
     connection

@@ -4,6 +4,8 @@ mod error;
 mod migrations;
 mod open;
 mod reader;
+#[cfg(test)]
+mod tests;
 mod writer;
 
 use std::path::Path;

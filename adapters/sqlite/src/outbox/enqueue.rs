@@ -1,16 +1,12 @@
 //! Putting a message into the outbox, once.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, params};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::time::Timestamp;
 
+use crate::columns::a_day_before;
 use crate::database::SqlError;
-
-/// How long it is remembered that a message was enqueued.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Queues the message, unless one with its topic and dedupe key was queued before.
 pub(crate) fn enqueue(
@@ -69,13 +65,12 @@ fn is_new(
     if noted == 0 {
         return Ok(false);
     }
-    let before = at.as_micros().saturating_sub(i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX));
     // Two out for one in: the table shrinks, and no commit pays for more.
     connection
         .prepare_cached(
             "DELETE FROM outbox_dedupe
               WHERE id IN (SELECT id FROM outbox_dedupe ORDER BY id LIMIT 2) AND at < ?1",
         )?
-        .execute([before])?;
+        .execute([a_day_before(at)])?;
     Ok(true)
 }

@@ -62,19 +62,7 @@ fn was_done(connection: &Connection, commit: &Commit) -> Result<bool, SqlError> 
     {
         return Ok(true);
     }
-    if let Some(accept) = &commit.accept
-        && turns::place(connection, commit, accept.turn_id)?.is_some()
-    {
-        return Ok(true);
-    }
-    let mut recorded = connection
-        .prepare_cached("SELECT 1 FROM session_events WHERE session_id = ?1 AND event_id = ?2")?;
-    for event in &commit.events {
-        if recorded.exists(params![commit.session_id.as_uuid(), event.event_id.as_uuid()])? {
-            return Ok(true);
-        }
-    }
-    Ok(false)
+    events::any_recorded(connection, commit)
 }
 
 /// The session as it is, or as it will be opened; none if it is another's, erased or missing.
@@ -105,6 +93,11 @@ fn unexpected(
 ) -> Result<Option<CommitOutcome>, SqlError> {
     if commit.expected.is_some_and(|count| count != session.chain.count)
         || (commit.only_if_idle && session.turns_accepted != session.turns_done)
+    {
+        return Ok(Some(CommitOutcome::Conflict));
+    }
+    if let Some(accept) = &commit.accept
+        && turns::is_known(connection, accept.turn_id)?
     {
         return Ok(Some(CommitOutcome::Conflict));
     }

@@ -55,6 +55,21 @@ pub(super) fn publish(
     messages.into_iter().try_for_each(|message| enqueue(connection, &message.numbered(events), at))
 }
 
+/// Whether one of the commit's events is recorded.
+pub(super) fn any_recorded(connection: &Connection, commit: &Commit) -> Result<bool, SqlError> {
+    let mut recorded = connection.prepare_cached(
+        "SELECT 1 FROM session_events WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3",
+    )?;
+    for event in &commit.events {
+        let key =
+            params![commit.session_id.as_uuid(), event.event_id.as_uuid(), commit.tenant.as_str()];
+        if recorded.exists(key)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 /// The events of a commit that was applied before, as they were recorded.
 pub(super) fn recorded(connection: &Connection, commit: &Commit) -> Result<Vec<Event>, SqlError> {
     let mut select = connection.prepare_cached(

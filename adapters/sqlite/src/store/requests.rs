@@ -1,17 +1,11 @@
 //! Requests of clients with an idempotency key.
 
-use std::time::Duration;
-
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::TenantId;
-use soma_core::time::Timestamp;
 use soma_core::work::commit::{ClientRequest, Commit, CommitOutcome};
 
-use crate::columns::from_json;
+use crate::columns::{a_day_before, from_json};
 use crate::database::SqlError;
-
-/// How long a key is remembered.
-const KEPT: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What to answer if the key is known.
 pub(super) fn answered(
@@ -54,10 +48,6 @@ pub(super) fn remember(connection: &Connection, commit: &Commit) -> Result<(), S
             "DELETE FROM client_requests
               WHERE id IN (SELECT id FROM client_requests ORDER BY id LIMIT 2) AND at < ?1",
         )?
-        .execute([before(commit.at)])?;
+        .execute([a_day_before(commit.at)])?;
     Ok(())
-}
-
-fn before(at: Timestamp) -> i64 {
-    at.as_micros().saturating_sub(i64::try_from(KEPT.as_micros()).unwrap_or(i64::MAX))
 }

@@ -33,6 +33,14 @@ pub(super) fn place(
     found.map(|(state, steps)| Ok(Place { state: turn_state(&state)?, steps })).transpose()
 }
 
+/// Whether there is such a turn, in whatever session.
+pub(super) fn is_known(connection: &Connection, turn: TurnId) -> Result<bool, SqlError> {
+    let known = connection
+        .prepare_cached("SELECT 1 FROM turns WHERE turn_id = ?1")?
+        .exists([turn.as_uuid()])?;
+    Ok(known)
+}
+
 /// Adds a turn with the next number.
 pub(super) fn accept(
     connection: &Connection,
