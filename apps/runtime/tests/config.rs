@@ -248,6 +248,15 @@ fn data_folder_follows_xdg_and_says_when_there_is_no_home() {
 }
 
 #[test]
+fn path_that_is_not_utf_8_is_a_problem_and_not_another_path() {
+    for variable in ["SOMA_DATA", "POLICY_BUNDLE"] {
+        let problems = problems(&[(variable, "/data/\u{fffd}")], "");
+
+        assert!(problems[0].starts_with(variable), "{problems:?}");
+    }
+}
+
+#[test]
 fn named_file_is_read_and_must_be_there() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mine.toml");

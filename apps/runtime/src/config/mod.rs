@@ -37,10 +37,9 @@ use reader::Reader;
 /// Where settings come from beside the file: the value of a variable.
 pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// The variables of this process.
-#[expect(clippy::disallowed_methods, reason = "this is where settings are read")]
+/// The variables of this process. What is not UTF-8 is marked by U+FFFD, which no setting accepts.
 pub fn process_env(variable: &str) -> Option<String> {
-    std::env::var(variable).ok()
+    std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned())
 }
 
 /// The settings of the embedded product. Of each: its variable, its place in the file, its default

@@ -18,7 +18,7 @@ pub(super) fn within(text: &str, range: RangeInclusive<u64>) -> Option<u64> {
 
 /// A path.
 pub(super) fn path(text: &str) -> Option<PathBuf> {
-    (!text.chars().any(char::is_control)).then(|| text.into())
+    is_legible(text).then(|| text.into())
 }
 
 /// A sampling temperature, in thousandths.
@@ -34,7 +34,11 @@ pub(super) fn temperature(text: &str) -> Option<u32> {
 
 /// The name of a model.
 pub(super) fn model_name(text: &str) -> Option<String> {
-    (!text.chars().any(char::is_control)).then(|| text.into())
+    is_legible(text).then(|| text.into())
+}
+
+fn is_legible(text: &str) -> bool {
+    !text.chars().any(|char| char.is_control() || char == char::REPLACEMENT_CHARACTER)
 }
 
 /// A key, as it fits in a header.
