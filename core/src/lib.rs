@@ -19,6 +19,8 @@ pub mod outbox;
 pub mod policy;
 pub mod ports;
 pub mod stream;
+#[cfg(test)]
+mod testing;
 pub mod time;
 pub mod tool;
 pub mod turn;

@@ -3,6 +3,10 @@
 mod end;
 mod model;
 mod opening;
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
 mod tools;
 
 use serde::{Deserialize, Serialize};

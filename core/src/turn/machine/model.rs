@@ -24,8 +24,8 @@ impl Turn {
         let least = self.config.as_ref().map_or(1, |config| config.least_answer_tokens).min(most);
         let call = Call::Reserve {
             call: self.model_calls,
-            want: self.prompt_tokens + most,
-            least: self.prompt_tokens + least,
+            want: self.prompt_tokens.saturating_add(most),
+            least: self.prompt_tokens.saturating_add(least),
         };
         self.then(effects, Some(call))
     }
@@ -35,7 +35,8 @@ impl Turn {
             (grant, self.account(), self.profile().cloned())
         else {
             let failure = Failure::over_budget(seconds_until_end(window, now));
-            return self.fail(Effects::default(), &failure, "", now);
+            let text = self.kept.clone();
+            return self.fail(Effects::default(), &failure, &text, now);
         };
         self.reserved = amount;
         self.phase = Phase::Generating;

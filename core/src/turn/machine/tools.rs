@@ -24,7 +24,7 @@ impl Turn {
             });
         }
         effects.record.extend(effects.tools.iter().map(|call| self.requested(call)));
-        self.prompt_tokens += answer.tokens;
+        self.prompt_tokens = self.prompt_tokens.saturating_add(answer.tokens);
         let calls = effects.tools.iter().map(|call| (call.clone(), None)).collect();
         self.rounds.push(Round { text: answer.text, calls });
         if !self.kept.is_empty() {
@@ -54,7 +54,7 @@ impl Turn {
         tokens: Tokens,
         now: Timestamp,
     ) -> Step {
-        self.prompt_tokens += tokens;
+        self.prompt_tokens = self.prompt_tokens.saturating_add(tokens);
         if let Some(round) = self.rounds.last_mut() {
             for (call, done) in &mut round.calls {
                 if call.call_id == outcome.call_id {

@@ -1,0 +1,349 @@
+//! What holds for every course of a turn, whatever happens in it and in whatever order.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use serde_json::Value;
+
+use super::*;
+use crate::budget::account::{Entry, LedgerAccount};
+use crate::budget::{Grant, UsageChange};
+use crate::testing::holds;
+use crate::turn::course::{Chance, Course, Taken, chances, courses, second, turn_id};
+
+fn any_course() -> impl Strategy<Value = Course> {
+    courses(turn_id(1))
+}
+
+/// The events of a course, in order.
+fn events(taken: &[Taken]) -> Vec<&EventDraft> {
+    taken.iter().flat_map(|taken| &taken.step.effects.record).collect()
+}
+
+fn last(taken: &[Taken]) -> &Taken {
+    taken.last().unwrap()
+}
+
+fn field(event: &EventDraft, name: &str) -> Value {
+    event.metadata.get(name).cloned().unwrap_or_default()
+}
+
+/// What the person is told in the end: the answer, or as much of it as there is.
+fn told(event: &EventDraft) -> String {
+    match event.kind {
+        EventType::AssistantFinal => event.message.clone(),
+        _ => field(event, "text").as_str().unwrap().to_owned(),
+    }
+}
+
+#[test]
+fn exactly_one_event_is_terminal_and_nothing_follows_it() {
+    holds(256, &any_course(), |course| {
+        let taken = course.run();
+
+        let kinds: Vec<EventType> = events(&taken).iter().map(|event| event.kind).collect();
+        assert_eq!(kinds.iter().filter(|kind| kind.is_terminal()).count(), 1, "{kinds:?}");
+        assert!(kinds.last().unwrap().is_terminal(), "{kinds:?}");
+        assert_eq!(last(&taken).step.turn.phase(), Phase::Done);
+        assert_eq!(last(&taken).step.call, None);
+    });
+}
+
+#[test]
+fn no_event_no_call_and_no_memory_has_the_id_of_another() {
+    holds(256, &any_course(), |course| {
+        let taken = course.run();
+
+        let effects = || taken.iter().map(|taken| &taken.step.effects);
+        let ids: Vec<EventId> = events(&taken).iter().map(|event| event.event_id).collect();
+        let calls: Vec<_> =
+            effects().flat_map(|effects| &effects.tools).map(|call| call.call_id).collect();
+        let keys: Vec<_> =
+            effects().flat_map(|effects| &effects.memory).map(|write| &write.key).collect();
+        assert_eq!(ids.iter().collect::<BTreeSet<_>>().len(), ids.len());
+        assert_eq!(calls.iter().collect::<BTreeSet<_>>().len(), calls.len());
+        assert_eq!(keys.iter().collect::<BTreeSet<_>>().len(), keys.len());
+    });
+}
+
+/// One input of every kind; none of them fits everywhere.
+fn one_of_each(course: &Course, taken: &[Taken]) -> Vec<Input> {
+    let mut inputs: Vec<Input> = taken.iter().map(|taken| taken.input.input.clone()).collect();
+    inputs.extend([
+        Input::Accepted(course.accepted.clone()),
+        Input::Interrupted,
+        Input::GaveUp { tries: 1 },
+        Input::Cancelled { text: String::new(), usage: Usage::default() },
+    ]);
+    inputs
+}
+
+#[test]
+fn input_that_makes_no_sense_is_refused_with_the_phase_it_came_in() {
+    holds(96, &any_course(), |course| {
+        let taken = course.run();
+
+        for (index, at) in taken.iter().enumerate() {
+            let turn = &at.step.turn;
+            for input in one_of_each(&course, &taken) {
+                if let Err(error) = turn.clone().step(input.clone(), second(index)) {
+                    assert_eq!(error, Unexpected { phase: turn.phase(), input: Box::new(input) });
+                } else {
+                    assert!(fits(turn.phase(), &input), "{:?} took {input:?}", turn.phase());
+                }
+            }
+        }
+    });
+}
+
+/// Whether an input of this kind can make sense in this phase.
+fn fits(phase: Phase, input: &Input) -> bool {
+    let begun = !matches!(phase, Phase::New | Phase::Done);
+    match input {
+        Input::Accepted(_) => phase == Phase::New,
+        Input::Started { .. } => phase == Phase::Accepted,
+        Input::Authorized { .. } => phase == Phase::Authorizing,
+        Input::ContextLoaded(_) => phase == Phase::Gathering,
+        Input::BudgetAnswered { .. } => phase == Phase::Reserving,
+        Input::ModelAnswered(_) | Input::ModelFailed { .. } | Input::Interrupted => {
+            phase == Phase::Generating
+        }
+        Input::ToolFinished { .. } => phase == Phase::AwaitingTools,
+        Input::Cancelled { .. } | Input::GaveUp { .. } => begun,
+    }
+}
+
+/// The ledger that a course leaves, and how often each reservation was settled.
+#[derive(Default)]
+struct Ledger {
+    account: LedgerAccount,
+    settled: BTreeMap<ReservationKey, u32>,
+}
+
+impl Ledger {
+    fn of(taken: &[Taken]) -> Self {
+        let mut ledger = Self::default();
+        for change in taken.iter().flat_map(|taken| &taken.step.effects.usage) {
+            match change {
+                UsageChange::Reserve { key, amount, .. } => {
+                    assert_eq!(ledger.account.entry(*key), None, "reserved twice");
+                    let entry = Entry { reserved: *amount, used: None };
+                    ledger.account.restore(*key, entry);
+                }
+                UsageChange::Settle { key, used } => {
+                    *ledger.settled.entry(*key).or_default() += 1;
+                    assert!(ledger.account.entry(*key).is_some() || *used == 0, "used unreserved");
+                    ledger.account.settle(*key, *used);
+                }
+            }
+        }
+        ledger
+    }
+
+    fn entries(&self) -> impl Iterator<Item = Entry> {
+        self.settled.keys().filter_map(|key| self.account.entry(*key))
+    }
+}
+
+/// What the model calls of a course used, by what was reported, or in full where nobody knows.
+fn reported(taken: &[Taken]) -> Tokens {
+    let mut open = 0;
+    let mut sum = 0;
+    for Taken { input, .. } in taken {
+        match &input.input {
+            Input::BudgetAnswered { grant: Grant::Granted(amount), .. } => open = *amount,
+            Input::ModelAnswered(answer) => {
+                sum += answer.usage.total();
+                open = 0;
+            }
+            Input::ModelFailed { usage, .. } | Input::Cancelled { usage, .. } => {
+                sum += usage.total();
+                open = 0;
+            }
+            Input::Interrupted | Input::GaveUp { .. } => {
+                sum += open;
+                open = 0;
+            }
+            _ => {}
+        }
+    }
+    sum
+}
+
+#[test]
+fn every_reservation_is_settled_once_by_what_was_used() {
+    holds(256, &any_course(), |course| {
+        let taken = course.run();
+
+        let ledger = Ledger::of(&taken);
+        let spent = ledger.account.spent();
+        assert_eq!(spent.reserved, 0, "a reservation is left open");
+        assert!(ledger.settled.values().all(|times| *times == 1), "{:?}", ledger.settled);
+        assert_eq!(spent.used, reported(&taken));
+        for entry in ledger.entries() {
+            let used = entry.used.unwrap().min(entry.reserved);
+            assert_eq!(entry.reserved, used + entry.released());
+        }
+        let terminal = events(&taken).pop().unwrap();
+        assert_eq!(field(terminal, "usage")["total_tokens"], spent.used);
+    });
+}
+
+#[test]
+fn record_folds_to_the_same_state_and_question_at_every_prefix() {
+    holds(96, &any_course(), |course| {
+        let taken = course.run();
+
+        let record: Vec<RecordedInput> = taken.iter().map(|taken| taken.input.clone()).collect();
+        for (index, Taken { step, .. }) in taken.iter().enumerate() {
+            let (turn, call) = Turn::fold(course.id, &record[..=index]).unwrap();
+            assert_eq!(turn.state_hash(), step.turn.state_hash());
+            assert_eq!(turn.steps() as usize, index + 1);
+            assert_eq!((&turn, &call), (&step.turn, &step.call));
+        }
+    });
+}
+
+/// What is read back of what was written.
+fn stored<T>(value: &T) -> T
+where
+    T: serde::Serialize + serde::de::DeserializeOwned,
+{
+    serde_json::from_str(&serde_json::to_string(value).unwrap()).unwrap()
+}
+
+#[test]
+fn another_worker_goes_on_from_the_stored_record_as_the_first_would() {
+    holds(96, &(any_course(), 0_usize..40), |(course, at)| {
+        let taken = course.run();
+        let at = at % taken.len();
+        let record: Vec<RecordedInput> =
+            taken[..at].iter().map(|taken| stored(&taken.input)).collect();
+
+        let (mut turn, mut call) = Turn::fold(course.id, &record).unwrap();
+
+        for Taken { input, step } in &taken[at..] {
+            let next = turn.step(stored(&input.input), input.at).unwrap();
+            assert_eq!(&next, step);
+            (turn, call) = (next.turn, next.call);
+        }
+        assert_eq!((turn.phase(), call), (Phase::Done, None));
+    });
+}
+
+#[test]
+fn states_and_inputs_and_questions_round_trip_as_json() {
+    holds(96, &any_course(), |course| {
+        for Taken { input, step } in course.run() {
+            assert_eq!(stored(&input), input);
+            assert_eq!(stored(&step.call), step.call);
+            assert_eq!(stored(&step.turn), step.turn);
+            assert_eq!(stored(&step.turn).state_hash(), step.turn.state_hash());
+        }
+    });
+}
+
+#[test]
+fn every_restart_raises_the_attempt_by_one_and_nothing_else_does() {
+    holds(256, &any_course(), |course| {
+        let taken = course.run();
+
+        let mut attempt = 1;
+        for Taken { step, .. } in &taken {
+            for event in &step.effects.record {
+                if event.kind == EventType::AssistantRestarted {
+                    attempt += 1;
+                }
+                if event.metadata.contains_key("attempt") {
+                    assert_eq!(field(event, "attempt"), attempt);
+                }
+            }
+            if let Some(Call::Generate(generate)) = &step.call {
+                assert_eq!(generate.attempt, attempt);
+                assert!(generate.kept.is_char_boundary(generate.streamed));
+            }
+        }
+    });
+}
+
+/// The text that a course leads to, by its inputs alone.
+fn expected_text(taken: &[Taken]) -> String {
+    let mut kept = String::new();
+    for Taken { input, step } in taken {
+        match &input.input {
+            Input::ModelAnswered(answer) => {
+                kept.push_str(&answer.text);
+                if !step.effects.tools.is_empty() && !kept.is_empty() {
+                    kept.push_str("\n\n");
+                }
+            }
+            Input::ModelFailed { text, .. } if step.turn.phase() == Phase::Done => {
+                kept.push_str(text);
+            }
+            Input::Cancelled { text, .. } => kept.push_str(text),
+            _ => {}
+        }
+    }
+    kept
+}
+
+#[test]
+fn nothing_that_was_said_before_the_end_is_left_out_of_it() {
+    holds(256, &any_course(), |course| {
+        let taken = course.run();
+
+        let terminal = events(&taken).pop().unwrap();
+        assert_eq!(told(terminal), expected_text(&taken));
+    });
+}
+
+#[test]
+fn models_are_asked_within_the_limits_of_rounds_tries_and_tokens() {
+    holds(256, &any_course(), |course| {
+        let (config, taken) = (course.config.clone(), course.run());
+
+        let rounds = last(&taken).step.turn.rounds().len();
+        assert!(rounds <= config.max_tool_rounds as usize);
+        let mut failed: BTreeMap<String, u32> = BTreeMap::new();
+        let mut asked = String::new();
+        for Taken { input, step } in &taken {
+            match &input.input {
+                Input::ModelFailed { .. } => *failed.entry(asked.clone()).or_default() += 1,
+                Input::ModelAnswered(answer) if !answer.text.is_empty() => failed.clear(),
+                _ => {}
+            }
+            if let Some(Call::Generate(generate)) = &step.call {
+                asked.clone_from(&generate.profile.model);
+                assert!(failed.get(&asked).is_none_or(|times| *times < config.max_model_tries));
+                assert_eq!(
+                    generate.tools,
+                    step.turn.rounds().len() < config.max_tool_rounds as usize
+                );
+                assert!(generate.max_tokens <= generate.profile.max_tokens);
+                assert!(generate.wait_seconds <= 60);
+            }
+        }
+    });
+}
+
+#[test]
+fn hostile_numbers_and_texts_never_panic() {
+    let extreme = (any_course(), vec((chances(), any::<u64>()), 0..12));
+    holds(128, &extreme, |(mut course, extremes)| {
+        course.config.dialogue.max_tokens = u64::MAX;
+        course.config.dialogue.context_tokens = u64::MAX;
+        course.config.least_answer_tokens = extremes.len() as u64;
+        course.chances = extremes
+            .into_iter()
+            .map(|(chance, huge)| match chance {
+                Chance::Answer { text, tools, .. } => Chance::Answer { text, tools, amount: huge },
+                other => other,
+            })
+            .collect();
+
+        let taken = course.run();
+
+        assert_eq!(last(&taken).step.turn.phase(), Phase::Done);
+    });
+}
