@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -17,7 +18,7 @@ pub const NAME: &str = "gateway";
 pub struct Gateway {
     tail: TailOutbound,
     web: soma_web::Gateway,
-    listener: TcpListener,
+    listener: Arc<TcpListener>,
     drain: Duration,
 }
 
@@ -27,7 +28,7 @@ impl Gateway {
     pub fn new(
         tail: TailOutbound,
         web: soma_web::Gateway,
-        listener: TcpListener,
+        listener: Arc<TcpListener>,
         drain: Duration,
     ) -> Self {
         Self { tail, web, listener, drain }

@@ -1,0 +1,155 @@
+//! What a refusal means, without the secret it may repeat.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::header::{HeaderMap, RETRY_AFTER};
+use reqwest::{Response, StatusCode};
+use serde_json::Value;
+use soma_core::conversation::model::ModelFailure;
+
+use super::request::Dialect;
+use crate::secret::Secret;
+
+/// The most of an error's body that is read, in bytes.
+const LONGEST_BODY: usize = 64 * 1024;
+/// The most of an error's text that is passed on, in characters.
+const LONGEST_TEXT: usize = 300;
+/// The longest wait a server may ask for, in seconds.
+const LONGEST_WAIT: u64 = 24 * 3600;
+
+/// Takes the key out of texts.
+#[derive(Clone, Copy)]
+pub(super) struct Scrub<'a>(pub(super) Option<&'a Secret>);
+
+impl Scrub<'_> {
+    fn clean(self, text: &str) -> String {
+        let text = self.0.map_or_else(|| text.to_owned(), |secret| secret.scrub(text));
+        let text: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
+        if text.is_empty() { "no reason given".into() } else { text }
+    }
+}
+
+/// A refusal, and the field it names.
+pub(super) struct Refused {
+    pub(super) failure: ModelFailure,
+    status: StatusCode,
+    text: String,
+}
+
+impl Refused {
+    /// The dialect to try next, if the server refused a field that can be left out or renamed.
+    pub(super) fn adapted(&self, dialect: Dialect) -> Option<Dialect> {
+        let about_fields =
+            matches!(self.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
+        let wanted = if self.text.contains("stream_options") {
+            Dialect::NO_STREAM_OPTIONS
+        } else if self.text.contains("max_completion_tokens") {
+            Dialect::COMPLETION_TOKENS
+        } else {
+            return None;
+        };
+        (about_fields && !dialect.has(wanted)).then_some(wanted)
+    }
+}
+
+/// Reads a refusal.
+pub(super) async fn read(response: Response, scrub: Scrub<'_>, patience: Duration) -> Refused {
+    let status = response.status();
+    let wait = retry_after(response.headers());
+    let reading = tokio::time::timeout(patience, bounded(response));
+    let body = reading.await.unwrap_or_default();
+    let error: Value = serde_json::from_slice(&body).unwrap_or_default();
+    let text = error_text(&error).unwrap_or_else(|| String::from_utf8_lossy(&body).into_owned());
+    let failure = of(status, &error, &text, wait, scrub);
+    Refused { failure, status, text }
+}
+
+/// What an error object in the middle of a stream means.
+pub(super) fn in_stream(error: &Value, scrub: Scrub<'_>) -> ModelFailure {
+    let wrapped = serde_json::json!({"error": error});
+    let text = error_text(&wrapped).unwrap_or_default();
+    let status = error.get("code").and_then(Value::as_u64);
+    let status = status.and_then(|code| StatusCode::from_u16(u16::try_from(code).ok()?).ok());
+    let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    of(status, &wrapped, &text, None, scrub)
+}
+
+/// Why nothing came back.
+pub(super) fn unreachable(error: reqwest::Error) -> ModelFailure {
+    if error.is_timeout() {
+        return ModelFailure::Timeout;
+    }
+    // Without its URL: that may hold a key.
+    let error = error.without_url();
+    let what = if error.is_connect() { "no connection" } else { "the connection broke" };
+    tracing::debug!(%error, "the language model cannot be reached");
+    ModelFailure::Unavailable(what.into())
+}
+
+fn of(
+    status: StatusCode,
+    error: &Value,
+    text: &str,
+    retry_after_seconds: Option<u64>,
+    scrub: Scrub<'_>,
+) -> ModelFailure {
+    let code = |field: &str| {
+        error.pointer(&format!("/error/{field}")).and_then(Value::as_str).unwrap_or_default()
+    };
+    let (code, kind) = (code("code"), code("type"));
+    let lower = text.to_lowercase();
+    let too_long = code == "context_length_exceeded"
+        || status == StatusCode::PAYLOAD_TOO_LARGE
+        || (status.is_client_error()
+            && (lower.contains("context length") || lower.contains("context window")));
+    let filtered = [code, kind].contains(&"content_filter")
+        || code == "content_policy_violation"
+        || code == "ResponsibleAIPolicyViolation";
+    match status {
+        _ if too_long => ModelFailure::TooLong,
+        _ if filtered => ModelFailure::ContentFilter,
+        StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ModelFailure::Unauthorized,
+        StatusCode::NOT_FOUND => ModelFailure::NotFound,
+        StatusCode::TOO_MANY_REQUESTS => ModelFailure::RateLimited { retry_after_seconds },
+        StatusCode::REQUEST_TIMEOUT => ModelFailure::Timeout,
+        status if status.is_client_error() => ModelFailure::Refused(scrub.clean(text)),
+        status => ModelFailure::Unavailable(format!("{}: {}", status.as_u16(), scrub.clean(text))),
+    }
+}
+
+fn error_text(error: &Value) -> Option<String> {
+    let pointers = ["/error/message", "/message", "/detail", "/error"];
+    pointers.iter().find_map(|at| error.pointer(at).and_then(Value::as_str)).map(str::to_owned)
+}
+
+/// Seconds, or an HTTP date, from `Retry-After`.
+fn retry_after(headers: &HeaderMap) -> Option<u64> {
+    let text = headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = text.parse::<f64>() {
+        if !seconds.is_finite() || seconds < 0.0 {
+            return None;
+        }
+        let wait =
+            Duration::try_from_secs_f64(seconds.ceil()).map_or(LONGEST_WAIT, |w| w.as_secs());
+        return Some(wait.min(LONGEST_WAIT));
+    }
+    let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+    let date = headers.get(reqwest::header::DATE)?.to_str().ok()?;
+    let now = jiff::fmt::rfc2822::parse(date).ok()?.timestamp();
+    let wait = u64::try_from(at.as_second() - now.as_second()).unwrap_or(0);
+    Some(wait.min(LONGEST_WAIT))
+}
+
+async fn bounded(response: Response) -> Vec<u8> {
+    let mut body = Vec::new();
+    let mut stream = response.bytes_stream();
+    while let Some(Ok(bytes)) = stream.next().await {
+        let room = LONGEST_BODY - body.len();
+        body.extend_from_slice(bytes.get(..room).unwrap_or(&bytes));
+        if body.len() >= LONGEST_BODY {
+            break;
+        }
+    }
+    body
+}

@@ -1,0 +1,30 @@
+//! A text that is never shown.
+
+use std::fmt;
+
+/// A secret: it has no revealing `Debug` and no `Display`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Wraps a secret.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The secret itself, to be sent where it belongs.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+
+    /// `text` without the secret, should it be in it.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("***")
+    }
+}

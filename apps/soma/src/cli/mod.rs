@@ -1,0 +1,85 @@
+//! The command line.
+
+mod chat;
+mod send;
+mod up;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Parser, Subcommand};
+use soma_runtime::report::Fatal;
+
+/// A conversation platform that loses nothing: gateway, workers, memory, in one process.
+#[derive(Debug, Parser)]
+#[command(name = "soma", version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Start the whole platform on this machine; its data is one folder.
+    Up(Up),
+    /// Talk to a running platform in the terminal.
+    Chat(Chat),
+    /// Send one message to a running platform and print the answer.
+    Send(Send),
+}
+
+#[derive(Debug, Args)]
+struct Up {
+    /// The port to listen on; 0 takes any free one [default: 20016]
+    #[arg(long, value_name = "N")]
+    port: Option<u16>,
+    /// The folder of all data [default: soma in the XDG data folder]
+    #[arg(long, value_name = "DIR")]
+    data: Option<PathBuf>,
+}
+
+/// Where the platform is.
+#[derive(Clone, Debug, Args)]
+struct Server {
+    /// The gateway's address
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:20016")]
+    url: String,
+    /// The session to go on with
+    #[arg(long, value_name = "ID")]
+    session: Option<String>,
+}
+
+#[derive(Debug, Args)]
+struct Chat {
+    #[command(flatten)]
+    server: Server,
+}
+
+#[derive(Debug, Args)]
+struct Send {
+    #[command(flatten)]
+    server: Server,
+    /// The message; `-` reads it from standard input
+    message: String,
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let done = match Cli::parse().command {
+        Command::Up(up) => up.run(),
+        Command::Chat(chat) => chat.run(),
+        Command::Send(send) => send.run(),
+    };
+    match done {
+        Ok(code) => code,
+        Err(fatal) => fatal.report("soma"),
+    }
+}
+
+/// Runs a command on a runtime.
+fn block_on<F>(program: F) -> Result<ExitCode, Fatal>
+where
+    F: Future<Output = Result<ExitCode, Fatal>>,
+{
+    soma_runtime::block_on(program).map_err(|error| Fatal::new(error, ""))?
+}

@@ -1,0 +1,177 @@
+//! A client of the gateway: sends a message, and follows its answer through broken connections.
+
+use std::io;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+use soma_model::sse::{Message, Parser};
+use soma_runtime::report::{Fatal, chain};
+
+/// How long to wait before following again.
+const RETRY: Duration = Duration::from_millis(500);
+/// How often in a row following may fail before it is given up.
+const TRIES: u32 = 60;
+
+/// What is told while an answer comes.
+pub(crate) enum Told {
+    /// More of the answer.
+    Text(String),
+    /// What was told of the answer is void.
+    Restarted,
+    /// A tool is asked for, or ended.
+    Tool(String),
+    /// The answer is complete.
+    Final,
+    /// There is no answer, and why.
+    Failed(String),
+}
+
+/// A client with one session.
+pub(crate) struct Client {
+    http: reqwest::Client,
+    url: String,
+    session: Option<String>,
+    /// The last stream position that was seen.
+    position: String,
+}
+
+impl Client {
+    /// A client of the gateway at `url`; it goes on with `session`, or opens one.
+    pub(crate) fn new(url: &str, session: Option<String>) -> Result<Self, Fatal> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(Duration::from_secs(5))
+            .build()
+            .map_err(|error| Fatal::new(error, ""))?;
+        Ok(Self { http, url: url.trim_end_matches('/').into(), session, position: "0".into() })
+    }
+
+    /// The session, once there is one.
+    pub(crate) fn session(&self) -> Option<&str> {
+        self.session.as_deref()
+    }
+
+    /// Sends a message.
+    pub(crate) async fn send(&mut self, message: &str) -> Result<(), Fatal> {
+        if self.position == "0"
+            && let Some(session) = &self.session
+        {
+            self.position = self.head(session).await?;
+        }
+        let body = json!({"session_id": self.session, "message": message});
+        let request = self.http.post(format!("{}/v1/session/message", self.url)).json(&body);
+        let answer = self.ask(request).await?;
+        self.session = answer.get("session_id").and_then(Value::as_str).map(str::to_owned);
+        Ok(())
+    }
+
+    /// Tells the answer to the last message, to its end.
+    pub(crate) async fn follow(
+        &mut self,
+        mut tell: impl FnMut(Told) -> io::Result<()>,
+    ) -> Result<(), Fatal> {
+        let mut failures = 0;
+        loop {
+            let before = self.position.clone();
+            match self.follow_once(&mut tell).await {
+                Ok(true) => return Ok(()),
+                Err(fatal) if failures >= TRIES => return Err(fatal),
+                Ok(false) | Err(_) => {
+                    failures = if self.position == before { failures + 1 } else { 0 };
+                    #[expect(clippy::disallowed_methods, reason = "a client waits by itself")]
+                    tokio::time::sleep(RETRY).await;
+                }
+            }
+        }
+    }
+
+    /// Follows until the answer ends, or the connection. Answers whether the answer ended.
+    async fn follow_once(
+        &mut self,
+        tell: &mut impl FnMut(Told) -> io::Result<()>,
+    ) -> Result<bool, Fatal> {
+        let session = self.session.clone().unwrap_or_default();
+        let url = format!("{}/v1/session/{session}/events?until=final", self.url);
+        let request = self.http.get(url).header("Last-Event-ID", &self.position);
+        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
+        if response.status() != StatusCode::OK {
+            return Err(problem(response).await);
+        }
+        let mut parser = Parser::new();
+        let mut body = response.bytes_stream();
+        while let Some(Ok(bytes)) = body.next().await {
+            let messages = parser.push(&bytes).map_err(|error| Fatal::new(chain(&error), ""))?;
+            for message in messages {
+                if self.take(&message, tell).map_err(|error| Fatal::new(error, ""))? {
+                    return Ok(true);
+                }
+            }
+        }
+        Ok(false)
+    }
+
+    fn take(
+        &mut self,
+        message: &Message,
+        tell: &mut impl FnMut(Told) -> io::Result<()>,
+    ) -> io::Result<bool> {
+        if let Some(id) = &message.id {
+            self.position.clone_from(id);
+        }
+        let data: Value = serde_json::from_str(&message.data).unwrap_or_default();
+        let text = |pointer: &str| {
+            data.pointer(pointer).and_then(Value::as_str).unwrap_or_default().to_owned()
+        };
+        match message.event.as_deref().unwrap_or_default() {
+            "assistant.delta" => tell(Told::Text(text("/delta")))?,
+            "assistant.restarted" => tell(Told::Restarted)?,
+            "tool.requested" => {
+                let (name, arguments) = (text("/metadata/tool_name"), text("/metadata/arguments"));
+                tell(Told::Tool(format!("{name} {arguments}")))?;
+            }
+            "tool.result" => {
+                let (name, status) = (text("/metadata/tool_name"), text("/metadata/status"));
+                tell(Told::Tool(format!("{name}: {status}: {}", text("/message"))))?;
+            }
+            "assistant.final" => {
+                tell(Told::Final)?;
+                return Ok(true);
+            }
+            "turn.failed" => {
+                tell(Told::Failed(text("/message")))?;
+                return Ok(true);
+            }
+            _ => {}
+        }
+        Ok(false)
+    }
+
+    /// The end of a session's stream.
+    async fn head(&self, session: &str) -> Result<String, Fatal> {
+        let answer = self.ask(self.http.get(format!("{}/v1/sessions/{session}", self.url))).await?;
+        let count = answer.pointer("/chain/count").and_then(Value::as_u64).unwrap_or_default();
+        Ok(count.to_string())
+    }
+
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, Fatal> {
+        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
+        if !response.status().is_success() {
+            return Err(problem(response).await);
+        }
+        response.json().await.map_err(|error| unreachable(&self.url, &error))
+    }
+}
+
+fn unreachable(url: &str, error: &reqwest::Error) -> Fatal {
+    let text = format!("cannot reach {url}: {}", chain(error));
+    Fatal::new(text, "start it with `soma up`, or name another with --url")
+}
+
+/// What a problem document says.
+async fn problem(response: reqwest::Response) -> Fatal {
+    let status = response.status();
+    let document: Value = response.json().await.unwrap_or_default();
+    let detail = document.get("detail").or_else(|| document.get("title")).and_then(Value::as_str);
+    Fatal::new(format!("refused ({status}): {}", detail.unwrap_or("no reason given")), "")
+}

@@ -1,0 +1,133 @@
+//! The six services on the embedded default: one SQLite file, one process, nothing else.
+
+mod ports;
+mod services;
+
+use std::net::TcpListener;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
+use soma_core::ports::{Clock, Timer};
+use soma_inproc::InprocWake;
+use soma_runtime::config::Config;
+use soma_runtime::report::Fatal;
+use soma_runtime::world::{RandomIds, SystemClock, TokioSpawner, TokioTimer};
+use soma_sqlite::SqliteLog;
+
+use crate::health::EmbeddedHealth;
+use crate::supervisor::Supervisor;
+use ports::Ports;
+
+/// The name of the database's file in the data folder.
+const FILE: &str = "soma.db";
+/// How often records that are too old are dropped from the log.
+const PRUNE: Duration = Duration::from_secs(3600);
+
+/// The platform, running.
+#[derive(Debug)]
+pub struct Embedded {
+    supervisor: Arc<Supervisor>,
+    spawner: TokioSpawner,
+    stop: Stop,
+    drain: Duration,
+    model: String,
+}
+
+impl Embedded {
+    /// Opens the database in `folder`, which no other process uses, and starts the six services;
+    /// the gateway answers on `listener`. To be called within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// [`Fatal`] if the database cannot be opened, or the policy not be read.
+    pub async fn start(
+        config: &Config,
+        folder: &Path,
+        listener: TcpListener,
+        metrics: Arc<dyn Fn() -> String + Send + Sync>,
+    ) -> Result<Self, Fatal> {
+        let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
+        let world = world(&spawner);
+        let ports = Ports::open(config, &folder.join(FILE), &world).await?;
+        let stop = Stop::new();
+        let model = ports.model.describe();
+        let health = Arc::new(EmbeddedHealth {
+            outbox: Arc::clone(&ports.outbox),
+            memory: Arc::clone(&ports.memory_queue),
+            work: Arc::clone(&ports.work),
+            hub: ports.hub.clone(),
+            world: world.clone(),
+            stop: stop.clone(),
+            supervisor: std::sync::OnceLock::new(),
+        });
+        let log = Arc::clone(&ports.log);
+        let parts = services::Parts {
+            ports,
+            health: Arc::clone(&health),
+            metrics,
+            listener: Arc::new(listener),
+        };
+        let factories = services::factories(config, parts, &stop, &world)?;
+        let supervisor = Arc::new(Supervisor::new(factories, world.clone()));
+        // The report on the services must not keep them alive.
+        let _ = health.supervisor.set(Arc::downgrade(&supervisor));
+        for name in supervisor.names() {
+            supervisor.start(name);
+        }
+        world.spawner.spawn(async move { health.sample().await }.boxed());
+        let prune = prune(log, config.log_retention, world.clone(), stop.clone());
+        world.spawner.spawn(prune.boxed());
+        Ok(Self { supervisor, spawner, stop, drain: config.drain, model })
+    }
+
+    /// Which model answers, for people.
+    pub fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Starts one service again.
+    pub fn start_service(&self, name: &str) {
+        self.supervisor.start(name);
+    }
+
+    /// Stops one service; the others go on.
+    pub async fn stop_service(&self, name: &str) {
+        self.supervisor.stop(name).await;
+    }
+
+    /// Stops taking work, finishes or hands back what is in hand, and comes back.
+    pub async fn stop(self) {
+        self.stop.trigger();
+        self.supervisor.stop_all().await;
+        let left = self.spawner.drain(&TokioTimer, self.drain).await;
+        if left > 0 {
+            tracing::warn!(left, "tasks were ended when the drain time was over");
+        }
+    }
+}
+
+/// Drops records that are too old, now and then until `stop`.
+async fn prune(log: Arc<SqliteLog>, retention: Duration, world: World, stop: Stop) {
+    while !stop.is_set() {
+        if let Err(error) = log.prune(world.clock.now(), retention).await {
+            tracing::warn!(%error, "old records could not be dropped");
+        }
+        world.pause(PRUNE, &stop).await;
+    }
+}
+
+fn world(spawner: &TokioSpawner) -> World {
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let timer: Arc<dyn Timer> = Arc::new(TokioTimer);
+    World {
+        ids: Arc::new(RandomIds::new(Arc::clone(&clock))),
+        clock,
+        timer,
+        spawner: Arc::new(spawner.clone()),
+        wake: Arc::new(InprocWake::new()),
+    }
+}

@@ -1,0 +1,122 @@
+//! How the parts of the embedded platform are.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soma_core::flows::hub::Hub;
+use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
+use soma_core::ports::{MemoryQueue, Outbox, PortResult, Work};
+use soma_core::work::commit::WorkKind;
+use soma_web::{ComponentHealth, Health, HealthReport, HealthStatus};
+
+use crate::supervisor::Supervisor;
+
+/// A message that waits this long to be published is late.
+const LATE: Duration = Duration::from_secs(10);
+/// How often what waits is measured.
+const SAMPLE: Duration = Duration::from_secs(5);
+
+/// Looks at the queues and the services.
+pub(crate) struct EmbeddedHealth {
+    pub(crate) outbox: Arc<dyn Outbox>,
+    pub(crate) memory: Arc<dyn MemoryQueue>,
+    pub(crate) work: Arc<dyn Work>,
+    pub(crate) hub: Hub,
+    pub(crate) world: World,
+    pub(crate) stop: Stop,
+    pub(crate) supervisor: std::sync::OnceLock<Weak<Supervisor>>,
+}
+
+impl EmbeddedHealth {
+    /// Measures what waits, until the platform stops.
+    pub(crate) async fn sample(&self) {
+        while !self.stop.is_set() {
+            if let Err(error) = self.measure().await {
+                tracing::debug!(%error, "what waits could not be measured");
+            }
+            self.world.pause(SAMPLE, &self.stop).await;
+        }
+    }
+
+    async fn measure(&self) -> PortResult<()> {
+        let now = self.world.clock.now();
+        let outbox = self.outbox.depth().await?;
+        let age = outbox.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        metrics::gauge!("outbox_depth").set(float(outbox.rows));
+        metrics::gauge!("outbox_oldest_age_seconds").set(age.as_secs_f64());
+        metrics::gauge!("memory_sync_backlog").set(float(self.memory.backlog().await?));
+        for (kind, name) in [(WorkKind::Turns, "turns"), (WorkKind::Calls, "calls")] {
+            let depth = self.work.depth(kind, now).await? as u64;
+            metrics::gauge!("work_depth", "kind" => name).set(float(depth));
+        }
+        metrics::gauge!("gateway_followers").set(float(self.hub.followers() as u64));
+        Ok(())
+    }
+
+    async fn outbox(&self) -> ComponentHealth {
+        match self.outbox.depth().await {
+            Ok(depth) => {
+                let now = self.world.clock.now();
+                let late = depth.oldest.is_some_and(|oldest| now.since(oldest) > LATE);
+                waiting(depth.rows, late)
+            }
+            Err(_) => down(),
+        }
+    }
+
+    async fn turns(&self) -> ComponentHealth {
+        match self.work.depth(WorkKind::Turns, self.world.clock.now()).await {
+            Ok(depth) => waiting(depth as u64, false),
+            Err(_) => down(),
+        }
+    }
+
+    async fn memory(&self) -> ComponentHealth {
+        match self.memory.backlog().await {
+            Ok(backlog) => waiting(backlog, false),
+            Err(_) => down(),
+        }
+    }
+
+    fn services(&self) -> ComponentHealth {
+        let supervisor = self.supervisor.get().and_then(Weak::upgrade);
+        let missing = supervisor.map(|supervisor| supervisor.missing()).unwrap_or_default();
+        if missing.is_empty() {
+            return ComponentHealth::default();
+        }
+        let detail = Some(format!("not running: {}", missing.join(", ")));
+        ComponentHealth { status: HealthStatus::Degraded, detail, ..ComponentHealth::default() }
+    }
+}
+
+#[async_trait]
+impl Health for EmbeddedHealth {
+    async fn report(&self) -> HealthReport {
+        HealthReport::new(BTreeMap::from([
+            ("services".to_owned(), self.services()),
+            ("outbox".to_owned(), self.outbox().await),
+            ("turns".to_owned(), self.turns().await),
+            ("memory".to_owned(), self.memory().await),
+        ]))
+    }
+
+    fn ready(&self) -> bool {
+        !self.stop.is_set()
+    }
+}
+
+fn waiting(depth: u64, late: bool) -> ComponentHealth {
+    let status = if late { HealthStatus::Degraded } else { HealthStatus::Ok };
+    ComponentHealth { status, depth: Some(depth), ..ComponentHealth::default() }
+}
+
+fn down() -> ComponentHealth {
+    ComponentHealth { status: HealthStatus::Down, ..ComponentHealth::default() }
+}
+
+fn float(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}

@@ -1,0 +1,9 @@
+//! All of Soma in one process on the embedded default, and the command line.
+
+pub mod cli;
+mod client;
+pub mod embedded;
+mod health;
+mod supervisor;
+
+pub use embedded::Embedded;
