@@ -2,6 +2,7 @@
 //! program needs to embed the core without a server or a file.
 
 mod cache;
+mod faults;
 mod ledger;
 mod lock;
 mod log;
@@ -14,6 +15,7 @@ mod vault;
 mod world;
 
 pub use cache::InprocCache;
+pub use faults::{FaultKind, FaultPlan, Faulty, Hit};
 pub use ledger::InprocLedger;
 pub use log::{InprocLog, PARTITIONS};
 pub use memory::InprocMemory;

@@ -21,13 +21,13 @@ pub const PARTITIONS: u32 = 3;
 
 /// Keeps every topic in memory, each in [`PARTITIONS`] partitions.
 pub struct InprocLog {
-    shelves: BTreeMap<(Topic, Partition), Shelf>,
+    slots: BTreeMap<(Topic, Partition), Slot>,
     timer: Arc<dyn Timer>,
 }
 
 /// One partition.
 #[derive(Debug, Default)]
-struct Shelf {
+struct Slot {
     kept: Mutex<Kept>,
     grown: Event,
 }
@@ -52,20 +52,20 @@ impl InprocLog {
     pub fn new(timer: Arc<dyn Timer>) -> Self {
         let partitions =
             Topic::ALL.iter().flat_map(|topic| (0..PARTITIONS).map(|number| (*topic, number)));
-        Self { shelves: partitions.map(|place| (place, Shelf::default())).collect(), timer }
+        Self { slots: partitions.map(|place| (place, Slot::default())).collect(), timer }
     }
 
     /// Drops every record below `offset`, as retention does.
     pub fn drop_before(&self, topic: Topic, partition: Partition, offset: u64) -> PortResult<()> {
-        let mut kept = locked(&self.shelf(topic, partition)?.kept);
+        let mut kept = locked(&self.slot(topic, partition)?.kept);
         while kept.earliest < offset && kept.records.pop_front().is_some() {
             kept.earliest += 1;
         }
         Ok(())
     }
 
-    fn shelf(&self, topic: Topic, partition: Partition) -> PortResult<&Shelf> {
-        self.shelves.get(&(topic, partition)).ok_or_else(|| PortError::Broken {
+    fn slot(&self, topic: Topic, partition: Partition) -> PortResult<&Slot> {
+        self.slots.get(&(topic, partition)).ok_or_else(|| PortError::Broken {
             what: "finding the partition",
             source: Box::new(NoPartition { topic, partition }),
         })
@@ -106,14 +106,14 @@ impl Log for InprocLog {
         partition: Partition,
         records: Vec<Record>,
     ) -> PortResult<u64> {
-        let shelf = self.shelf(topic, partition)?;
+        let place = self.slot(topic, partition)?;
         let first = {
-            let mut kept = locked(&shelf.kept);
+            let mut kept = locked(&place.kept);
             let first = kept.bounds().next;
             kept.records.extend(records);
             first
         };
-        shelf.grown.notify(usize::MAX);
+        place.grown.notify(usize::MAX);
         Ok(first)
     }
 
@@ -125,11 +125,11 @@ impl Log for InprocLog {
         max_bytes: usize,
         wait: Duration,
     ) -> PortResult<Fetched> {
-        let shelf = self.shelf(topic, partition)?;
+        let place = self.slot(topic, partition)?;
         let mut over = self.timer.sleep(wait);
         loop {
-            let grown = shelf.grown.listen();
-            let found = locked(&shelf.kept).read(offset, max_bytes);
+            let grown = place.grown.listen();
+            let found = locked(&place.kept).read(offset, max_bytes);
             if wait.is_zero() || found != Fetched::Records(Vec::new()) {
                 return Ok(found);
             }
@@ -141,12 +141,12 @@ impl Log for InprocLog {
     }
 
     async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
-        Ok(locked(&self.shelf(topic, partition)?.kept).bounds())
+        Ok(locked(&self.slot(topic, partition)?.kept).bounds())
     }
 }
 
 impl fmt::Debug for InprocLog {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InprocLog").field("shelves", &self.shelves).finish_non_exhaustive()
+        f.debug_struct("InprocLog").field("slots", &self.slots).finish_non_exhaustive()
     }
 }
