@@ -25,5 +25,10 @@ impl Fixture for Inproc {
     }
 }
 
+soma_core::contract_tests!(budget, Inproc);
+soma_core::contract_tests!(leases, Inproc);
+soma_core::contract_tests!(memory_queue, Inproc);
+soma_core::contract_tests!(outbox, Inproc);
+soma_core::contract_tests!(replica, Inproc);
 soma_core::contract_tests!(store, Inproc);
 soma_core::contract_tests!(work, Inproc);

@@ -28,14 +28,19 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+pub mod budget;
 pub mod cache;
 pub mod clock;
+pub mod leases;
 pub mod ledger;
 pub mod log;
 pub mod memory;
+pub mod memory_queue;
 pub mod model;
+pub mod outbox;
 pub mod policy;
 pub mod rate_limit;
+pub mod replica;
 pub mod store;
 pub mod talk;
 pub mod tool;

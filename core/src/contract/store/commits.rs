@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 
 use super::super::Fixture;
-use super::super::ledger::{Ledger, NOW};
+use super::super::ledger::Ledger;
 use super::super::talk::{Talk, talk};
-use crate::budget::window::BudgetWindow;
+use super::sight::{Sight, sight};
 use crate::conversation::event::Seq;
 use crate::outbox::topic::Topic;
 use crate::policy::{Action, Decision};
@@ -40,19 +40,17 @@ pub async fn commit_is_applied_whole(fixture: impl Fixture<Port = Ledger>) {
 
     let events = ledger.commit(everything(&talk)).await;
 
-    assert_eq!(ledger.events(&talk).await, events);
-    assert_eq!(events.len(), 1);
-    let turn = ledger.store.turn(talk.turn(1)).await.unwrap().unwrap();
-    assert_eq!((turn.number, turn.state), (1, TurnState::Accepted));
-    assert_eq!(turn.calls.len(), 1);
-    let window = BudgetWindow::at(NOW);
-    assert_eq!(ledger.budget.spent(&talk.account(), window).await.unwrap().reserved, 100);
-    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
-    for topic in
-        [Topic::ConversationOutbound, Topic::ConversationInbound, Topic::ConversationInboundDlq]
-    {
-        assert_eq!(ledger.published(topic).await.len(), 1, "{topic}");
-    }
+    let Sight { session, events: read, turns, calls, outbox, memories, spent } =
+        sight(&ledger, &talk).await;
+    assert_eq!(read, events);
+    assert_eq!((read.len(), calls.len(), memories, spent.reserved), (1, 1, 1, 100));
+    assert_eq!(session.map(|session| session.turns_accepted), Some(1));
+    assert_eq!(turns[0].as_ref().map(|turn| turn.state), Some(TurnState::Accepted));
+    let mut topics = outbox.iter().map(|row| row.message.topic).collect::<Vec<_>>();
+    topics.sort();
+    let expected =
+        [Topic::ConversationInbound, Topic::ConversationOutbound, Topic::ConversationInboundDlq];
+    assert_eq!(topics, expected);
 }
 
 pub async fn repeated_commit_is_already_done_and_tells_its_events(
@@ -106,24 +104,13 @@ pub async fn repeated_progress_is_already_done_without_events_too(
 pub async fn already_done_adds_nothing(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.commit(talk.says("a")).await;
-    let before = (ledger.session(&talk).await, ledger.pending().await);
-    let half = Commit {
-        events: vec![talk.said("a")],
-        outbox: vec![talk.message(Topic::ToolRequests, "new")],
-        memory: vec![talk.memory("new")],
-        usage: vec![talk.reserves(1, 100)],
-        dead: vec![talk.letter("new")],
-        ..talk.accepts(1)
-    };
+    let before = sight(&ledger, &talk).await;
+    let half = Commit { events: vec![talk.said("a")], ..everything(&talk) };
 
     let outcome = ledger.store.commit(half).await.unwrap();
 
-    assert!(matches!(outcome, CommitOutcome::AlreadyDone(_)), "{outcome:?}");
-    assert_eq!((ledger.session(&talk).await, ledger.pending().await), before);
-    assert_eq!(ledger.store.turn(talk.turn(1)).await.unwrap(), None);
-    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 0);
-    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
-    assert_eq!(spent.reserved, 0);
+    assert_eq!(outcome, CommitOutcome::AlreadyDone(before.events.clone()));
+    assert_eq!(sight(&ledger, &talk).await, before);
 }
 
 pub async fn commit_of_which_one_event_is_recorded_is_already_done(

@@ -90,10 +90,12 @@ super::suite! { store:
     sessions_with_the_newest_events_come_first,
     pages_of_sessions_hold_each_session_once,
     erased_session_does_not_exist,
+    session_is_erased_once,
     erased_session_takes_what_was_said_along,
     erased_session_leaves_no_work,
     no_commit_brings_an_erased_session_back,
     erasing_leaves_other_sessions_alone,
     erasing_gives_no_tokens_back,
     what_was_committed_survives_a_restart,
+    what_was_erased_stays_erased_after_a_restart,
 }

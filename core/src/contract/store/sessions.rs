@@ -4,7 +4,7 @@ use super::super::Fixture;
 use super::super::ledger::{Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::{talk, talk_of};
 use super::commits::everything;
-use super::sight::sight;
+use super::sight::{Sight, sight};
 use crate::budget::Spent;
 use crate::budget::window::BudgetWindow;
 use crate::conversation::event::Seq;
@@ -95,18 +95,28 @@ pub async fn pages_of_sessions_hold_each_session_once(fixture: impl Fixture<Port
 
 pub async fn erased_session_does_not_exist(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
+    let nothing = sight(&ledger, &talk).await;
     ledger.commit(everything(&talk)).await;
 
-    let (store, session) = (&ledger.store, talk.session_id);
-    assert!(store.erase(&talk.tenant, session).await.unwrap());
+    let erased = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
 
-    assert_eq!(store.session(&talk.tenant, session).await.unwrap(), None);
-    assert_eq!(store.sessions(&talk.tenant, None, MANY).await.unwrap(), []);
-    assert_eq!(ledger.events(&talk).await, []);
-    assert_eq!(store.turn(talk.turn(1)).await.unwrap(), None);
-    assert_eq!(store.call(talk.call(0)).await.unwrap(), None);
-    assert_eq!(store.open_calls(session).await.unwrap(), []);
-    assert!(!store.erase(&talk.tenant, session).await.unwrap());
+    let left = sight(&ledger, &talk).await;
+    let spent = left.spent;
+    assert!(erased);
+    assert_eq!(left, Sight { spent, ..nothing });
+    assert_eq!(ledger.store.sessions(&talk.tenant, None, MANY).await.unwrap(), []);
+    assert_eq!(ledger.store.call(talk.call(0)).await.unwrap(), None);
+}
+
+pub async fn session_is_erased_once(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let before = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    ledger.commit(everything(&talk)).await;
+    let first = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+
+    let second = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+
+    assert_eq!([before, first, second], [false, true, false]);
 }
 
 pub async fn erased_session_takes_what_was_said_along(fixture: impl Fixture<Port = Ledger>) {
@@ -177,20 +187,27 @@ pub async fn erasing_gives_no_tokens_back(fixture: impl Fixture<Port = Ledger>) 
 
 /// What is not durable begins anew, empty.
 pub async fn what_was_committed_survives_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
-    let (ledger, talk, erased) = (fixture.open().await, talk(1), talk(2));
+    let (ledger, talk) = (fixture.open().await, talk(1));
     let empty = sight(&ledger, &talk).await;
     ledger.commit(everything(&talk)).await;
-    ledger.commit(erased.says("a")).await;
-    ledger.store.erase(&erased.tenant, erased.session_id).await.unwrap();
     let before = sight(&ledger, &talk).await;
     drop(ledger);
 
     let ledger = fixture.open().await;
 
-    let after = sight(&ledger, &talk).await;
-    assert_eq!(after, if F::DURABLE { before } else { empty });
+    assert_eq!(sight(&ledger, &talk).await, if F::DURABLE { before } else { empty });
     let again = ledger.store.commit(everything(&talk)).await.unwrap();
     assert_eq!(matches!(again, CommitOutcome::AlreadyDone(_)), F::DURABLE, "{again:?}");
-    let back = ledger.store.commit(erased.says("b")).await.unwrap();
+}
+
+pub async fn what_was_erased_stays_erased_after_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(talk.says("a")).await;
+    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    drop(ledger);
+
+    let ledger = fixture.open().await;
+
+    let back = ledger.store.commit(talk.says("b")).await.unwrap();
     assert_eq!(back == CommitOutcome::NoSession, F::DURABLE, "{back:?}");
 }

@@ -12,13 +12,13 @@ use crate::work::session::{Session, TurnRecord};
 /// All that a commit can change and a port can show.
 #[derive(Debug, PartialEq)]
 pub(super) struct Sight {
-    session: Option<Session>,
-    events: Vec<Event>,
-    turns: Vec<Option<TurnRecord>>,
-    calls: Vec<CallRecord>,
-    outbox: Vec<OutboxRow>,
-    memories: u64,
-    spent: Spent,
+    pub(super) session: Option<Session>,
+    pub(super) events: Vec<Event>,
+    pub(super) turns: Vec<Option<TurnRecord>>,
+    pub(super) calls: Vec<CallRecord>,
+    pub(super) outbox: Vec<OutboxRow>,
+    pub(super) memories: u64,
+    pub(super) spent: Spent,
 }
 
 /// Looks at a session and its first two turns.
