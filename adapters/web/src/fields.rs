@@ -46,6 +46,7 @@ impl Fields {
     /// A field that must be there.
     pub(crate) fn required<T: DeserializeOwned>(&mut self, name: &str) -> Option<T> {
         if self.values.get(name).is_none_or(Value::is_null) {
+            self.values.remove(name);
             return self.wrong(name, "is required");
         }
         self.optional(name)

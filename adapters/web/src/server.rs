@@ -4,6 +4,7 @@ use std::io;
 use std::net::TcpListener;
 use std::time::Duration;
 
+use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -29,18 +30,27 @@ pub async fn serve(
     stop: Stop,
     drain: Duration,
 ) -> io::Result<()> {
+    start(gateway, listener, stop, drain)?.await
+}
+
+/// Not async: until it runs, a server may not move between threads.
+fn start(
+    gateway: Gateway,
+    listener: TcpListener,
+    stop: Stop,
+    drain: Duration,
+) -> io::Result<Server> {
     let gateway = Data::new(gateway);
     let server = HttpServer::new(move || {
         App::new().app_data(gateway.clone()).wrap(from_fn(guard)).configure(routes::configure)
     });
-    server
+    let server = server
         .client_request_timeout(PATIENCE)
         .client_disconnect_timeout(PATIENCE)
         .keep_alive(KEEP_ALIVE)
         .tcp_nodelay(true)
         .shutdown_timeout(drain.as_secs().max(1))
         .shutdown_signal(async move { stop.wait().await })
-        .listen(listener)?
-        .run()
-        .await
+        .listen(listener)?;
+    Ok(server.run())
 }

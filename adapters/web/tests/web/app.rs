@@ -1,0 +1,260 @@
+//! A gateway that is served, and a hand on everything behind it.
+
+use std::future::Future;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::future::{Either, select};
+use serde_json::Map;
+use soma_core::conversation::event::{Event, EventType, NewEvent, Role, Seq};
+use soma_core::flows::cancel_turn::CancelTurn;
+use soma_core::flows::delete_session::DeleteSession;
+use soma_core::flows::follow_session::FollowSession;
+use soma_core::flows::hub::Hub;
+use soma_core::flows::list_sessions::ListSessions;
+use soma_core::flows::read_session::ReadSession;
+use soma_core::flows::request_tool::RequestTool;
+use soma_core::flows::stop::Stop;
+use soma_core::flows::submit_message::{NewMessage, SubmitMessage};
+use soma_core::flows::world::World;
+use soma_core::identity::Principal;
+use soma_core::ids::{EventId, SessionId, TenantId, TurnId};
+use soma_core::ports::{Policy, Store, Timer, Tool};
+use soma_core::stream::delta::Delta;
+use soma_core::time::Timestamp;
+use soma_core::work::commit::{Commit, CommitOutcome, Fence, Receipt, TurnProgress};
+use soma_core::work::session::{TurnRecord, TurnState};
+use soma_inproc::{
+    CountingIds, InprocLedger, InprocMemory, InprocRateLimit, InprocWake, LocalSpawner,
+    ManualClock, ManualTimer, ScriptedTool, StaticPolicy,
+};
+use soma_web::{AllowedHosts, FixedPrincipal, Gateway, Health, HealthReport};
+use tokio::task::JoinHandle;
+
+use crate::faulty::FaultyStore;
+
+/// Everything behind the routes.
+pub(crate) struct Parts {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) world: World,
+    pub(crate) hub: Hub,
+    pub(crate) stop: Stop,
+    pub(crate) caller: Principal,
+}
+
+pub(crate) fn principal(tenant: &str) -> Principal {
+    Principal {
+        tenant: TenantId::new(tenant).unwrap(),
+        subject: "someone".into(),
+        scopes: [].into(),
+    }
+}
+
+impl Parts {
+    pub(crate) fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_762_171_200_000_000)));
+        let ledger = InprocLedger::new(clock.clone());
+        let world = World {
+            clock: clock.clone(),
+            timer: Arc::new(ManualTimer::new(clock.clone())),
+            ids: Arc::new(CountingIds::seeded(1)),
+            spawner: Arc::new(LocalSpawner::new()),
+            wake: Arc::new(InprocWake::new()),
+        };
+        Self {
+            clock,
+            store: Arc::new(FaultyStore::new(Arc::new(ledger))),
+            world,
+            hub: Hub::new(),
+            stop: Stop::new(),
+            caller: principal("acme"),
+        }
+    }
+
+    pub(crate) fn gateway(&self) -> Gateway {
+        let store = || -> Arc<dyn Store> { self.store.clone() };
+        let world = || self.world.clone();
+        let limits = Arc::new(InprocRateLimit::new());
+        let memory = Arc::new(InprocMemory::new(self.clock.clone()));
+        Gateway {
+            submit_message: SubmitMessage::new(store(), limits, None, world()),
+            follow_session: FollowSession::new(
+                store(),
+                self.hub.clone(),
+                world(),
+                self.stop.clone(),
+            ),
+            list_sessions: ListSessions::new(store()),
+            read_session: ReadSession::new(store()),
+            delete_session: DeleteSession::new(store(), memory, world()),
+            cancel_turn: CancelTurn::new(store(), world()),
+            request_tool: self.request_tool(StaticPolicy::allow_all()),
+            authenticate: Arc::new(FixedPrincipal(self.caller.clone())),
+            health: Arc::new(Fine),
+            metrics: Arc::new(|| "soma_turns_total 3\n".into()),
+            hosts: AllowedHosts::with(["soma.example"]).unwrap(),
+            timer: Arc::clone(&self.world.timer),
+        }
+    }
+
+    pub(crate) async fn store_turn(&self, turn: TurnId) -> TurnRecord {
+        self.store.turn(turn).await.unwrap().unwrap()
+    }
+
+    pub(crate) fn request_tool(&self, policy: impl Policy + 'static) -> RequestTool {
+        let tools = [ScriptedTool::echo("echo").spec()];
+        RequestTool::new(self.store.clone(), Arc::new(policy), tools, self.world.clone())
+    }
+}
+
+/// Ready, with nothing to report.
+pub(crate) struct Fine;
+
+#[async_trait]
+impl Health for Fine {
+    async fn report(&self) -> HealthReport {
+        HealthReport::default()
+    }
+
+    fn ready(&self) -> bool {
+        true
+    }
+}
+
+/// A gateway that is served until this is dropped.
+pub(crate) struct App {
+    pub(crate) parts: Parts,
+    pub(crate) gateway: Gateway,
+    pub(crate) address: SocketAddr,
+    pub(crate) served: JoinHandle<std::io::Result<()>>,
+}
+
+impl Drop for App {
+    fn drop(&mut self) {
+        self.parts.stop.trigger();
+    }
+}
+
+impl App {
+    pub(crate) fn start() -> Self {
+        Self::with(|_, _| ())
+    }
+
+    /// Starts with a gateway that was changed.
+    #[expect(clippy::disallowed_methods, reason = "the test owns the server's task")]
+    pub(crate) fn with(change: impl FnOnce(&Parts, &mut Gateway)) -> Self {
+        let parts = Parts::new();
+        let mut gateway = parts.gateway();
+        change(&parts, &mut gateway);
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let stop = parts.stop.clone();
+        let serving = soma_web::serve(gateway.clone(), listener, stop, Duration::from_secs(5));
+        Self { parts, gateway, address, served: tokio::spawn(serving) }
+    }
+
+    /// Lets time pass until `done` comes back.
+    pub(crate) async fn while_time_passes<F: Future>(&self, done: F) -> F::Output {
+        let done = std::pin::pin!(done);
+        let passing = std::pin::pin!(async {
+            loop {
+                self.parts.clock.advance(Duration::from_secs(1));
+                tokio::task::yield_now().await;
+            }
+        });
+        match select(done, passing).await {
+            Either::Left((output, _)) => output,
+            Either::Right((never, _)) => never,
+        }
+    }
+
+    /// A person of this tenant says something.
+    pub(crate) async fn said_by(&self, tenant: &str, session: Option<SessionId>) -> Receipt {
+        let message =
+            NewMessage { session_id: session, message: "hello".into(), ..NewMessage::default() };
+        self.gateway.submit_message.run(&principal(tenant), message).await.unwrap()
+    }
+
+    /// The caller says something in a new session.
+    pub(crate) async fn said(&self) -> Receipt {
+        self.said_by("acme", None).await
+    }
+
+    /// A piece of the answer reaches the hub.
+    pub(crate) fn piece(&self, turn: &Receipt, attempt: u32, offset: usize, text: &str) {
+        let mut delta = Delta::new(turn.session_id, turn.turn_id, Seq(1), attempt);
+        delta.stream_index = u32::try_from(offset).unwrap() + 1;
+        delta.offset = offset;
+        delta.delta = text.into();
+        self.parts.hub.delta(&delta);
+    }
+
+    /// The answer ends: its event is recorded, and reaches the hub.
+    pub(crate) async fn finished(&self, turn: &Receipt, text: &str) -> Arc<Event> {
+        let mut commit = self.commit(turn, EventType::AssistantFinal, text);
+        commit.turn = Some(TurnProgress {
+            turn_id: turn.turn_id,
+            from_step: 1,
+            inputs: Vec::new(),
+            state: TurnState::Done,
+        });
+        self.record(commit).await
+    }
+
+    /// Another event of the turn is recorded, and reaches the hub.
+    pub(crate) async fn happened(&self, turn: &Receipt, kind: EventType) -> Arc<Event> {
+        self.record(self.commit(turn, kind, "")).await
+    }
+
+    fn commit(&self, turn: &Receipt, kind: EventType, text: &str) -> Commit {
+        let now = self.parts.world.clock.now();
+        let tenant = self.parts.caller.tenant.clone();
+        let mut commit = Commit::new(tenant, turn.session_id, Fence::Open, now);
+        commit.events = vec![NewEvent {
+            event_id: EventId::from_uuid(self.parts.world.ids.uuid()),
+            turn_id: Some(turn.turn_id),
+            persona_id: None,
+            role: Role::Assistant,
+            kind,
+            message: text.into(),
+            metadata: Map::new(),
+            occurred_at: now,
+            nonce: self.parts.world.ids.nonce(),
+        }];
+        commit
+    }
+
+    async fn record(&self, commit: Commit) -> Arc<Event> {
+        match self.parts.store.commit(commit).await.unwrap() {
+            CommitOutcome::Committed(mut events) => {
+                let event = Arc::new(events.remove(0));
+                self.parts.hub.event(Arc::clone(&event));
+                event
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+/// An id of a session that is nowhere.
+pub(crate) fn nowhere() -> SessionId {
+    SessionId::from_uuid(uuid::Uuid::from_u128(404))
+}
+
+/// An id of a turn, from its text.
+pub(crate) fn turn_of(value: &serde_json::Value) -> TurnId {
+    value.as_str().unwrap().parse().unwrap()
+}
+
+/// A timer that never ends: for what must not depend on time.
+pub(crate) struct Never;
+
+#[async_trait]
+impl Timer for Never {
+    async fn sleep(&self, _span: Duration) {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,135 @@
+//! Accepting messages.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::json;
+use soma_core::flows::submit_message::SubmitMessage;
+use soma_core::ports::rate_limit::Rate;
+use soma_inproc::InprocRateLimit;
+
+use crate::app::{App, turn_of};
+
+const MESSAGE: &str = "/v1/session/message";
+
+#[tokio::test]
+async fn accepted_message_is_recorded() {
+    let app = App::start();
+
+    let body = json!({
+        "persona_id": "ada",
+        "message": "What is the time?",
+        "attachments": ["a1"],
+        "metadata": {"client": "test"},
+        "when_busy": "enqueue",
+    });
+    let answer = app.post(MESSAGE, &body).await;
+
+    assert_eq!(answer.head.status, 202);
+    let receipt = answer.json();
+    let session = receipt["session_id"].as_str().unwrap();
+    let events = app.get(&format!("/v1/sessions/{session}/events")).await.json();
+    let event = &events["events"][0];
+    assert_eq!(event["event_id"], receipt["event_id"]);
+    assert_eq!(event["turn_id"], receipt["turn_id"]);
+    assert_eq!(event["message"], "What is the time?");
+    assert_eq!(event["persona_id"], "ada");
+}
+
+#[tokio::test]
+async fn message_may_have_any_text_up_to_its_limit() {
+    let app = App::start();
+
+    for text in ["\u{1}\u{7f}\u{feff}\u{202e}𝄞", "a\r\n\r\ndata: x", &"é".repeat(128 * 1024)] {
+        let receipt = app.post(MESSAGE, &json!({"message": text})).await.json();
+        let session = receipt["session_id"].as_str().unwrap();
+        let history = app.get(&format!("/v1/sessions/{session}/history")).await.json();
+
+        assert_eq!(history["events"][0]["message"], text);
+    }
+}
+
+#[tokio::test]
+async fn repeated_key_gets_the_first_answer() {
+    let app = App::start();
+    let send = |text| {
+        let request = app.request("POST", MESSAGE).json(&json!({"message": text}));
+        request.header("Idempotency-Key", "key-1").send()
+    };
+
+    let (first, again, other) = (send("hi").await, send("hi").await, send("bye").await);
+
+    assert_eq!(first.head.status, 202);
+    assert_eq!(again.head.status, 202);
+    assert_eq!(first.body, again.body);
+    assert_eq!(other.refused(409), "key-reused");
+}
+
+#[tokio::test]
+async fn key_that_is_none_is_named() {
+    let app = App::start();
+
+    for key in ["", "a b", "ä", &"x".repeat(256)] {
+        let request = app.request("POST", MESSAGE).json(&json!({"message": "hi"}));
+        let problem = request.header("Idempotency-Key", key).send().await.problem();
+        assert_eq!(problem, (422, "invalid-request".into(), vec!["Idempotency-Key".into()]));
+    }
+}
+
+#[tokio::test]
+async fn client_says_what_happens_while_a_turn_runs() {
+    let app = App::start();
+    let running = app.said().await;
+    let send = |when| {
+        let session = running.session_id;
+        let body = json!({"message": "more", "session_id": session, "when_busy": when});
+        app.request("POST", MESSAGE).json(&body).send()
+    };
+
+    let (rejected, waiting, first) =
+        (send("reject").await, send("enqueue").await, send("interrupt").await);
+
+    assert_eq!(rejected.refused(409), "session-busy");
+    assert_eq!(waiting.head.status, 202);
+    assert_eq!(first.head.status, 202);
+    let turn = app.parts.store_turn(running.turn_id).await;
+    assert!(turn.cancel_requested);
+    let next = app.parts.store_turn(turn_of(&waiting.json()["turn_id"])).await;
+    assert!(!next.cancel_requested);
+}
+
+#[tokio::test]
+async fn clients_do_not_say_who_they_are() {
+    let app = App::start();
+
+    let request = app.request("POST", MESSAGE).json(&json!({"message": "hi"}));
+    let request = request.header("X-Tenant-ID", "rival").header("Authorization", "Bearer rival");
+    let receipt = request.send().await.json();
+
+    let session = receipt["session_id"].as_str().unwrap();
+    assert_eq!(app.get(&format!("/v1/sessions/{session}")).await.head.status, 200);
+}
+
+#[tokio::test]
+async fn too_many_messages_are_refused_for_a_while() {
+    let app = App::with(|parts, gateway| {
+        let rate = Rate { requests: 2, per: Duration::from_mins(1) };
+        gateway.submit_message = SubmitMessage::new(
+            parts.store.clone(),
+            Arc::new(InprocRateLimit::new()),
+            Some(rate),
+            parts.world.clone(),
+        );
+    });
+    let body = json!({"message": "hi"});
+
+    let before = [app.post(MESSAGE, &body).await, app.post(MESSAGE, &body).await];
+    let refused = app.post(MESSAGE, &body).await;
+    app.parts.clock.advance(Duration::from_mins(1));
+    let after = app.post(MESSAGE, &body).await;
+
+    assert!(before.iter().all(|answer| answer.head.status == 202));
+    assert_eq!(refused.refused(429), "too-many-requests");
+    assert_eq!(refused.head.header("Retry-After"), Some("60"));
+    assert_eq!(after.head.status, 202);
+}

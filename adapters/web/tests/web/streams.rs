@@ -1,0 +1,214 @@
+//! Following a session by server-sent events.
+
+use soma_core::conversation::event::EventType;
+use soma_core::work::commit::Receipt;
+
+use crate::app::{App, nowhere};
+use crate::client::Request;
+use crate::frames::{Events, Sent};
+
+fn follow(app: &App, turn: &Receipt, query: &str) -> Request {
+    app.request("GET", &format!("/v1/session/{}/events{query}", turn.session_id))
+}
+
+fn kinds(events: &[Sent]) -> Vec<&str> {
+    events.iter().map(|sent| sent.event.as_str()).collect()
+}
+
+fn text(events: &[Sent]) -> String {
+    events.iter().filter_map(|sent| sent.data["delta"].as_str()).collect()
+}
+
+#[tokio::test]
+async fn stream_begins_at_once() {
+    let app = App::start();
+    let turn = app.said().await;
+
+    let mut events = Events::open(follow(&app, &turn, "")).await;
+
+    assert_eq!(events.header("Content-Type"), Some("text/event-stream"));
+    assert_eq!(events.header("Cache-Control"), Some("no-store"));
+    assert_eq!(events.header("X-Accel-Buffering"), Some("no"));
+    assert_eq!(events.block().await.unwrap(), "retry: 1000\n: connected");
+}
+
+#[tokio::test]
+async fn event_is_sent_as_it_is_stored() {
+    let app = App::start();
+    let turn = app.said().await;
+
+    let sent = Events::open(follow(&app, &turn, "")).await.next().await.unwrap();
+
+    let stored = app.get(&format!("/v1/sessions/{}/events", turn.session_id)).await.json();
+    assert_eq!((sent.id.as_str(), sent.event.as_str()), ("1", "user.message"));
+    assert_eq!(sent.data, stored["events"][0]);
+}
+
+#[tokio::test]
+async fn answer_arrives_in_pieces_and_then_whole() {
+    let app = App::start();
+    let turn = app.said().await;
+    let mut events = Events::open(follow(&app, &turn, "?until=final")).await;
+    assert_eq!(events.next().await.unwrap().event, "user.message");
+
+    app.piece(&turn, 1, 0, "one ");
+    let first = events.next().await.unwrap();
+    app.piece(&turn, 1, 4, "two");
+    let second = events.next().await.unwrap();
+    app.finished(&turn, "one two").await;
+    let rest = events.rest().await;
+
+    assert_eq!((first.id.as_str(), first.event.as_str()), ("1.1.4", "assistant.delta"));
+    assert_eq!(first.data["delta"], "one ");
+    assert_eq!(first.data["type"], "assistant.delta");
+    assert_eq!(first.data["session_id"], turn.session_id.to_string());
+    assert_eq!(first.data["turn_id"], turn.turn_id.to_string());
+    assert_eq!((second.id.as_str(), &second.data["offset"]), ("1.1.7", &4.into()));
+    assert_eq!(kinds(&rest), ["assistant.final"]);
+    assert_eq!(rest[0].data["message"], "one two");
+}
+
+#[tokio::test]
+async fn client_that_comes_back_gets_exactly_what_it_has_not_seen() {
+    let app = App::start();
+    let turn = app.said().await;
+    let mut events = Events::open(follow(&app, &turn, "")).await;
+    events.next().await.unwrap();
+    app.piece(&turn, 1, 0, "häl");
+    let seen = events.next().await.unwrap();
+    drop(events);
+    app.piece(&turn, 1, 4, "f");
+
+    let by_header = follow(&app, &turn, "?after=0&until=final").header("Last-Event-ID", &seen.id);
+    let by_query = follow(&app, &turn, &format!("?after={}&until=final", seen.id));
+    let by_name = follow(&app, &turn, &format!("?last_event_id={}&until=final&after=0", seen.id));
+    let mut streams = Vec::new();
+    for request in [by_header, by_query, by_name] {
+        streams.push(Events::open(request).await);
+    }
+    app.piece(&turn, 1, 5, "te");
+    app.finished(&turn, "hälfte").await;
+
+    for stream in streams {
+        let events = stream.rest().await;
+        assert_eq!(text(&events), "fte");
+        assert_eq!(events.last().unwrap().event, "assistant.final");
+        assert!(kinds(&events).iter().all(|kind| *kind != "user.message"));
+    }
+}
+
+#[tokio::test]
+async fn client_that_comes_back_late_gets_the_rest_of_the_answer() {
+    let app = App::start();
+    let turn = app.said().await;
+    app.finished(&turn, "one two").await;
+
+    let events = Events::open(follow(&app, &turn, "?after=1.1.4&until=final")).await.rest().await;
+
+    assert_eq!(kinds(&events), ["assistant.delta", "assistant.final"]);
+    assert_eq!(text(&events), "two");
+}
+
+#[tokio::test]
+async fn answer_that_starts_anew_says_so() {
+    let app = App::start();
+    let turn = app.said().await;
+    let mut events = Events::open(follow(&app, &turn, "?until=final")).await;
+    events.next().await.unwrap();
+    app.piece(&turn, 1, 0, "void");
+    events.next().await.unwrap();
+
+    app.happened(&turn, EventType::AssistantRestarted).await;
+    app.finished(&turn, "good").await;
+    let rest = events.rest().await;
+
+    assert_eq!(kinds(&rest), ["assistant.restarted", "assistant.delta", "assistant.final"]);
+    assert_eq!(text(&rest), "good");
+}
+
+#[tokio::test]
+async fn cumulative_stream_repeats_the_whole_text() {
+    let app = App::start();
+    let turn = app.said().await;
+    let mut events = Events::open(follow(&app, &turn, "?stream=cumulative&until=final")).await;
+    events.next().await.unwrap();
+
+    app.piece(&turn, 1, 0, "one ");
+    let first = events.next().await.unwrap();
+    app.piece(&turn, 1, 4, "two");
+    let second = events.next().await.unwrap();
+    app.finished(&turn, "one two").await;
+    let rest = events.rest().await;
+
+    assert_eq!(
+        (first.event.as_str(), &first.data["message"]),
+        ("assistant.stream", &"one ".into())
+    );
+    assert_eq!(second.data["message"], "one two");
+    assert_eq!(second.data.get("delta"), None);
+    assert_eq!(kinds(&rest), ["assistant.final"]);
+}
+
+#[tokio::test]
+async fn stream_until_final_ends_at_once_when_nothing_runs() {
+    let app = App::start();
+    let turn = app.said().await;
+    app.finished(&turn, "hi").await;
+
+    let all = Events::open(follow(&app, &turn, "?until=final")).await.rest().await;
+    let none = Events::open(follow(&app, &turn, "?until=final&after=2")).await.rest().await;
+
+    assert_eq!(kinds(&all), ["user.message", "assistant.delta", "assistant.final"]);
+    assert_eq!(kinds(&none), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn silent_stream_shows_that_it_is_alive() {
+    let app = App::start();
+    let turn = app.said().await;
+    let mut events = Events::open(follow(&app, &turn, "")).await;
+    events.next().await.unwrap();
+
+    let heartbeats = app.while_time_passes(async { [events.block().await, events.block().await] });
+
+    assert_eq!(heartbeats.await, [Some(": heartbeat".into()), Some(": heartbeat".into())]);
+}
+
+#[tokio::test]
+async fn place_that_is_none_is_named() {
+    let app = App::start();
+    let turn = app.said().await;
+
+    for (query, wrong) in [
+        ("?after=x", "after"),
+        ("?after=1.2", "after"),
+        ("?last_event_id=-1", "last_event_id"),
+        ("?until=forever", "until"),
+        ("?stream=loud", "stream"),
+    ] {
+        let problem = follow(&app, &turn, query).send().await.problem();
+        assert_eq!(problem, (422, "invalid-request".into(), vec![wrong.into()]), "{query}");
+    }
+    let header = follow(&app, &turn, "").header("Last-Event-ID", "1.x").send().await;
+    assert_eq!(header.problem().2, ["Last-Event-ID"]);
+}
+
+#[tokio::test]
+async fn place_beyond_the_end_is_refused() {
+    let app = App::start();
+    let turn = app.said().await;
+
+    for place in ["2", "9.1.5", "18446744073709551615"] {
+        let answer = follow(&app, &turn, &format!("?after={place}")).send().await;
+        assert_eq!(answer.refused(422), "no-such-position", "{place}");
+    }
+}
+
+#[tokio::test]
+async fn session_that_is_not_there_cannot_be_followed() {
+    let app = App::start();
+
+    let answer = app.get(&format!("/v1/session/{}/events", nowhere())).await;
+
+    assert_eq!(answer.refused(404), "no-such-session");
+}
