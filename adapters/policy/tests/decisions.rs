@@ -135,6 +135,14 @@ fn all_problems_of_a_folder_are_reported_with_file_and_line() {
 }
 
 #[test]
+fn tests_and_other_files_beside_a_policy_are_left_alone() {
+    let rego = "package soma\nimport rego.v1\nallow if true\nreasons := []";
+    let folder = folder(&[("a.rego", rego), ("a_test.rego", "not rego"), ("readme.md", "# A")]);
+
+    assert!(RegoPolicy::from_folder(folder.path()).is_ok());
+}
+
+#[test]
 fn policy_without_its_rules_is_refused() {
     let problems = problems(&[("a.rego", "package other\nallow := true")]);
 

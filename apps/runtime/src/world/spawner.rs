@@ -68,7 +68,7 @@ mod tests {
         assert_eq!(spawner.drain(&TokioTimer, LONG).await, 1);
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn task_that_panics_is_done() {
         let spawner = TokioSpawner::new(Handle::current());
         spawner.spawn(async { panic!("on purpose") }.boxed());
