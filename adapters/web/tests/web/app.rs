@@ -192,9 +192,15 @@ impl App {
         self.parts.hub.delta(&delta);
     }
 
-    /// The answer ends: its event is recorded, and reaches the hub.
+    /// The answer ends at its first attempt: its event is recorded, and reaches the hub.
     pub(crate) async fn finished(&self, turn: &Receipt, text: &str) -> Arc<Event> {
-        let mut commit = self.commit(turn, EventType::AssistantFinal, text);
+        self.finished_at(turn, 1, text).await
+    }
+
+    /// The answer ends at this attempt.
+    pub(crate) async fn finished_at(&self, turn: &Receipt, attempt: u32, text: &str) -> Arc<Event> {
+        let mut commit = self.commit(turn, EventType::AssistantFinal, attempt);
+        text.clone_into(&mut commit.events[0].message);
         commit.turn = Some(TurnProgress {
             turn_id: turn.turn_id,
             from_step: 1,
@@ -204,12 +210,17 @@ impl App {
         self.record(commit).await
     }
 
-    /// Another event of the turn is recorded, and reaches the hub.
-    pub(crate) async fn happened(&self, turn: &Receipt, kind: EventType) -> Arc<Event> {
-        self.record(self.commit(turn, kind, "")).await
+    /// Another event of an attempt is recorded, and reaches the hub.
+    pub(crate) async fn happened(
+        &self,
+        turn: &Receipt,
+        kind: EventType,
+        attempt: u32,
+    ) -> Arc<Event> {
+        self.record(self.commit(turn, kind, attempt)).await
     }
 
-    fn commit(&self, turn: &Receipt, kind: EventType, text: &str) -> Commit {
+    fn commit(&self, turn: &Receipt, kind: EventType, attempt: u32) -> Commit {
         let now = self.parts.world.clock.now();
         let tenant = self.parts.caller.tenant.clone();
         let mut commit = Commit::new(tenant, turn.session_id, Fence::Open, now);
@@ -219,8 +230,8 @@ impl App {
             persona_id: None,
             role: Role::Assistant,
             kind,
-            message: text.into(),
-            metadata: Map::new(),
+            message: String::new(),
+            metadata: Map::from_iter([("attempt".into(), attempt.into())]),
             occurred_at: now,
             nonce: self.parts.world.ids.nonce(),
         }];
@@ -228,14 +239,11 @@ impl App {
     }
 
     async fn record(&self, commit: Commit) -> Arc<Event> {
-        match self.parts.store.commit(commit).await.unwrap() {
-            CommitOutcome::Committed(mut events) => {
-                let event = Arc::new(events.remove(0));
-                self.parts.hub.event(Arc::clone(&event));
-                event
-            }
-            other => panic!("{other:?}"),
-        }
+        let outcome = self.parts.store.commit(commit).await.unwrap();
+        let CommitOutcome::Committed(mut events) = outcome else { panic!("{outcome:?}") };
+        let event = Arc::new(events.remove(0));
+        self.parts.hub.event(Arc::clone(&event));
+        event
     }
 }
 
@@ -255,6 +263,6 @@ pub(crate) struct Never;
 #[async_trait]
 impl Timer for Never {
     async fn sleep(&self, _span: Duration) {
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }

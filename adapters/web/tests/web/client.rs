@@ -1,5 +1,6 @@
 //! An HTTP client that sends what it is told to, also what no good client would.
 
+use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use serde_json::Value;
@@ -119,7 +120,7 @@ impl Request {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         for (name, value) in &self.headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
+            write!(text, "{name}: {value}\r\n").unwrap();
         }
         stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();
         // A server that refuses a body may not read it.

@@ -40,9 +40,9 @@ impl Events {
         while self.blocks.is_empty() {
             let chunk = self.opened.chunk().await?;
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-            while let Some((block, rest)) = self.text.split_once("\n\n") {
-                self.blocks.push_back(block.to_owned());
-                self.text = rest.to_owned();
+            while let Some(end) = self.text.find("\n\n") {
+                let block: String = self.text.drain(..end + 2).collect();
+                self.blocks.push_back(block.trim_end().to_owned());
             }
         }
         self.blocks.pop_front()
@@ -130,11 +130,11 @@ impl Socket {
         match u16::try_from(payload.len()) {
             Ok(length @ 0..=125) => frame.push(0x80 | u8::try_from(length).unwrap()),
             Ok(length) => {
-                frame.push(0x80 | 126);
+                frame.push(0x80 + 126);
                 frame.extend(length.to_be_bytes());
             }
             Err(_) => {
-                frame.push(0x80 | 127);
+                frame.push(0x80 + 127);
                 frame.extend((payload.len() as u64).to_be_bytes());
             }
         }

@@ -1,4 +1,5 @@
 //! The routes over real HTTP: a server on a free port of the loopback, with the ports in memory.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 mod app;
 mod client;

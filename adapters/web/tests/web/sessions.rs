@@ -51,7 +51,7 @@ async fn session_says_how_far_it_is_and_not_whose_it_is() {
 async fn events_are_read_page_by_page_oldest_first() {
     let app = App::start();
     let turn = app.said().await;
-    app.happened(&turn, EventType::AssistantStarted).await;
+    app.happened(&turn, EventType::AssistantStarted, 1).await;
     app.finished(&turn, "hi").await;
     let base = format!("/v1/sessions/{}/events", turn.session_id);
 
@@ -73,7 +73,7 @@ async fn events_are_read_page_by_page_oldest_first() {
 async fn history_is_what_was_said() {
     let app = App::start();
     let turn = app.said().await;
-    app.happened(&turn, EventType::AssistantStarted).await;
+    app.happened(&turn, EventType::AssistantStarted, 1).await;
     app.finished(&turn, "hi").await;
 
     let target = format!("/v1/sessions/{}/history", turn.session_id);

@@ -118,8 +118,8 @@ async fn answer_that_starts_anew_says_so() {
     app.piece(&turn, 1, 0, "void");
     events.next().await.unwrap();
 
-    app.happened(&turn, EventType::AssistantRestarted).await;
-    app.finished(&turn, "good").await;
+    app.happened(&turn, EventType::AssistantRestarted, 2).await;
+    app.finished_at(&turn, 2, "good").await;
     let rest = events.rest().await;
 
     assert_eq!(kinds(&rest), ["assistant.restarted", "assistant.delta", "assistant.final"]);
