@@ -1,0 +1,189 @@
+//! How well recall finds, and that nothing makes it fail.
+
+use std::collections::BTreeSet;
+use std::future::Future;
+use std::sync::Arc;
+
+use proptest::prelude::*;
+use soma_core::conversation::event::Role;
+use soma_core::ids::{EventId, SessionId, TenantId};
+use soma_core::memory::{MemoryWrite, RecallQuery};
+use soma_core::ports::Memory;
+use soma_core::time::Timestamp;
+use soma_inproc::{InprocMemory, ManualClock};
+use soma_sqlite::{Database, SqliteMemory};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const START: i64 = 1_762_171_200_000_000;
+const HOUR: i64 = 3_600_000_000;
+
+/// Words that everyone uses, so that no sentence is found by them alone.
+const COMMON: [&str; 24] = [
+    "meeting", "today", "project", "team", "please", "remember", "morning", "house", "garden",
+    "friend", "work", "coffee", "summer", "train", "letter", "city", "music", "weather", "street",
+    "window", "kitchen", "paper", "road", "story",
+];
+
+fn write(tenant: &str, number: u32, text: String) -> MemoryWrite {
+    MemoryWrite {
+        key: format!("{tenant}/{number}"),
+        event_id: EventId::from_uuid(Uuid::from_u128(u128::from(number))),
+        tenant: TenantId::new(tenant).unwrap(),
+        session_id: SessionId::from_uuid(Uuid::from_u128(u128::from(number % 40))),
+        persona_id: None,
+        role: Role::User,
+        text,
+        importance: f64::from(number % 11) / 10.0,
+        at: Timestamp::from_micros(START + i64::from(number) * HOUR),
+        metadata: serde_json::Map::new(),
+    }
+}
+
+fn query(tenant: &str, text: &str, limit: usize) -> RecallQuery {
+    RecallQuery {
+        tenant: TenantId::new(tenant).unwrap(),
+        session_id: None,
+        text: text.into(),
+        limit,
+        except: Vec::new(),
+    }
+}
+
+/// A word of three syllables that only this number has.
+fn rare(number: u32) -> String {
+    const SYLLABLES: [&str; 16] = [
+        "ba", "ke", "li", "mo", "nu", "pa", "re", "si", "to", "vu", "xa", "ze", "fi", "go", "hu",
+        "ja",
+    ];
+    (0..4).map(|place| SYLLABLES[((number >> (4 * place)) & 15) as usize]).collect()
+}
+
+/// A sentence of common words with two rare ones in it.
+fn sentence(number: u32) -> String {
+    let common = |place: u32| COMMON[((number * 7 + place * 5 + number / 24) % 24) as usize];
+    let (one, two) = (rare(2 * number), rare(2 * number + 1));
+    format!("{} {} {one} {}, {} {two} {}.", common(0), common(1), common(2), common(3), common(4))
+}
+
+fn sqlite(folder: &TempDir) -> SqliteMemory {
+    let database = Database::open(folder.path().join("soma.db")).unwrap();
+    SqliteMemory::new(database, clock())
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::at(Timestamp::from_micros(START + 10_000 * HOUR)))
+}
+
+async fn keys(memory: &dyn Memory, query: &RecallQuery) -> BTreeSet<String> {
+    memory.recall(query).await.unwrap().into_iter().map(|hit| hit.key).collect()
+}
+
+#[tokio::test]
+async fn sentence_is_among_the_first_five_by_two_of_its_rare_words() {
+    const SENTENCES: u32 = 400;
+    let folder = TempDir::new().unwrap();
+    let memory = sqlite(&folder);
+    for number in 0..SENTENCES {
+        memory.remember(&write("acme", number, sentence(number))).await.unwrap();
+    }
+
+    for number in 0..SENTENCES {
+        let asked = format!("{} what {}?", rare(2 * number + 1).to_uppercase(), rare(2 * number));
+        let found = keys(&memory, &query("acme", &asked, 5)).await;
+
+        assert!(found.contains(&format!("acme/{number}")), "{asked}: {found:?}");
+    }
+}
+
+#[tokio::test]
+async fn old_memory_with_both_words_comes_before_new_ones_with_one() {
+    let folder = TempDir::new().unwrap();
+    let memory = sqlite(&folder);
+    let wanted = write("acme", 0, "yesterday a heron and an osprey flew over the mill".into());
+    memory.remember(&MemoryWrite { importance: 0.0, ..wanted }).await.unwrap();
+    for number in 1..=60 {
+        let bird = ["heron", "osprey", "magpie", "wagtail", "curlew"][number as usize % 5];
+        let text = format!("today the {bird} was seen near the bridge and the mill");
+        let new = MemoryWrite { importance: 1.0, ..write("acme", 9_000 + number, text) };
+        memory.remember(&new).await.unwrap();
+    }
+
+    let hits = memory.recall(&query("acme", "osprey heron", 5)).await.unwrap();
+
+    assert_eq!(hits.first().map(|hit| hit.key.as_str()), Some("acme/0"), "{hits:?}");
+}
+
+#[tokio::test]
+async fn tenants_with_similar_names_do_not_meet() {
+    let folder = TempDir::new().unwrap();
+    let memory = sqlite(&folder);
+    let tenants = ["acme", "acme-1", "x-acme", "ACME", "acme.", "acme-1.eu", "1"];
+    for tenant in tenants {
+        memory.remember(&write(tenant, 1, "the heron stands".into())).await.unwrap();
+    }
+
+    for tenant in tenants {
+        for text in ["heron", "the heron stands", "", "acme heron"] {
+            let found = keys(&memory, &query(tenant, text, 50)).await;
+
+            assert_eq!(found, BTreeSet::from([format!("{tenant}/1")]), "{tenant} {text:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn memories_survive_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let memory = sqlite(&folder);
+    memory.remember(&write("acme", 1, "the heron stands".into())).await.unwrap();
+    drop(memory);
+
+    let memory = sqlite(&folder);
+
+    assert_eq!(keys(&memory, &query("acme", "heron", 5)).await.len(), 1);
+}
+
+fn block_on<F>(future: F) -> F::Output
+where
+    F: Future,
+{
+    tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(future)
+}
+
+/// Texts of few words, so that queries find something, and of anything else.
+fn text() -> impl Strategy<Value = String> {
+    let word = prop_oneof![
+        8 => proptest::sample::select(&["Heron", "héron", "mill", "架构", "the", "\"*", "OR", "ﬁn"][..])
+            .prop_map(str::to_owned),
+        1 => any::<String>(),
+        1 => "\\PC{0,8}",
+    ];
+    proptest::collection::vec(word, 0..6).prop_map(|words| words.join(" "))
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    /// Whatever was said and whatever is asked, the index finds what looking at every memory finds.
+    #[test]
+    fn index_finds_what_a_look_at_every_memory_finds(
+        texts in proptest::collection::vec(text(), 1..12),
+        questions in proptest::collection::vec(text(), 1..8),
+    ) {
+        let folder = TempDir::new().unwrap();
+        let (sqlite, model) = (sqlite(&folder), InprocMemory::new(clock()));
+        block_on(async {
+            for (number, text) in (0..).zip(texts) {
+                let tenant = if number % 3 == 0 { "bolt" } else { "acme" };
+                let write = write(tenant, number, text);
+                sqlite.remember(&write).await.unwrap();
+                model.remember(&write).await.unwrap();
+            }
+            for question in questions {
+                let query = query("acme", &question, 50);
+                assert_eq!(keys(&sqlite, &query).await, keys(&model, &query).await, "{question:?}");
+            }
+        });
+    }
+}
