@@ -56,6 +56,7 @@ CREATE TABLE memory_write_outbox (
 ) STRICT;
 
 CREATE INDEX memory_write_outbox_due ON memory_write_outbox (due_at);
+CREATE INDEX memory_write_outbox_held ON memory_write_outbox (id) WHERE owner IS NOT NULL;
 CREATE INDEX memory_write_outbox_session ON memory_write_outbox (session_id);
 
 CREATE TABLE memory_replica (

@@ -1,4 +1,5 @@
 //! The contracts of the ports, against one file on the disk.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -49,5 +50,10 @@ impl Fixture for Sqlite {
     }
 }
 
+soma_core::contract_tests!(budget, Sqlite);
+soma_core::contract_tests!(leases, Sqlite);
+soma_core::contract_tests!(memory_queue, Sqlite);
+soma_core::contract_tests!(outbox, Sqlite);
+soma_core::contract_tests!(replica, Sqlite);
 soma_core::contract_tests!(store, Sqlite);
 soma_core::contract_tests!(work, Sqlite);

@@ -58,7 +58,7 @@ async fn job_that_fails_undoes_itself_and_nothing_of_its_neighbours() {
         panic!("a bug in a job")
     };
 
-    let (_, before, failed, panicked, after, ()) = tokio::join!(
+    let ((), before, failed, panicked, after, ()) = tokio::join!(
         hold(&database, until),
         database.write(Durability::Full, |c| add(c, "before")),
         database.write(Durability::Full, fails),

@@ -1,0 +1,164 @@
+//! What many do to one file at once, and what is there when it is opened again.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use soma_core::contract::clock::ManualClock;
+use soma_core::contract::ledger::{MANY, NOW, TTL, at, owner, partition};
+use soma_core::contract::talk::{Talk, talk, talk_of};
+use soma_core::conversation::event::{Event, Seq};
+use soma_core::outbox::lane::Lane;
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::{Leases, MemoryQueue, Outbox, Store, Work};
+use soma_core::stream::chain::{Chain, Link};
+use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
+use soma_core::work::ingest::{Subject, WorkBatch};
+use soma_core::work::session::EventRange;
+use soma_sqlite::{
+    Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteStore, SqliteWork,
+};
+use tempfile::TempDir;
+
+fn open(folder: &Path) -> Arc<Database> {
+    Database::open(folder.join("soma.db")).unwrap()
+}
+
+fn leases(database: &Arc<Database>) -> SqliteLeases {
+    SqliteLeases::new(Arc::clone(database), Arc::new(ManualClock::default()))
+}
+
+async fn events(store: &SqliteStore, talk: &Talk) -> Vec<Event> {
+    let all = EventRange::After(Seq(0));
+    store.events(&talk.tenant, talk.session_id, all, MANY).await.unwrap()
+}
+
+/// Accepts a message and lets it arrive.
+async fn ready(database: &Arc<Database>, talk: &Talk) {
+    SqliteStore::new(Arc::clone(database)).commit(talk.accepts(1)).await.unwrap();
+    let lease = leases(database)
+        .acquire(&partition(Topic::ConversationInbound), owner(1), TTL)
+        .await
+        .unwrap()
+        .unwrap();
+    let batch = WorkBatch {
+        next_offset: lease.next_offset + 1,
+        lease,
+        at: NOW,
+        items: vec![talk.arrival(Subject::Turn(talk.turn(1)))],
+        dead: Vec::new(),
+    };
+    SqliteWork::new(Arc::clone(database)).ingest(batch).await.unwrap();
+}
+
+#[tokio::test]
+async fn commits_of_many_at_once_are_dense_chained_and_there_after_a_restart() {
+    let folder = TempDir::new().unwrap();
+    let talks = [talk(1), talk(2), talk_of("globex", 3)];
+    {
+        let store = SqliteStore::new(open(folder.path()));
+        let commits = (0..300).map(|n| store.commit(talks[n % 3].says(&format!("message {n}"))));
+        let outcomes = join_all(commits).await;
+        assert!(outcomes.iter().all(|o| matches!(o, Ok(CommitOutcome::Committed(_)))));
+    }
+
+    let database = open(folder.path());
+
+    let store = SqliteStore::new(Arc::clone(&database));
+    for talk in &talks {
+        let events = events(&store, talk).await;
+        let mut chain = Chain::new(talk.session_id);
+        for event in &events {
+            chain.verify(&Link::of(event), event.hash).unwrap();
+        }
+        let session = store.session(&talk.tenant, talk.session_id).await.unwrap().unwrap();
+        assert_eq!((events.len(), session.chain), (100, chain));
+    }
+    let outbox = SqliteOutbox::new(database);
+    let lanes = join_all(Lane::all().map(|lane| outbox.read(lane, MANY))).await;
+    let ids: Vec<Vec<u64>> =
+        lanes.into_iter().map(|rows| rows.unwrap().iter().map(|row| row.id).collect()).collect();
+    assert!(ids.iter().all(|lane| lane.is_sorted()));
+    assert_eq!(ids.concat().len(), 300);
+}
+
+#[tokio::test]
+async fn numbers_survive_the_file_bit_by_bit() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::new(open(folder.path()));
+    let mut said = talk(1).said("numbers");
+    // Each needs a parser that rounds correctly, or the chain does not verify.
+    for (index, number) in [1.0 / 3.0, 1e23, 5e-324, 0.1 + 0.2, 8.5e-7].into_iter().enumerate() {
+        said.metadata.insert(index.to_string(), number.into());
+    }
+    let commit = Commit { events: vec![said], ..talk(1).commit() };
+
+    let CommitOutcome::Committed(committed) = store.commit(commit).await.unwrap() else {
+        panic!("not committed");
+    };
+
+    let read = events(&store, &talk(1)).await;
+    assert_eq!(read, committed);
+    Chain::new(talk(1).session_id).verify(&Link::of(&read[0]), read[0].hash).unwrap();
+}
+
+/// As after `kill -9`: nothing was handed back or released, and no lease has ended.
+#[tokio::test]
+async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
+    let folder = TempDir::new().unwrap();
+    let lane = soma_core::work::lease::Resource::Lane(Lane(0));
+    let (claim, held, due) = {
+        let database = open(folder.path());
+        ready(&database, &talk(1)).await;
+        let remembers = Commit { memory: vec![talk(1).memory("a")], ..talk(1).commit() };
+        SqliteStore::new(Arc::clone(&database)).commit(remembers).await.unwrap();
+        let work = SqliteWork::new(Arc::clone(&database));
+        let claim = work.claim(WorkKind::Turns, owner(1), NOW, TTL, 1).await.unwrap().unwrap();
+        let leases = leases(&database);
+        let held = leases.acquire(&lane, owner(1), TTL).await.unwrap().unwrap();
+        leases.join("group", owner(1), TTL).await.unwrap();
+        let queue = SqliteMemoryQueue::new(database);
+        (claim, held, queue.due(owner(1), NOW, TTL, MANY).await.unwrap())
+    };
+
+    let database = open(folder.path());
+    database.expire_leases().await.unwrap();
+
+    let work = SqliteWork::new(Arc::clone(&database));
+    let next = work.claim(WorkKind::Turns, owner(2), NOW, TTL, 1).await.unwrap().unwrap();
+    assert!(next.epoch > claim.epoch && next.tries == 2, "{next:?}");
+    let fence = Fence::Work { kind: WorkKind::Turns, epoch: claim.epoch };
+    let late = Commit { fence, ..talk(1).says("from the past") };
+    let store = SqliteStore::new(Arc::clone(&database));
+    assert_eq!(store.commit(late).await.unwrap(), CommitOutcome::Fenced);
+    let leases = leases(&database);
+    assert!(!leases.renew(&held, TTL).await.unwrap());
+    let taken = leases.acquire(&lane, owner(2), TTL).await.unwrap().unwrap();
+    assert!(taken.epoch > held.epoch);
+    assert_eq!(leases.join("group", owner(2), TTL).await.unwrap(), 1);
+    let queue = SqliteMemoryQueue::new(database);
+    assert!(!queue.retry_at(&due[0], NOW).await.unwrap());
+    assert_eq!(queue.due(owner(2), NOW, TTL, MANY).await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn keys_against_repetition_are_kept_for_a_day_and_then_forgotten() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::new(open(folder.path()));
+    let asks = |seconds: u64, key: &str| Commit {
+        at: at(seconds),
+        request: Some(talk(1).request(key, "asked", 1)),
+        ..talk(1).says(&format!("{key} at {seconds}"))
+    };
+    let day = Duration::from_hours(24).as_secs();
+    store.commit(asks(0, "first")).await.unwrap();
+
+    let within = store.commit(asks(day - 1, "first")).await.unwrap();
+    store.commit(asks(day + 1, "second")).await.unwrap();
+    let after = store.commit(asks(day + 2, "first")).await.unwrap();
+
+    assert!(matches!(within, CommitOutcome::Answered(_)), "{within:?}");
+    assert!(matches!(after, CommitOutcome::Committed(_)), "{after:?}");
+}

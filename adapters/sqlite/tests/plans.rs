@@ -1,0 +1,81 @@
+//! Every statement of this crate finds its rows by an index.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs;
+use std::path::Path;
+
+use rusqlite::Connection;
+use soma_sqlite::Database;
+use tempfile::TempDir;
+
+/// What may read a whole table, and why that is all right.
+const MAY_SCAN: [(&str, &str); 8] = [
+    ("SELECT count(*) = 0 FROM sqlite_schema", "once, at start"),
+    ("SELECT count(*), min(created_at) FROM outbox", "counts what waits, for operators"),
+    ("SELECT count(*) FROM memory_write_outbox", "counts what waits, for operators"),
+    ("SELECT id FROM outbox_dedupe ORDER BY id LIMIT 2", "stops at the second row"),
+    ("SELECT id FROM client_requests ORDER BY id LIMIT 2", "stops at the second row"),
+    ("UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL", "once, at start"),
+    ("UPDATE work_claims SET owner = NULL, until = 0 WHERE owner", "only what is held, at start"),
+    ("UPDATE memory_write_outbox SET owner = NULL, due_at = 0", "only what is held, at start"),
+];
+
+/// The string literals of a source that are statements.
+fn statements(source: &str) -> Vec<String> {
+    let literals = source.split('"').skip(1).step_by(2);
+    let statements = literals.flat_map(|literal| literal.split(';'));
+    let squeezed = statements.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
+    let verbs = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH "];
+    squeezed.filter(|text| verbs.iter().any(|verb| text.starts_with(verb))).collect()
+}
+
+fn all_statements(folder: &Path) -> Vec<String> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.extend(all_statements(&path));
+        } else if !path.ends_with("tests.rs") {
+            let source = fs::read_to_string(path).unwrap();
+            let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
+            found.extend(statements(&code.collect::<Vec<_>>().join("\n")));
+        }
+    }
+    found
+}
+
+/// The steps of a statement's plan that read a whole table or index.
+fn scans(connection: &Connection, statement: &str) -> Vec<String> {
+    let explained = format!("EXPLAIN QUERY PLAN {statement}");
+    let mut plan = connection.prepare(&explained).unwrap();
+    // Parameters are left unbound: the plan does not depend on them.
+    let mut rows = plan.raw_query();
+    let mut scans = Vec::new();
+    while let Some(row) = rows.next().unwrap() {
+        let step: String = row.get("detail").unwrap();
+        let reads_all = step.starts_with("SCAN ") && !step.ends_with("CONSTANT ROW");
+        // A full-text index is searched through its virtual table.
+        if reads_all && !step.contains("VIRTUAL TABLE INDEX") {
+            scans.push(step);
+        }
+    }
+    scans
+}
+
+#[test]
+fn every_statement_finds_its_rows_by_an_index() {
+    let folder = TempDir::new().unwrap();
+    let path = folder.path().join("soma.db");
+    drop(Database::open(&path).unwrap());
+    let connection = Connection::open(&path).unwrap();
+
+    let statements = all_statements(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+
+    assert!(statements.len() > 80, "only {} statements were found", statements.len());
+    let scanning = statements.iter().filter_map(|statement| {
+        let scans = scans(&connection, statement);
+        let excused = MAY_SCAN.iter().any(|(excused, _)| statement.contains(excused));
+        (!scans.is_empty() && !excused).then(|| format!("{statement}\n    {scans:?}"))
+    });
+    assert_eq!(scanning.collect::<Vec<_>>(), [""; 0]);
+}
