@@ -1,4 +1,6 @@
 # Messages: everyone may send them, up to a size.
+#
+# `message_length` is in bytes of UTF-8.
 package soma
 
 import rego.v1
@@ -9,6 +11,6 @@ permitted if input.action == "conversation.send"
 
 reasons contains reason if {
 	input.action == "conversation.send"
-	input.context.message_bytes > longest_message
+	input.context.message_length > longest_message
 	reason := sprintf("a message has at most %v bytes", [longest_message])
 }
