@@ -36,6 +36,13 @@ pub struct Capacity {
     pub drain: Duration,
 }
 
+impl Default for Capacity {
+    /// 64 sessions, and 10 seconds to finish.
+    fn default() -> Self {
+        Self { sessions: 64, per_tenant: 64, drain: Duration::from_secs(10) }
+    }
+}
+
 /// Does the work of a claim.
 #[async_trait]
 pub trait Handle: Send + Sync {

@@ -28,6 +28,11 @@ pub struct Principal {
 }
 
 impl Principal {
+    /// A caller who may use conversations and tools.
+    pub fn new(tenant: TenantId, subject: impl Into<String>) -> Self {
+        Self { tenant, subject: subject.into(), scopes: BTreeSet::from([Scope::Chat]) }
+    }
+
     /// Whether the caller holds `scope`.
     pub fn has(&self, scope: Scope) -> bool {
         self.scopes.contains(&scope)

@@ -23,3 +23,25 @@ pub struct TurnConfig {
     /// The least tokens an answer is worth making with.
     pub least_answer_tokens: Tokens,
 }
+
+impl TurnConfig {
+    /// The usual settings for one model: answers of up to 1024 tokens, 8192 tokens in all, 8 rounds
+    /// of tools, 3 tries, no limit on the budget.
+    pub fn of(model: impl Into<String>) -> Self {
+        let dialogue = ModelProfile {
+            model: model.into(),
+            max_tokens: 1_024,
+            context_tokens: 8_192,
+            temperature_milli: None,
+        };
+        Self {
+            dialogue,
+            escalation: None,
+            fallback: None,
+            max_tool_rounds: 8,
+            max_model_tries: 3,
+            budget_limit: None,
+            least_answer_tokens: 16,
+        }
+    }
+}

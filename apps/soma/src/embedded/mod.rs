@@ -11,11 +11,10 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
-use soma_core::ports::{Clock, Timer};
 use soma_inproc::InprocWake;
 use soma_runtime::config::Config;
 use soma_runtime::report::Fatal;
-use soma_runtime::world::{RandomIds, SystemClock, TokioSpawner, TokioTimer};
+use soma_runtime::world::{TokioSpawner, TokioTimer};
 use soma_sqlite::SqliteLog;
 
 use crate::health::EmbeddedHealth;
@@ -51,7 +50,7 @@ impl Embedded {
         metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Result<Self, Fatal> {
         let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-        let world = world(&spawner);
+        let world = soma_runtime::world::world(&spawner, Arc::new(InprocWake::new()));
         let ports = Ports::open(config, &folder.join(FILE), &world).await?;
         let stop = Stop::new();
         let model = ports.model.describe();
@@ -117,17 +116,5 @@ async fn prune(log: Arc<SqliteLog>, retention: Duration, world: World, stop: Sto
             tracing::warn!(%error, "old records could not be dropped");
         }
         world.pause(PRUNE, &stop).await;
-    }
-}
-
-fn world(spawner: &TokioSpawner) -> World {
-    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-    let timer: Arc<dyn Timer> = Arc::new(TokioTimer);
-    World {
-        ids: Arc::new(RandomIds::new(Arc::clone(&clock))),
-        clock,
-        timer,
-        spawner: Arc::new(spawner.clone()),
-        wake: Arc::new(InprocWake::new()),
     }
 }

@@ -41,12 +41,6 @@ use crate::supervisor::Factory;
 
 /// The name of the offline model in its profile.
 const OFFLINE: &str = "offline";
-/// How often a model may ask for tools in one turn.
-const TOOL_ROUNDS: u32 = 8;
-/// How often a model is asked before its fallback.
-const MODEL_TRIES: u32 = 3;
-/// The least tokens that an answer is worth making with.
-const LEAST_ANSWER: u64 = 16;
 
 /// What the services are made of.
 pub(super) struct Parts {
@@ -86,12 +80,10 @@ fn answer(config: &Config, ports: &Ports, world: &World) -> AnswerMessage {
     let name = config.model.as_ref().map_or(OFFLINE, |server| server.model.as_str());
     let turns = TurnConfig {
         dialogue: profile(name),
+        budget_limit: config.budget_limit,
         escalation: config.answers.escalation_model.as_deref().map(profile),
         fallback: config.answers.fallback_model.as_deref().map(profile),
-        max_tool_rounds: TOOL_ROUNDS,
-        max_model_tries: MODEL_TRIES,
-        budget_limit: config.budget_limit,
-        least_answer_tokens: LEAST_ANSWER,
+        ..TurnConfig::of(name)
     };
     let log: Arc<dyn Log> = Arc::clone(&ports.log) as _;
     let answer_ports = AnswerPorts {

@@ -1,0 +1,17 @@
+//! The whole product as a person runs it: real processes that are killed, and files that are bad.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::print_stdout,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "these tests live in real time, and a failed unwrap is a failed test"
+)]
+
+mod bad_input;
+mod bad_start;
+mod client;
+mod killing;
+mod neighbours;
+mod services;
+mod soma;
+mod stopping;
