@@ -1,1 +1,3 @@
+//! What the tests of the whole need: stand-ins for what is outside, and harnesses.
 
+pub mod stub_model;
