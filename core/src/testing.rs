@@ -6,13 +6,16 @@ use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRng, TestRunner};
 
 /// Checks that `property` holds for `cases` values of `strategy`; fails with the smallest value that
-/// breaks it.
+/// breaks it. The variable `PROPTEST_CASES` asks for another number of cases.
 #[track_caller]
 pub(crate) fn holds<S>(cases: u32, strategy: &S, property: impl Fn(S::Value))
 where
     S: Strategy,
 {
-    let config = Config { cases, failure_persistence: None, ..Config::default() };
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = cases;
+    }
     let mut runner = if std::env::var_os("CI").is_some() {
         let rng = TestRng::deterministic_rng(config.rng_algorithm);
         TestRunner::new_with_rng(config, rng)

@@ -93,6 +93,12 @@ impl EventType {
     pub const fn is_terminal(self) -> bool {
         matches!(self, Self::AssistantFinal | Self::TurnFailed)
     }
+
+    /// Whether what was streamed before an event of this type is no part of a running answer any
+    /// more.
+    pub const fn ends_answer(self) -> bool {
+        self.is_terminal() || matches!(self, Self::AssistantRestarted)
+    }
 }
 
 /// An event that a flow wants recorded. The store numbers and chains it.

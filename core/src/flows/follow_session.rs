@@ -14,7 +14,7 @@ use super::stop::Stop;
 use super::world::World;
 use crate::conversation::event::Seq;
 use crate::identity::Principal;
-use crate::ids::{SessionId, TenantId, TurnId};
+use crate::ids::{SessionId, TenantId};
 use crate::ports::{PortError, PortResult, Store};
 use crate::stream::cursor::Cursor;
 use crate::stream::resume::{Frame, FrameBody, Progress, Style};
@@ -86,16 +86,12 @@ impl FollowSession {
         Ok(unfold(following, Following::next).boxed())
     }
 
-    /// The last turn that had ended at `seq`.
-    async fn ended(
-        &self,
-        caller: &Principal,
-        session: SessionId,
-        seq: Seq,
-    ) -> PortResult<Option<TurnId>> {
+    /// The last event up to `seq` that ended an answer.
+    async fn ended(&self, caller: &Principal, session: SessionId, seq: Seq) -> PortResult<Seq> {
         let range = EventRange::Before(seq.next());
         let events = self.store.events(&caller.tenant, session, range, PAGE).await?;
-        Ok(events.iter().find(|event| event.kind.is_terminal()).and_then(|event| event.turn_id))
+        let ended = events.iter().find(|event| event.kind.ends_answer());
+        Ok(ended.map(|event| event.seq).unwrap_or_default())
     }
 }
 

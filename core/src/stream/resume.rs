@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use super::answer::RunningAnswer;
 use super::cursor::{AnswerPosition, Cursor};
-use crate::conversation::event::{Event, EventType};
+use crate::conversation::event::{Event, EventType, Seq};
 use crate::ids::TurnId;
 
 /// How the running answer is sent.
@@ -60,12 +60,14 @@ pub struct Progress {
     cursor: Cursor,
     style: Style,
     stream_index: u32,
-    ended: Option<TurnId>,
+    /// The last event that ended an answer: what follows an earlier event only is void.
+    ended: Seq,
 }
 
 impl Progress {
-    /// A client that was at `cursor`, when the last turn that had ended was `ended`.
-    pub const fn new(cursor: Cursor, style: Style, ended: Option<TurnId>) -> Self {
+    /// A client that is at `cursor`; `ended` is the last event up to there that
+    /// [ends an answer](EventType::ends_answer), 0 if there is none.
+    pub const fn new(cursor: Cursor, style: Style, ended: Seq) -> Self {
         Self { cursor, style, stream_index: 0, ended }
     }
 
@@ -84,11 +86,13 @@ impl Progress {
             frames.extend(self.rest_of_answer(&event));
             self.cursor.answer = AnswerPosition::default();
             self.stream_index = 0;
-            self.ended = event.turn_id;
         }
         if event.kind == EventType::AssistantRestarted {
             self.cursor.answer = AnswerPosition { attempt: attempt_of(&event), bytes: 0 };
             self.stream_index = 0;
+        }
+        if event.kind.ends_answer() {
+            self.ended = event.seq;
         }
         self.cursor.seq = event.seq;
         frames.push(Frame { cursor: self.cursor, body: FrameBody::Event(event) });
@@ -96,12 +100,12 @@ impl Progress {
     }
 
     /// What is sent of the running answer: nothing if the client has all of it, or has not seen the
-    /// event that it follows, or if its turn is over and only its pieces are late.
+    /// event that it follows, or if it has ended or was voided and only its pieces are late.
     pub fn answer(&mut self, running: &RunningAnswer) -> Option<Frame> {
         let AnswerPosition { attempt, bytes } = self.cursor.answer;
         let too_early = running.after_seq > self.cursor.seq;
         let void = running.attempt < attempt || (running.attempt > attempt && bytes > 0);
-        let over = self.ended == Some(running.turn_id);
+        let over = running.after_seq < self.ended;
         if too_early || void || over {
             return None;
         }

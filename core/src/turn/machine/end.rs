@@ -114,7 +114,11 @@ impl Turn {
     }
 
     pub(super) fn gave_up(mut self, tries: u32, now: Timestamp) -> Step {
-        let effects = self.settle_in_full();
+        let mut effects = self.settle_in_full();
+        if self.phase == Phase::Generating {
+            // What the lost worker streamed is on the clients' screens and nowhere else.
+            effects.record.push(self.restart("worker_lost"));
+        }
         let message = format!("The answer could not be completed in {tries} tries.");
         let text = self.kept.clone();
         self.fail(effects, &Failure::new("internal", message), &text, now)

@@ -150,7 +150,7 @@ impl Turn {
     }
 
     /// Voids what was streamed: the answer starts anew under a higher attempt.
-    fn restart(&mut self, reason: &str) -> EventDraft {
+    pub(super) fn restart(&mut self, reason: &str) -> EventDraft {
         self.attempt += 1;
         self.streamed = 0;
         let what = format!("restarted/{}", self.attempt);
