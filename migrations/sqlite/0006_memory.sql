@@ -17,8 +17,7 @@ CREATE INDEX memories_session ON memories (tenant, session_id);
 CREATE INDEX memories_text ON memories (tenant, text_digest, at);
 
 -- `rowid` is the memory's id. `scope` is one word that stands for the tenant, so that a search reads
--- nothing of others; `terms` are the words of the text, as `soma_inproc::memory::words` parts them.
-CREATE VIRTUAL TABLE memory_words USING fts5 (
-    scope, terms,
-    tokenize = "unicode61 remove_diacritics 2"
-);
+-- nothing of others; `terms` are the words of the text, as `soma_inproc::memory::words` parts and
+-- folds them: nothing is left to the tokenizer but to split at spaces, so `ascii`, to which every
+-- other character is part of a word, whatever version of Unicode it came with.
+CREATE VIRTUAL TABLE memory_words USING fts5 (scope, terms, tokenize = "ascii");
