@@ -14,8 +14,10 @@ use crate::gateway::Gateway;
 use crate::guard::guard;
 use crate::routes;
 
-/// How long a client may take to send the head of a request, and to go away.
+/// How long a client may take to send the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a client may take to go away once its connection is over: a stop waits for it.
+const FAREWELL: Duration = Duration::from_secs(2);
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// Serves the routes on `listener` until `stop`. Then nothing new is taken, streams end, and
@@ -46,7 +48,7 @@ fn start(
     });
     let server = server
         .client_request_timeout(PATIENCE)
-        .client_disconnect_timeout(PATIENCE)
+        .client_disconnect_timeout(FAREWELL)
         .keep_alive(KEEP_ALIVE)
         .tcp_nodelay(true)
         .shutdown_timeout(drain.as_secs().max(1))

@@ -141,7 +141,7 @@ impl Opened {
     pub(crate) async fn read(mut self) -> Answer {
         let mut body = Vec::new();
         if self.is_chunked() {
-            while let Some(chunk) = self.chunk().await {
+            while let Chunk::Data(chunk) = self.chunk().await {
                 body.extend(chunk);
             }
         } else {
@@ -156,16 +156,24 @@ impl Opened {
         self.head.header("transfer-encoding") == Some("chunked")
     }
 
-    /// The next chunk of the body; none at its proper end.
-    pub(crate) async fn chunk(&mut self) -> Option<Vec<u8>> {
+    /// The next chunk of the body.
+    pub(crate) async fn chunk(&mut self) -> Chunk {
         let size = line(&mut self.stream).await;
-        assert!(!size.is_empty(), "the connection was cut");
-        let size = usize::from_str_radix(&size, 16).unwrap();
+        let Ok(size) = usize::from_str_radix(&size, 16) else { return Chunk::Cut };
         let mut chunk = vec![0; size + 2];
         self.stream.read_exact(&mut chunk).await.unwrap();
         chunk.truncate(size);
-        (size > 0).then_some(chunk)
+        if size > 0 { Chunk::Data(chunk) } else { Chunk::End }
     }
+}
+
+/// What comes next of a body.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Chunk {
+    Data(Vec<u8>),
+    End,
+    /// The connection ends before the body does.
+    Cut,
 }
 
 async fn line(stream: &mut BufReader<TcpStream>) -> String {

@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::app::App;
-use crate::client::{Opened, Request};
+use crate::client::{Chunk, Opened, Request};
 
 /// One server-sent event.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -38,7 +38,11 @@ impl Events {
     /// The next block, also one without an event; none at the end of the stream.
     pub(crate) async fn block(&mut self) -> Option<String> {
         while self.blocks.is_empty() {
-            let chunk = self.opened.chunk().await?;
+            let chunk = match self.opened.chunk().await {
+                Chunk::Data(chunk) => chunk,
+                Chunk::End => return None,
+                Chunk::Cut => panic!("the stream was cut"),
+            };
             self.text.push_str(std::str::from_utf8(&chunk).unwrap());
             while let Some(end) = self.text.find("\n\n") {
                 let block: String = self.text.drain(..end + 2).collect();
@@ -63,6 +67,16 @@ impl Events {
             }
             if sent != Sent::default() {
                 return Some(sent);
+            }
+        }
+    }
+
+    /// How the stream ends, whatever comes before.
+    pub(crate) async fn end(mut self) -> Chunk {
+        loop {
+            match self.opened.chunk().await {
+                Chunk::Data(_) => {}
+                end => return end,
             }
         }
     }

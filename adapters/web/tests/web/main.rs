@@ -6,6 +6,7 @@ mod client;
 mod faulty;
 mod frames;
 
+mod generated;
 mod hosts;
 mod messages;
 mod operations;

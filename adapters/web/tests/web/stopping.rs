@@ -4,19 +4,30 @@ use crate::app::App;
 use crate::frames::Events;
 
 #[tokio::test]
-async fn streams_end_when_the_gateway_stops() {
+async fn event_streams_end_when_the_gateway_stops() {
     let mut app = App::start();
     let session = app.said().await.session_id;
-    let events = app.request("GET", &format!("/v1/session/{session}/events"));
-    let mut events = Events::open(events).await;
-    let mut socket = app.socket(&format!("/v1/session/{session}/stream")).await;
+    let request = app.request("GET", &format!("/v1/session/{session}/events"));
+    let mut events = Events::open(request).await;
     events.next().await.unwrap();
-    socket.text().await;
 
     app.parts.stop.trigger();
 
     assert_eq!(events.next().await, None);
+    (&mut app.served).await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn sockets_are_closed_when_the_gateway_stops() {
+    let mut app = App::start();
+    let session = app.said().await.session_id;
+    let mut socket = app.socket(&format!("/v1/session/{session}/stream")).await;
+    socket.text().await;
+
+    app.parts.stop.trigger();
+
     assert_eq!(socket.closed().await, 1012);
+    drop(socket);
     (&mut app.served).await.unwrap().unwrap();
 }
 

@@ -4,7 +4,8 @@ use soma_core::conversation::event::EventType;
 use soma_core::work::commit::Receipt;
 
 use crate::app::{App, nowhere};
-use crate::client::Request;
+use crate::client::{Chunk, Request};
+use crate::faulty::Fault;
 use crate::frames::{Events, Sent};
 
 fn follow(app: &App, turn: &Receipt, query: &str) -> Request {
@@ -172,6 +173,19 @@ async fn silent_stream_shows_that_it_is_alive() {
     let heartbeats = app.while_time_passes(async { [events.block().await, events.block().await] });
 
     assert_eq!(heartbeats.await, [Some(": heartbeat".into()), Some(": heartbeat".into())]);
+}
+
+#[tokio::test]
+async fn stream_that_fails_is_cut_and_not_ended() {
+    let app = App::start();
+    let turn = app.said().await;
+    let mut events = Events::open(follow(&app, &turn, "?until=final")).await;
+    events.next().await.unwrap();
+
+    app.parts.store.fail(Fault::Unavailable);
+    let end = app.while_time_passes(events.end()).await;
+
+    assert_eq!(end, Chunk::Cut);
 }
 
 #[tokio::test]

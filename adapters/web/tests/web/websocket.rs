@@ -4,6 +4,7 @@ use serde_json::json;
 use soma_core::work::commit::Receipt;
 
 use crate::app::{App, nowhere, turn_of};
+use crate::faulty::Fault;
 use crate::frames::{BINARY, CLOSE, Came, PING, PONG, Socket, TEXT};
 
 fn target(turn: &Receipt) -> String {
@@ -155,6 +156,16 @@ async fn ping_is_answered_and_close_too() {
 
     assert_eq!(pong, Came::Pong(b"x".to_vec()));
     assert_eq!(socket.closed().await, 1000);
+}
+
+#[tokio::test]
+async fn socket_whose_stream_fails_is_asked_to_come_back() {
+    let app = App::start();
+    let (_, mut socket) = open(&app).await;
+
+    app.parts.store.fail(Fault::Unavailable);
+
+    assert_eq!(app.while_time_passes(socket.closed()).await, 1013);
 }
 
 #[tokio::test]
