@@ -4,6 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRng, TestRunner};
+use serde_json::Value;
 
 /// Checks that `property` holds for `cases` values of `strategy`; fails with the smallest value that
 /// breaks it. The variable `PROPTEST_CASES` asks for another number of cases.
@@ -42,4 +43,23 @@ pub(crate) fn text(length: usize) -> impl Strategy<Value = String> {
         1 => any::<char>(),
     ];
     vec(character, 0..length).prop_map(String::from_iter)
+}
+
+/// Any JSON of three levels at most.
+pub(crate) fn json() -> impl Strategy<Value = Value> {
+    let leaf = prop_oneof![
+        Just(Value::Null),
+        any::<bool>().prop_map(Value::from),
+        any::<i32>().prop_map(Value::from),
+        any::<u64>().prop_map(Value::from),
+        (-1e9..1e9_f64).prop_map(Value::from),
+        text(8).prop_map(Value::from),
+    ];
+    leaf.prop_recursive(2, 12, 4, |inner| {
+        prop_oneof![
+            vec(inner.clone(), 0..4).prop_map(Value::from),
+            vec((text(6), inner), 0..4)
+                .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+        ]
+    })
 }

@@ -4,6 +4,11 @@
 //! `content` as hex)); `hash(seq)` = SHA-256(hash(seq − 1) ‖ seq as 8 bytes big-endian ‖ digest);
 //! `hash(0)` = SHA-256 of the session id's text. JCS is RFC 8785.
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
@@ -23,7 +28,8 @@ macro_rules! hex_bytes {
             /// Reads the lower-case hex form.
             pub fn from_hex(text: &str) -> Option<Self> {
                 let digits = text.as_bytes();
-                if digits.len() != 2 * $len {
+                let hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
+                if digits.len() != 2 * $len || !digits.iter().all(hex) {
                     return None;
                 }
                 let mut bytes = [0_u8; $len];
