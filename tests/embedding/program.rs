@@ -19,7 +19,7 @@ use soma_model::OfflineModel;
 use soma_runtime::world::{TokioSpawner, world};
 
 /// Answers one message, all in memory. Any port can be yours instead.
-pub async fn answer(message: &str) -> Result<String, Box<dyn std::error::Error>> {
+pub(crate) async fn answer(message: &str) -> Result<String, Box<dyn std::error::Error>> {
     let tasks = TokioSpawner::new(tokio::runtime::Handle::current());
     let world = world(&tasks, Arc::new(InprocWake::new()));
     let ledger = Arc::new(InprocLedger::new(world.clock.clone()));

@@ -47,7 +47,7 @@ impl Drop for Folder {
 pub(crate) fn up(data: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary());
     command.args(["up", "--port", "0", "--data"]).arg(data);
-    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", data);
+    command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent");
     command.envs(settings.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command

@@ -2,6 +2,7 @@
 //! at each durable boundary.
 
 use super::AnswerMessage;
+use super::bury::bury;
 use super::commit::Pending;
 use crate::conversation::event::Seq;
 use crate::conversation::model::{ChatMessage, Usage};
@@ -52,7 +53,13 @@ impl<'a> Drive<'a> {
         if record.cancel_requested {
             cancelled.trigger();
         }
-        let (turn, call) = Turn::fold(turn_id, &record.inputs).map_err(unreadable)?;
+        let (turn, call) = match Turn::fold(turn_id, &record.inputs) {
+            Ok(folded) => folded,
+            Err(error) => {
+                bury(flow, claim, &record, error.to_string()).await?;
+                return Ok(None);
+            }
+        };
         let mut drive = Self {
             flow,
             claim,
@@ -63,7 +70,12 @@ impl<'a> Drive<'a> {
             seq: session.chain.count,
             history: None,
         };
-        drive.catch_up(record)?;
+        drive.catch_up(&record)?;
+        let stuck = drive.call.is_none() && !drive.cancelled.is_set();
+        if stuck && drive.turn.phase() == Phase::AwaitingTools {
+            bury(flow, claim, &record, "its tools ended, and none was its own".into()).await?;
+            return Ok(None);
+        }
         Ok(Some(drive))
     }
 
@@ -97,7 +109,7 @@ impl<'a> Drive<'a> {
     }
 
     /// Feeds the turn what happened since its record was written.
-    fn catch_up(&mut self, record: TurnRecord) -> PortResult<()> {
+    fn catch_up(&mut self, record: &TurnRecord) -> PortResult<()> {
         if self.turn.phase() == Phase::Done {
             return Ok(());
         }
@@ -116,11 +128,11 @@ impl<'a> Drive<'a> {
         }
     }
 
-    fn take_results(&mut self, record: TurnRecord) -> PortResult<()> {
+    fn take_results(&mut self, record: &TurnRecord) -> PortResult<()> {
         let open: Vec<_> = self.turn.open_calls().map(|call| call.call_id).collect();
-        for call in record.calls {
+        for call in &record.calls {
             let arrived = call.state == CallState::Delivered && open.contains(&call.call.call_id);
-            if let Some(outcome) = call.outcome.filter(|_| arrived) {
+            if let Some(outcome) = call.outcome.clone().filter(|_| arrived) {
                 let shown = prompt::tool_result(&outcome.payload);
                 let tokens = self.flow.ports.model.count(&shown) + 4;
                 self.feed(Input::ToolFinished { outcome, tokens })?;

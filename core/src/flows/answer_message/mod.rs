@@ -1,6 +1,7 @@
 //! Answers a message: drives a turn from where its record ends to its terminal event, or to the
 //! tools it waits for.
 
+mod bury;
 mod commit;
 mod context;
 mod deltas;

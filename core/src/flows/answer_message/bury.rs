@@ -1,0 +1,62 @@
+//! Ends a turn whose record cannot be gone on from: of another build, or damaged. The person is told,
+//! an operator sees it, and the session goes on.
+
+use serde_json::{Map, json};
+
+use super::AnswerMessage;
+use super::drive::TRIES;
+use crate::conversation::event::{EventType, NewEvent, Role};
+use crate::flows::persist::persist;
+use crate::ids::EventId;
+use crate::outbox::dead::DeadLetter;
+use crate::outbox::topic::Topic;
+use crate::ports::work::Claim;
+use crate::ports::{Poke, PortResult};
+use crate::work::commit::{Commit, Fence, TurnProgress, WorkKind};
+use crate::work::session::{TurnRecord, TurnState};
+
+/// Sets the turn aside, with its terminal event.
+pub(super) async fn bury(
+    flow: &AnswerMessage,
+    claim: &Claim,
+    record: &TurnRecord,
+    error: String,
+) -> PortResult<()> {
+    tracing::error!(turn = %record.turn_id, error, "a turn is set aside");
+    let at = flow.world.clock.now();
+    let fence = Fence::Work { kind: WorkKind::Turns, epoch: claim.epoch };
+    let mut commit = Commit::new(claim.tenant.clone(), claim.session_id, fence, at);
+    commit.events = vec![NewEvent {
+        event_id: EventId::derived(record.turn_id, "failed"),
+        turn_id: Some(record.turn_id),
+        persona_id: None,
+        role: Role::System,
+        kind: EventType::TurnFailed,
+        message: "The answer could not be completed.".into(),
+        metadata: Map::from_iter([
+            ("reason".into(), json!("internal")),
+            ("text".into(), json!("")),
+        ]),
+        occurred_at: at,
+        nonce: flow.world.ids.nonce(),
+    }];
+    commit.turn = Some(TurnProgress {
+        turn_id: record.turn_id,
+        from_step: u32::try_from(record.inputs.len()).unwrap_or(u32::MAX),
+        inputs: Vec::new(),
+        state: TurnState::Done,
+    });
+    commit.dead = vec![DeadLetter {
+        topic: Topic::ConversationInbound,
+        partition: None,
+        offset: None,
+        key: claim.session_id.to_string(),
+        tenant: Some(claim.tenant.clone()),
+        payload: json!({"turn_id": record.turn_id, "inputs": record.inputs}).to_string(),
+        error,
+        at,
+    }];
+    persist(&*flow.ports.store, &flow.world, &commit, TRIES).await?;
+    flow.world.wake.poke(Poke::Outbox);
+    Ok(())
+}
