@@ -116,7 +116,8 @@ impl Drive<'_> {
 
     /// A turn that is given up is set aside, so that an operator sees what kills workers.
     fn given_up(&self, inputs: &[RecordedInput]) -> Option<DeadLetter> {
-        let gave_up = inputs.iter().any(|input| matches!(input.input, Input::GaveUp { .. }));
+        let last = inputs.last().filter(|_| self.turn.phase() == Phase::Done)?;
+        let gave_up = matches!(last.input, Input::GaveUp { .. } | Input::Interrupted);
         let accepted = self.turn.accepted().filter(|_| gave_up)?;
         Some(DeadLetter {
             topic: Topic::ConversationInbound,

@@ -83,6 +83,7 @@ pub struct Turn {
     reserved: Tokens,
     attempt: u32,
     failures: u32,
+    losses: u32,
     wait_seconds: u64,
     rounds: Vec<Round>,
     kept: String,
@@ -119,6 +120,7 @@ impl Turn {
             reserved: 0,
             attempt: 1,
             failures: 0,
+            losses: 0,
             wait_seconds: 0,
             rounds: Vec::new(),
             kept: String::new(),
@@ -166,7 +168,7 @@ impl Turn {
             (Phase::Generating, Input::ModelFailed { failure, text, usage }) => {
                 Ok(self.model_failed(&failure, &text, usage, now))
             }
-            (Phase::Generating, Input::Interrupted) => Ok(self.interrupted()),
+            (Phase::Generating, Input::Interrupted) => Ok(self.interrupted(now)),
             (Phase::AwaitingTools, Input::ToolFinished { outcome, tokens })
                 if self.waits_for(&outcome) =>
             {

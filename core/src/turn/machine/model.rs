@@ -15,6 +15,9 @@ use crate::time::Timestamp;
 /// A model that wants to be left alone for longer than this is not waited for.
 const LONGEST_WAIT_SECONDS: u64 = 60;
 
+/// A turn that loses so many workers in a row, while a model answers, is what kills them.
+const MOST_LOSSES: u32 = 3;
+
 impl Turn {
     /// Sets tokens aside for the next model call.
     pub(super) fn ask_budget(mut self, effects: Effects) -> Step {
@@ -69,6 +72,7 @@ impl Turn {
             return self.model_failed(&failure, "", answer.usage, now);
         }
         let effects = self.settle(answer.usage);
+        self.losses = 0;
         self.kept.push_str(&answer.text);
         self.streamed = self.kept.len();
         self.failures = 0;
@@ -88,6 +92,7 @@ impl Turn {
         now: Timestamp,
     ) -> Step {
         let mut effects = self.settle(usage);
+        self.losses = 0;
         if !self.try_again(failure) {
             let text = format!("{}{text}", self.kept);
             return self.fail(effects, &Failure::model(failure), &text, now);
@@ -98,7 +103,12 @@ impl Turn {
         self.ask_budget(effects)
     }
 
-    pub(super) fn interrupted(mut self) -> Step {
+    pub(super) fn interrupted(mut self, now: Timestamp) -> Step {
+        self.losses += 1;
+        if self.losses >= MOST_LOSSES {
+            let tries = self.losses;
+            return self.gave_up(tries, now);
+        }
         let mut effects = self.settle_in_full();
         effects.record.push(self.restart("worker_lost"));
         self.ask_budget(effects)

@@ -359,3 +359,24 @@ fn numbers_at_their_limits_do_not_overflow() {
 
     assert_eq!(driven.feed(result(&call)).reason(), "too_long");
 }
+
+#[test]
+fn turn_that_loses_three_workers_in_a_row_is_given_up() {
+    let lose = |driven: Driven| driven.feed(Input::Interrupted).granted();
+
+    let done = lose(lose(generating())).feed(Input::Interrupted);
+
+    assert_eq!(done.reason(), "internal");
+    assert_eq!(done.event(EventType::AssistantRestarted).metadata["attempt"], 4);
+}
+
+#[test]
+fn workers_lost_before_and_after_an_answer_are_not_in_a_row() {
+    let lose = |driven: Driven| driven.feed(Input::Interrupted).granted();
+    let driven = lose(lose(generating())).feed(answer("Hm.", 1));
+    let call = driven.step.turn.open_calls().next().cloned().unwrap();
+
+    let driven = lose(lose(driven.feed(result(&call)).granted()));
+
+    assert_eq!(driven.generate().attempt, 5);
+}
