@@ -81,3 +81,131 @@ pub fn grant(spent: Spent, limit: Option<Tokens>, want: Tokens, least: Tokens) -
     let amount = want.min(room);
     if amount >= least && amount > 0 { Grant::Granted(amount) } else { Grant::Refused }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::TurnId;
+    use crate::testing::holds;
+
+    const LIMIT: Tokens = 100;
+
+    fn key(call: u32) -> ReservationKey {
+        ReservationKey { turn_id: TurnId::from_uuid(Uuid::nil()), call }
+    }
+
+    /// What happens to a few calls, again and again.
+    #[derive(Clone, Debug)]
+    enum Act {
+        /// A worker asks, maybe not for the first time.
+        Ask { call: u32, want: Tokens, least: Tokens },
+        /// The grant is committed to the ledger: from here on the call may be made.
+        Record { call: u32 },
+        /// The call used so much of its reservation; nothing releases it.
+        Settle { call: u32, percent: Tokens },
+        /// Every process dies; the counter is rebuilt from the ledger.
+        Crash,
+    }
+
+    fn act() -> impl Strategy<Value = Act> {
+        let call = 1_u32..7;
+        prop_oneof![
+            4 => (call.clone(), 0..=LIMIT, 0..=LIMIT / 2)
+                .prop_map(|(call, want, least)| Act::Ask { call, want, least }),
+            3 => call.clone().prop_map(|call| Act::Record { call }),
+            2 => (call.clone(), 0..=150_u64)
+                .prop_map(|(call, percent)| Act::Settle { call, percent }),
+            1 => call.prop_map(|call| Act::Settle { call, percent: 0 }),
+            1 => Just(Act::Crash),
+        ]
+    }
+
+    #[derive(Default)]
+    struct World {
+        counter: LedgerAccount,
+        ledger: LedgerAccount,
+        in_flight: BTreeMap<ReservationKey, Tokens>,
+    }
+
+    impl World {
+        fn perform(&mut self, act: &Act) {
+            match *act {
+                Act::Ask { call, want, least } => self.ask(key(call), want, least),
+                Act::Record { call } => {
+                    if let Some(reserved) = self.in_flight.remove(&key(call)) {
+                        self.ledger.restore(key(call), Entry { reserved, used: None });
+                    }
+                }
+                Act::Settle { call, percent } => {
+                    if let Some(entry) = self.ledger.entry(key(call)) {
+                        let used = entry.reserved * percent / 100;
+                        self.ledger.settle(key(call), used);
+                        self.counter.settle(key(call), used);
+                    }
+                }
+                Act::Crash => {
+                    self.in_flight.clear();
+                    self.counter = LedgerAccount::default();
+                    for (key, entry) in &self.ledger.entries {
+                        self.counter.restore(*key, *entry);
+                    }
+                }
+            }
+        }
+
+        fn ask(&mut self, key: ReservationKey, want: Tokens, least: Tokens) {
+            let known = self.counter.entry(key);
+
+            let grant = self.counter.reserve(key, Some(LIMIT), want, least);
+
+            match (known, grant) {
+                (Some(entry), grant) => assert_eq!(grant, Grant::Granted(entry.reserved)),
+                (None, Grant::Granted(amount)) => {
+                    assert!(least <= amount && amount <= want, "{amount}");
+                    self.in_flight.insert(key, amount);
+                }
+                (None, Grant::Refused) => assert_eq!(self.counter.entry(key), None),
+            }
+        }
+
+        /// What calls used beyond their reservations, against their promise.
+        fn overrun(&self) -> Tokens {
+            let entries = self.ledger.entries.values();
+            let over = entries.filter_map(|entry| entry.used?.checked_sub(entry.reserved));
+            over.sum()
+        }
+    }
+
+    /// And it never exceeds it at all while no call uses more than it reserved.
+    #[test]
+    fn spending_exceeds_the_limit_by_no_more_than_calls_exceed_their_reservations() {
+        holds(256, &vec(act(), 0..60), |acts| {
+            let mut world = World::default();
+
+            for act in &acts {
+                world.perform(act);
+
+                let Spent { used, reserved } = world.counter.spent();
+                assert!(used + reserved <= LIMIT + world.overrun(), "{used} + {reserved}");
+                let held = world.in_flight.values().sum::<Tokens>();
+                let recorded = world.ledger.spent();
+                assert_eq!((recorded.used, recorded.reserved + held), (used, reserved));
+            }
+        });
+    }
+
+    #[test]
+    fn what_is_not_used_is_released() {
+        let mut account = LedgerAccount::default();
+        account.reserve(key(1), Some(LIMIT), 60, 10);
+
+        account.settle(key(1), 45);
+
+        assert_eq!(account.entry(key(1)).map(|entry| entry.released()), Some(15));
+        assert_eq!(account.reserve(key(2), Some(LIMIT), 60, 10), Grant::Granted(55));
+    }
+}

@@ -20,8 +20,17 @@ struct Row {
     write: MemoryWrite,
     token: u64,
     tries: u32,
-    /// When it may be taken up: later than now while someone holds it.
     due_at: Timestamp,
+    /// Until when whoever took it up holds it.
+    held_until: Timestamp,
+}
+
+impl Row {
+    /// Nobody holds it, and it is due at another time.
+    const fn put_off(&mut self, at: Timestamp) {
+        self.due_at = at;
+        self.held_until = at;
+    }
 }
 
 /// The rows, by id: older ones first.
@@ -38,11 +47,12 @@ impl MemoryTable {
     pub(super) fn upsert(&mut self, write: MemoryWrite, now: Timestamp) {
         let token = self.next_token();
         if let Some(row) = self.rows.values_mut().find(|row| row.write.key == write.key) {
-            *row = Row { write, token, tries: 0, due_at: row.due_at };
+            *row = Row { write, token, tries: 0, due_at: now, held_until: row.held_until };
             return;
         }
         self.last_id += 1;
-        self.rows.insert(self.last_id, Row { write, token, tries: 0, due_at: now });
+        let row = Row { write, token, tries: 0, due_at: now, held_until: now };
+        self.rows.insert(self.last_id, row);
     }
 
     pub(super) fn erase(&mut self, session: SessionId) {
@@ -50,8 +60,8 @@ impl MemoryTable {
     }
 
     fn take_up(&mut self, now: Timestamp, hold: Duration, limit: usize) -> Vec<DueWrite> {
-        let due = self.rows.iter().filter(|(_, row)| row.due_at <= now).map(|(id, _)| *id);
-        let due = due.take(limit).collect::<Vec<_>>();
+        let due = self.rows.iter().filter(|(_, row)| row.due_at.max(row.held_until) <= now);
+        let due = due.map(|(id, _)| *id).take(limit).collect::<Vec<_>>();
         due.into_iter().filter_map(|id| self.hold(id, now + hold)).collect()
     }
 
@@ -60,7 +70,7 @@ impl MemoryTable {
         let row = self.rows.get_mut(&id)?;
         row.token = token;
         row.tries += 1;
-        row.due_at = until;
+        row.held_until = until;
         Some(DueWrite { id, token, tries: row.tries, write: row.write.clone() })
     }
 
@@ -102,7 +112,7 @@ impl MemoryQueue for InprocLedger {
     }
 
     async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
-        Ok(self.state().memory.held(due).map(|row| row.due_at = at).is_some())
+        Ok(self.state().memory.held(due).map(|row| row.put_off(at)).is_some())
     }
 
     async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
