@@ -1,13 +1,18 @@
 //! The history a model is shown: by turns in the order they were accepted, never over the token
 //! budget, the newest kept, a tool call never parted from its result.
 
+#[cfg(test)]
+mod properties;
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::event::{Event, EventType, Seq};
-use super::model::{ChatMessage, ModelToolCall, TokenCounter};
 use crate::budget::Tokens;
+use crate::conversation::event::{Event, EventType, Seq};
+use crate::conversation::model::{ChatMessage, ModelToolCall, TokenCounter};
 use crate::ids::TurnId;
 
 /// A piece of history that is kept or dropped whole.
@@ -49,8 +54,12 @@ pub fn window(
     budget: Tokens,
     count: &TokenCounter<'_>,
 ) -> Window {
+    // Turns run one at a time: one that is not over waits behind the current one.
+    let over = |turn: &Vec<&Event>| turn.iter().any(|event| event.kind.is_terminal());
+    let past = turns_before(events, current).into_iter().filter(over);
+    let blocks: Vec<Block> = past.flat_map(|turn| blocks_of(&turn)).collect();
     let mut window = Window::default();
-    for block in blocks_before(events, current).into_iter().rev() {
+    for block in blocks.into_iter().rev() {
         let cost: Tokens = block.messages.iter().map(|message| message.tokens(count)).sum();
         if window.tokens + cost > budget {
             break;
@@ -62,19 +71,29 @@ pub fn window(
     window
 }
 
-/// The blocks that are made of exactly these events: how a window that was recorded is read again.
+/// The blocks that are made of exactly these events: how a window that was recorded is read again,
+/// whatever has happened since.
 pub fn recorded(events: &[Event], current: TurnId, window: &[Seq]) -> Vec<Block> {
-    let mut blocks = blocks_before(events, current);
+    let chosen = |event: &&Event| window.contains(&event.seq);
+    let needed = |event: &&Event| chosen(event) || event.kind == EventType::UserMessage;
+    let turns = turns_before(events.iter().filter(needed), current);
+    let mut blocks: Vec<Block> = turns.iter().flat_map(|turn| blocks_of(turn)).collect();
     blocks.retain(|block| block.events.iter().all(|seq| window.contains(seq)));
     blocks
 }
 
-/// Everything said before the turn `current` and after the last reset, in the order of turns.
-fn blocks_before(events: &[Event], current: TurnId) -> Vec<Block> {
-    let reset = events.iter().filter(|e| e.kind == EventType::SessionReset).map(|e| e.seq).max();
+/// What was said before the turn `current` and after the last reset: turns in the order they were
+/// accepted, each with its events in order.
+fn turns_before<'a>(
+    events: impl IntoIterator<Item = &'a Event>,
+    current: TurnId,
+) -> Vec<Vec<&'a Event>> {
+    let mut reset = Seq(0);
     let mut turns: BTreeMap<TurnId, Vec<&Event>> = BTreeMap::new();
     for event in events {
-        if let Some(turn) = event.turn_id {
+        if event.kind == EventType::SessionReset {
+            reset = reset.max(event.seq);
+        } else if let Some(turn) = event.turn_id {
             turns.entry(turn).or_default().push(event);
         }
     }
@@ -85,42 +104,27 @@ fn blocks_before(events: &[Event], current: TurnId) -> Vec<Block> {
     let mut ordered: Vec<(Seq, Vec<&Event>)> = turns
         .into_values()
         .filter_map(|events| accepted(&events).map(|seq| (seq, events)))
-        .filter(|(seq, _)| *seq < until && reset.is_none_or(|reset| *seq > reset))
+        .filter(|(seq, _)| *seq < until && *seq > reset)
         .collect();
     ordered.sort_by_key(|(seq, _)| *seq);
-    ordered.into_iter().flat_map(|(_, events)| blocks_of(events)).collect()
+    for (_, events) in &mut ordered {
+        events.sort_by_key(|event| event.seq);
+    }
+    ordered.into_iter().map(|(_, events)| events).collect()
 }
 
-/// One turn: what the person said, each round of tools with its results, the answer.
-fn blocks_of(mut events: Vec<&Event>) -> Vec<Block> {
-    events.sort_by_key(|event| event.seq);
+/// One turn: what the person said, its tool calls with their results, the answer.
+fn blocks_of(events: &[&Event]) -> Vec<Block> {
     let mut blocks = Vec::new();
-    let mut round: Vec<&Event> = Vec::new();
-    for event in events.iter().copied() {
-        match event.kind {
-            EventType::UserMessage => {
-                blocks.push(said(event, ChatMessage::User { content: event.message.clone() }));
-            }
-            EventType::ToolRequested => round.push(event),
-            EventType::AssistantFinal | EventType::TurnFailed => {
-                let content = event.answer().to_owned();
-                blocks.extend(tools(&round, &events));
-                round.clear();
-                if !content.is_empty() {
-                    let answer = ChatMessage::Assistant { content, tool_calls: Vec::new() };
-                    blocks.push(said(event, answer));
-                }
-            }
-            EventType::AssistantStarted
-            | EventType::AssistantThinking
-            | EventType::ContextRecalled
-            | EventType::AssistantRestarted
-            | EventType::ApprovalRequired
-            | EventType::ApprovalDecided
-            | EventType::ToolStart
-            | EventType::ToolResult
-            | EventType::SessionReset => {}
-        }
+    let first = |kind| events.iter().find(|event| event.kind == kind).copied();
+    if let Some(message) = first(EventType::UserMessage) {
+        blocks.push(said(message, ChatMessage::User { content: message.message.clone() }));
+    }
+    blocks.extend(tools(events));
+    let answer = first(EventType::AssistantFinal).map(|event| (event, event.message.clone()));
+    let part = || first(EventType::TurnFailed).map(|event| (event, text(event, "text")));
+    if let Some((event, content)) = answer.or_else(part).filter(|(_, text)| !text.is_empty()) {
+        blocks.push(said(event, ChatMessage::Assistant { content, tool_calls: Vec::new() }));
     }
     blocks
 }
@@ -130,7 +134,8 @@ fn said(event: &Event, message: ChatMessage) -> Block {
 }
 
 /// The calls of a turn that have a result, with their results.
-fn tools(requested: &[&Event], events: &[&Event]) -> Option<Block> {
+fn tools(events: &[&Event]) -> Option<Block> {
+    let requested = events.iter().filter(|event| event.kind == EventType::ToolRequested);
     let result_of = |call: &Event| {
         let id = text(call, "call_id");
         let is_result =
@@ -138,7 +143,7 @@ fn tools(requested: &[&Event], events: &[&Event]) -> Option<Block> {
         events.iter().find(is_result).copied()
     };
     let pairs: Vec<(&Event, &Event)> =
-        requested.iter().filter_map(|call| Some((*call, result_of(call)?))).collect();
+        requested.filter_map(|call| Some((*call, result_of(call)?))).collect();
     if pairs.is_empty() {
         return None;
     }
