@@ -1,4 +1,5 @@
 //! The edge ports in SQLite, put through their contracts.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -1,4 +1,5 @@
 //! The log's retention: what is old goes, what is next stays.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ async fn old_record_among_young_ones_leaves_no_hole() {
 #[tokio::test]
 async fn more_than_fits_in_one_transaction_is_dropped() {
     let folder = TempDir::new().unwrap();
-    let log = log_of_days(&folder, &[0; 20_002]).await;
+    let log = log_of_days(&folder, &vec![0; 20_002]).await;
 
     let dropped = log.prune(day(2), DAY).await.unwrap();
 

@@ -24,7 +24,7 @@ super::suite! { cache:
 }
 
 const NOW: Timestamp = Timestamp::from_micros(1_762_171_200_000_000);
-const TTL: Duration = Duration::from_secs(900);
+const TTL: Duration = Duration::from_mins(15);
 
 fn session(number: u128) -> Session {
     let session_id = SessionId::from_uuid(Uuid::from_u128(number));
@@ -50,7 +50,7 @@ where
 
     cache.put(&session, NOW, TTL).await.unwrap();
 
-    let last = NOW + (TTL - Duration::from_micros(1));
+    let last = NOW + TTL.saturating_sub(Duration::from_micros(1));
     assert_eq!(cache.get(session.session_id, NOW).await.unwrap(), Some(session.clone()));
     assert_eq!(cache.get(session.session_id, last).await.unwrap(), Some(session));
 }

@@ -41,7 +41,7 @@ fn key(tenant_name: &str, key_id: &str) -> KeyRecord {
             scopes: BTreeSet::from([Scope::Chat, Scope::Admin]),
         },
         created_at: NOW,
-        expires_at: Some(NOW + Duration::from_secs(60)),
+        expires_at: Some(NOW + Duration::from_mins(1)),
     }
 }
 
