@@ -21,7 +21,7 @@ use crate::work::lease::{PartitionLease, Resource};
 
 const BATCH: usize = 500;
 /// How often a relay that was not poked looks.
-const LOOK: Duration = Duration::from_millis(100);
+const LOOK: Duration = Duration::from_millis(500);
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(5) };
 
 /// Relays the outbox to the log.
