@@ -76,7 +76,7 @@ impl Events {
         loop {
             match self.opened.chunk().await {
                 Chunk::Data(_) => {}
-                end => return end,
+                end @ (Chunk::End | Chunk::Cut) => return end,
             }
         }
     }
