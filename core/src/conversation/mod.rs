@@ -5,4 +5,6 @@ pub mod escalation;
 pub mod event;
 pub mod model;
 pub mod prompt;
+#[cfg(test)]
+mod properties;
 pub mod window;

@@ -38,3 +38,18 @@ impl Principal {
         self.scopes.contains(&scope)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn principal_has_the_scopes_it_was_given_and_no_other() {
+        let tenant = TenantId::new("acme").unwrap();
+        let scopes = BTreeSet::from([Scope::Chat]);
+        let caller = Principal { tenant, subject: "ada".into(), scopes };
+
+        assert!(caller.has(Scope::Chat));
+        assert!(!caller.has(Scope::Admin));
+    }
+}

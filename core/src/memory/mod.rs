@@ -104,3 +104,73 @@ impl WalEvent {
         Self { kind: Self::TYPE.into(), write, written_at }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::testing::holds;
+
+    type Source = (TenantId, SessionId, Role, EventId);
+
+    fn source() -> impl Strategy<Value = Source> {
+        let roles = [Role::User, Role::Assistant, Role::Tool, Role::System];
+        (select(&["acme", "acme-1"][..]), 1_u128..3, select(roles.to_vec()), 1_u128..4).prop_map(
+            |(tenant, session, role, event)| {
+                let tenant = TenantId::new(tenant).unwrap();
+                let session = SessionId::from_uuid(Uuid::from_u128(session));
+                (tenant, session, role, EventId::from_uuid(Uuid::from_u128(event)))
+            },
+        )
+    }
+
+    fn key(source: &Source) -> String {
+        let (tenant, session, role, event) = source;
+        MemoryWrite::key(tenant, *session, *role, *event)
+    }
+
+    #[test]
+    fn key_is_that_of_its_source_and_of_no_other() {
+        holds(256, &(source(), source()), |(one, other)| {
+            assert_eq!(key(&one), key(&one.clone()));
+            assert_eq!(key(&one) == key(&other), one == other);
+        });
+    }
+
+    /// Keys of earlier releases are in the queue and at the memory's server: they may never change.
+    #[test]
+    fn key_of_a_known_source_is_what_it_always_was() {
+        let session = SessionId::from_uuid(Uuid::from_u128(1));
+        let event = EventId::from_uuid(Uuid::from_u128(2));
+
+        let key = MemoryWrite::key(&TenantId::new("acme").unwrap(), session, Role::User, event);
+
+        assert_eq!(key, "acme/00000000-0000-0000-0000-000000000001/user/692865c9a376a1a8");
+    }
+
+    #[test]
+    fn record_of_a_write_is_flat_and_round_trips() {
+        let write = MemoryWrite {
+            key: "k".into(),
+            event_id: EventId::from_uuid(Uuid::from_u128(2)),
+            tenant: TenantId::new("acme").unwrap(),
+            session_id: SessionId::from_uuid(Uuid::from_u128(1)),
+            persona_id: None,
+            role: Role::User,
+            text: "a\0b".into(),
+            importance: 0.1 + 0.2,
+            at: Timestamp::from_micros(1),
+            metadata: Map::from_iter([("type".into(), "x".into())]),
+        };
+        let record = WalEvent::new(write, Timestamp::from_micros(2));
+
+        let text = serde_json::to_string(&record).unwrap();
+
+        assert_eq!(serde_json::from_str::<WalEvent>(&text).unwrap(), record);
+        let fields: Value = serde_json::from_str(&text).unwrap();
+        assert_eq!((&fields["type"], &fields["key"]), (&"memory.write".into(), &"k".into()));
+    }
+}

@@ -35,7 +35,7 @@ impl DeadLetter {
     /// The same for the same origin, so that a redelivery does not double it.
     pub fn id(&self) -> Uuid {
         let origin = format!(
-            "{}/{:?}/{:?}/{}/{}",
+            "{}/{:?}/{:?}/{:?}/{}",
             self.topic, self.partition, self.offset, self.key, self.payload
         );
         derive(Uuid::nil(), &origin)

@@ -5,6 +5,8 @@ pub mod dead;
 pub mod lane;
 pub mod message;
 pub mod partition;
+#[cfg(test)]
+mod properties;
 pub mod topic;
 pub mod watermark;
 pub mod wire;

@@ -106,3 +106,71 @@ impl Decision {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use proptest::sample::select;
+    use serde_json::Map;
+
+    use super::*;
+    use crate::testing::{holds, json, text};
+
+    fn request() -> impl Strategy<Value = PolicyRequest> {
+        let actions = [Action::ConversationSend, Action::ToolExecute, Action::MemoryRecall];
+        (select(actions.to_vec()), select(&["acme", "b"][..]), text(3), json()).prop_map(
+            |(action, tenant, resource, context)| PolicyRequest {
+                tenant: TenantId::new(tenant).unwrap(),
+                persona_id: None,
+                action,
+                resource,
+                context,
+            },
+        )
+    }
+
+    /// The same value, with the fields of objects in another order.
+    fn reordered(value: &Value) -> Value {
+        match value {
+            Value::Object(fields) => {
+                let fields =
+                    fields.iter().rev().map(|(name, value)| (name.clone(), reordered(value)));
+                Value::Object(Map::from_iter(fields))
+            }
+            Value::Array(items) => items.iter().map(reordered).collect(),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),
+        }
+    }
+
+    #[test]
+    fn digest_is_that_of_what_was_asked_in_whatever_order_it_is_written() {
+        holds(256, &request(), |request| {
+            let again = PolicyRequest { context: reordered(&request.context), ..request.clone() };
+            let text = serde_json::to_string(&request).unwrap();
+
+            assert_eq!(again.digest(), request.digest());
+            let read: PolicyRequest = serde_json::from_str(&text).unwrap();
+            assert_eq!(read.digest(), request.digest());
+        });
+    }
+
+    #[test]
+    fn different_questions_have_different_digests() {
+        holds(256, &(request(), request()), |(one, other)| {
+            assert_eq!(one.digest() == other.digest(), one == other);
+        });
+    }
+
+    #[test]
+    fn denial_always_has_a_reason_and_names_what_was_asked() {
+        holds(64, &request(), |request| {
+            let denied = Decision::new(&request, false, Vec::new());
+            let unreachable = Decision::unreachable(&request);
+
+            assert!(!unreachable.allow);
+            assert_eq!(unreachable.reason(), "the policy engine cannot be reached");
+            assert_eq!(denied.reason(), format!("policy does not allow {}", request.action));
+            assert_eq!(denied.input, request.digest());
+        });
+    }
+}

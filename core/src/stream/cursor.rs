@@ -69,7 +69,10 @@ impl FromStr for Cursor {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+    use crate::testing::{holds, text};
 
     #[test]
     fn text_form_round_trips() {
@@ -83,5 +86,30 @@ mod tests {
         for text in ["", "-1", "+1", "1.", "1.2", "1.2.3.4", "a", " 1", "99999999999999999999"] {
             assert!(text.parse::<Cursor>().is_err(), "{text:?}");
         }
+    }
+
+    #[test]
+    fn every_place_is_the_same_once_it_was_written_and_read() {
+        let numbers = (any::<u64>(), prop_oneof![0..3_u32, any::<u32>()], 0..3_usize);
+        holds(256, &numbers, |(seq, attempt, bytes)| {
+            let place = Cursor { seq: Seq(seq), answer: AnswerPosition { attempt, bytes } };
+
+            let read: Cursor = place.to_string().parse().unwrap();
+
+            let untouched = attempt <= 1 && bytes == 0;
+            assert_eq!(read, if untouched { Cursor::after(Seq(seq)) } else { place });
+        });
+    }
+
+    #[test]
+    fn any_text_is_read_or_refused() {
+        let parts = proptest::collection::vec(prop_oneof!["[0-9.]{0,22}", text(8)], 0..4);
+        holds(512, &parts, |parts| {
+            let text = parts.concat();
+
+            if let Ok(cursor) = text.parse::<Cursor>() {
+                assert_eq!(cursor.to_string().parse(), Ok(cursor), "{text:?}");
+            }
+        });
     }
 }

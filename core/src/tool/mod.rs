@@ -130,3 +130,28 @@ pub enum CallChange {
         outcome: ToolOutcome,
     },
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn states_of_a_call_go_only_forward() {
+        use CallState::{Claimed, Delivered, Done, Ready, Requested};
+
+        assert!([Requested, Ready, Claimed, Done, Delivered].is_sorted());
+    }
+
+    #[test]
+    fn failed_outcome_tells_model_and_person_why() {
+        let call = CallId::from_uuid(Uuid::from_u128(1));
+
+        let outcome = ToolOutcome::failed(call, ToolStatus::OutcomeUnknown, "it may have run");
+
+        assert_eq!(outcome.payload, json!({"message": "it may have run"}));
+        assert_eq!(json!(outcome.status), "outcome_unknown");
+    }
+}
