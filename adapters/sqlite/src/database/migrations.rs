@@ -44,12 +44,15 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<(), OpenErro
     Ok(())
 }
 
-/// Runs what the file has not seen yet, in one transaction.
+/// Runs what the file has not seen yet, in one transaction. Writes nothing if it has seen all.
 pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenError> {
     let mut migrate = || -> rusqlite::Result<()> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let found: usize =
             transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+        if found == MIGRATIONS.len() {
+            return Ok(());
+        }
         for migration in MIGRATIONS.iter().skip(found) {
             transaction.execute_batch(migration)?;
         }
