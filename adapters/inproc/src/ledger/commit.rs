@@ -57,10 +57,6 @@ impl State {
 
     /// How the session differs from what `commit` expects of it.
     fn mismatch(&self, conversation: &Conversation, commit: &Commit) -> Option<CommitOutcome> {
-        let live = |turn| conversation.turn(turn).is_some_and(Turn::is_unfinished);
-        if commit.live_turn.is_some_and(|turn| !live(turn)) {
-            return Some(CommitOutcome::TurnDone);
-        }
         let count = conversation.session.chain.count;
         let moved_on = commit.expected.is_some_and(|expected| expected != count);
         let busy = commit.only_if_idle && conversation.head().is_some();
@@ -68,11 +64,19 @@ impl State {
             .accept
             .as_ref()
             .is_some_and(|accept| self.session_of_turn.contains_key(&accept.turn_id));
-        let other_step = commit.turn.as_ref().is_some_and(|progress| {
-            let turn = conversation.turn(progress.turn_id);
-            turn.is_none_or(|turn| turn.steps() != progress.from_step)
-        });
-        (moved_on || busy || known_turn || other_step).then_some(CommitOutcome::Conflict)
+        if moved_on || busy || known_turn {
+            return Some(CommitOutcome::Conflict);
+        }
+        let live = |turn| conversation.turn(turn).is_some_and(Turn::is_unfinished);
+        if commit.live_turn.is_some_and(|turn| !live(turn)) {
+            return Some(CommitOutcome::TurnDone);
+        }
+        let progress = commit.turn.as_ref()?;
+        match conversation.turn(progress.turn_id) {
+            Some(turn) if !turn.is_unfinished() => Some(CommitOutcome::TurnDone),
+            Some(turn) if turn.steps() == progress.from_step => None,
+            Some(_) | None => Some(CommitOutcome::Conflict),
+        }
     }
 
     fn apply(&mut self, mut commit: Commit) -> Vec<Event> {

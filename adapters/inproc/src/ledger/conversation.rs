@@ -193,7 +193,7 @@ impl Conversation {
     /// Adds to a turn's record.
     pub(super) fn progress(&mut self, progress: TurnProgress) {
         let Some(turn) = self.turn_mut(progress.turn_id) else { return };
-        let ends = turn.is_unfinished() && progress.state == TurnState::Done;
+        let ends = progress.state == TurnState::Done;
         turn.record.inputs.extend(progress.inputs);
         turn.record.state = progress.state;
         turn.tries = 0;

@@ -36,6 +36,7 @@ super::suite! { store:
     fenced_commit_changes_nothing,
     commit_to_no_session_changes_nothing,
     progress_from_a_step_that_is_not_reached_changes_nothing,
+    progress_of_a_turn_that_is_done_changes_nothing,
     answered_request_changes_nothing,
     reused_key_changes_nothing,
     fence_is_checked_before_whether_it_was_done,

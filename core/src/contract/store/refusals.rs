@@ -109,6 +109,15 @@ pub async fn reused_key_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
     changes_nothing(&ledger, &talk, reused, CommitOutcome::KeyReused).await;
 }
 
+pub async fn progress_of_a_turn_that_is_done_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(talk.accepts(1)).await;
+    ledger.commit(talk.ends(1)).await;
+    let late = Commit { turn: talk.progresses(1, 2, TurnState::Done).turn, ..all_and_more(&talk) };
+
+    changes_nothing(&ledger, &talk, late, CommitOutcome::TurnDone).await;
+}
+
 /// A claim that lapsed and was taken over by another owner.
 async fn taken_over(ledger: &Ledger, talk: &Talk) -> Claim {
     ledger.ready(talk, 1).await;
