@@ -12,8 +12,8 @@ pub use openai::{OpenAiConfig, OpenAiModel};
 pub use secret::Secret;
 pub use tokens::estimate;
 
-/// Makes ring the process's TLS provider, once; again is nothing. Must come before any client is
-/// made.
+/// Makes ring the process's TLS provider, once; again is nothing. Must come before any other client
+/// of HTTP is made.
 pub fn install_tls() {
     // An error says that there is one already.
     let _ = rustls::crypto::ring::default_provider().install_default();

@@ -51,14 +51,21 @@ impl Model for OfflineModel {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
         let prompt_tokens =
             request.messages.iter().map(|message| message.tokens(&estimate)).sum::<Tokens>();
-        let (text, call) = reply(&request);
+        let (whole, call) = reply(&request);
+        let text = within(request.max_tokens, &whole);
         let done = ModelEvent::Done {
             usage: Some(Usage {
                 prompt_tokens,
-                completion_tokens: estimate(&text),
+                completion_tokens: estimate(text),
                 estimated: false,
             }),
-            finish: if call.is_some() { FinishReason::ToolCalls } else { FinishReason::Stop },
+            finish: if call.is_some() {
+                FinishReason::ToolCalls
+            } else if text.len() < whole.len() {
+                FinishReason::Length
+            } else {
+                FinishReason::Stop
+            },
             tool_calls: call.into_iter().collect(),
             model: NAME.into(),
         };
@@ -85,6 +92,16 @@ impl Model for OfflineModel {
     }
 }
 
+/// As many words of `text` as have at most so many tokens.
+fn within(tokens: Tokens, text: &str) -> &str {
+    let ends = text.split_inclusive(' ').scan(0, |end, word| {
+        *end += word.len();
+        Some(*end)
+    });
+    let end = ends.take_while(|end| estimate(&text[..*end]) <= tokens).last();
+    &text[..end.unwrap_or(0)]
+}
+
 /// What is said, and the tool that is asked for.
 fn reply(request: &ModelRequest) -> (String, Option<ModelToolCall>) {
     if let Some(ChatMessage::Tool { content, .. }) = request.messages.last() {
@@ -97,10 +114,12 @@ fn reply(request: &ModelRequest) -> (String, Option<ModelToolCall>) {
         }
     });
     let message = message.unwrap_or_default();
-    let Some(command) = message.strip_prefix("/tool") else {
+    let command = message
+        .strip_prefix("/tool")
+        .filter(|rest| !rest.starts_with(|c: char| !c.is_whitespace()));
+    let Some(command) = command.map(str::trim) else {
         return (text::explain(request, message), None);
     };
-    let command = command.trim();
     let (name, arguments) = command.split_once(char::is_whitespace).unwrap_or((command, "{}"));
     if !request.tools.iter().any(|tool| tool.name == name) {
         return (text::no_such_tool(request, name), None);

@@ -20,11 +20,12 @@ pub(super) fn explain(request: &ModelRequest, message: &str) -> String {
         let (intent, sentiment) = (json!(analysis.intent), json!(analysis.sentiment));
         text.push_str(&format_analysis(&intent, &sentiment, &tags));
     }
-    text.push_str(&match about.history {
+    let history = match about.history {
         0 => "This is the beginning of the conversation. ".to_owned(),
         1 => "The prompt has 1 earlier message of this conversation. ".to_owned(),
         count => format!("The prompt has {count} earlier messages of this conversation. "),
-    });
+    };
+    text.push_str(&history);
     match about.recalled.as_slice() {
         [] => text.push_str("Nothing was recalled from memory."),
         recalled => {

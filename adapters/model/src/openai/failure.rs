@@ -9,26 +9,20 @@ use serde_json::Value;
 use soma_core::conversation::model::ModelFailure;
 
 use super::request::Dialect;
-use crate::secret::Secret;
+use super::scrub::Scrub;
 
 /// The most of an error's body that is read, in bytes.
 const LONGEST_BODY: usize = 64 * 1024;
-/// The most of an error's text that is passed on, in characters.
-const LONGEST_TEXT: usize = 300;
+/// Codes and types of errors by which servers say that a prompt does not fit.
+const TOO_LONG_CODES: &[&str] = &["context_length_exceeded", "exceed_context_size_error"];
+/// What servers write when a prompt does not fit.
+const TOO_LONG_TEXTS: &[&str] =
+    &["context length", "context window", "context size", "prompt is too long"];
+/// Codes and types of errors by which servers say that a filter refused.
+const FILTER_CODES: &[&str] =
+    &["content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"];
 /// The longest wait a server may ask for, in seconds.
 const LONGEST_WAIT: u64 = 24 * 3600;
-
-/// Takes the key out of texts.
-#[derive(Clone, Copy)]
-pub(super) struct Scrub<'a>(pub(super) Option<&'a Secret>);
-
-impl Scrub<'_> {
-    fn clean(self, text: &str) -> String {
-        let text = self.0.map_or_else(|| text.to_owned(), |secret| secret.scrub(text));
-        let text: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
-        if text.is_empty() { "no reason given".into() } else { text }
-    }
-}
 
 /// A refusal, and the field it names.
 pub(super) struct Refused {
@@ -77,12 +71,14 @@ pub(super) fn in_stream(error: &Value, scrub: Scrub<'_>) -> ModelFailure {
 
 /// Why nothing came back.
 pub(super) fn unreachable(error: reqwest::Error) -> ModelFailure {
-    if error.is_timeout() {
+    let what = if error.is_connect() {
+        "no connection"
+    } else if error.is_timeout() {
         return ModelFailure::Timeout;
-    }
-    // Without its URL: that may hold a key.
+    } else {
+        "the connection broke"
+    };
     let error = error.without_url();
-    let what = if error.is_connect() { "no connection" } else { "the connection broke" };
     tracing::debug!(%error, "the language model cannot be reached");
     ModelFailure::Unavailable(what.into())
 }
@@ -97,15 +93,13 @@ fn of(
     let code = |field: &str| {
         error.pointer(&format!("/error/{field}")).and_then(Value::as_str).unwrap_or_default()
     };
-    let (code, kind) = (code("code"), code("type"));
+    let codes = [code("code"), code("type")];
+    let says = |known: &[&str]| codes.iter().any(|code| known.contains(code));
     let lower = text.to_lowercase();
-    let too_long = code == "context_length_exceeded"
-        || status == StatusCode::PAYLOAD_TOO_LARGE
-        || (status.is_client_error()
-            && (lower.contains("context length") || lower.contains("context window")));
-    let filtered = [code, kind].contains(&"content_filter")
-        || code == "content_policy_violation"
-        || code == "ResponsibleAIPolicyViolation";
+    let about_size = status == StatusCode::BAD_REQUEST
+        && TOO_LONG_TEXTS.iter().any(|known| lower.contains(known));
+    let too_long = says(TOO_LONG_CODES) || about_size || status == StatusCode::PAYLOAD_TOO_LARGE;
+    let filtered = says(FILTER_CODES);
     match status {
         _ if too_long => ModelFailure::TooLong,
         _ if filtered => ModelFailure::ContentFilter,
@@ -113,8 +107,10 @@ fn of(
         StatusCode::NOT_FOUND => ModelFailure::NotFound,
         StatusCode::TOO_MANY_REQUESTS => ModelFailure::RateLimited { retry_after_seconds },
         StatusCode::REQUEST_TIMEOUT => ModelFailure::Timeout,
-        status if status.is_client_error() => ModelFailure::Refused(scrub.clean(text)),
-        status => ModelFailure::Unavailable(format!("{}: {}", status.as_u16(), scrub.clean(text))),
+        status if status.is_server_error() => {
+            ModelFailure::Unavailable(format!("{}: {}", status.as_u16(), scrub.clean(text)))
+        }
+        status => ModelFailure::Refused(format!("{}: {}", status.as_u16(), scrub.clean(text))),
     }
 }
 

@@ -3,15 +3,18 @@
 mod answer;
 mod failure;
 mod request;
+mod scrub;
 mod stream;
 mod wire;
 
 use std::fmt;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use reqwest::header::HeaderValue;
 use reqwest::{Client, Response, Url};
 use soma_core::budget::Tokens;
 use soma_core::conversation::model::ModelFailure;
@@ -20,19 +23,19 @@ use soma_core::ports::model::{ModelRequest, ModelStream};
 
 use crate::secret::Secret;
 use crate::tokens::estimate;
-use failure::Scrub;
 use request::Dialect;
+use scrub::{Scrub, without_credentials};
 
 /// How a server is reached.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct OpenAiConfig {
-    /// The server's address, with its `/v1`.
+    /// The server's address, with its `/v1`, without user and query.
     pub base_url: String,
     /// The key, if it wants one.
     pub api_key: Option<Secret>,
     /// How long connecting may take.
     pub connect: Duration,
-    /// How long the server may be silent before its first byte.
+    /// How long the server may be silent before the first byte of its answer.
     pub first_byte: Duration,
     /// How long it may be silent after that.
     pub silence: Duration,
@@ -51,12 +54,29 @@ impl OpenAiConfig {
     }
 }
 
+impl fmt::Debug for OpenAiConfig {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("OpenAiConfig")
+            .field("base_url", &without_credentials(&self.base_url))
+            .field("api_key", &self.api_key)
+            .field("connect", &self.connect)
+            .field("first_byte", &self.first_byte)
+            .field("silence", &self.silence)
+            .finish()
+    }
+}
+
 /// Settings with which no model can be reached.
 #[derive(Debug, thiserror::Error)]
 pub enum BadModelConfig {
-    /// The address is none.
-    #[error("the base URL of the language model is not an http or https address")]
+    /// The address is none, or holds more than one.
+    #[error(
+        "the base URL of the language model is not an http or https address without user or query"
+    )]
     Url,
+    /// The key cannot be sent.
+    #[error("the key of the language model has characters that no key has")]
+    Key,
     /// No client could be made.
     #[error("no HTTP client could be made")]
     Client(#[source] reqwest::Error),
@@ -73,22 +93,22 @@ pub struct OpenAiModel {
 }
 
 impl OpenAiModel {
-    /// A client of the server. [`install_tls`](crate::install_tls) must have been called.
+    /// A client of the server. Installs TLS if nobody has.
     ///
     /// # Errors
     ///
     /// [`BadModelConfig`] if the settings cannot be used.
     pub fn new(config: OpenAiConfig) -> Result<Self, BadModelConfig> {
-        let url = format!("{}/chat/completions", config.base_url.trim_end_matches('/'));
-        let url = Url::parse(&url).map_err(|_| BadModelConfig::Url)?;
-        if !matches!(url.scheme(), "http" | "https") || url.host_str().is_none() {
-            return Err(BadModelConfig::Url);
-        }
+        let url = completions(&config.base_url).ok_or(BadModelConfig::Url)?;
+        let key = config.api_key.as_ref().map_or("", Secret::expose);
+        HeaderValue::from_str(key).map_err(|_| BadModelConfig::Key)?;
+        crate::install_tls();
         let client = Client::builder()
             .connect_timeout(config.connect)
-            .redirect(reqwest::redirect::Policy::none())
-            .build()
-            .map_err(BadModelConfig::Client)?;
+            .redirect(reqwest::redirect::Policy::none());
+        // A proxy does not know what this machine calls by its own name.
+        let client = if is_loopback(&url) { client.no_proxy() } else { client };
+        let client = client.build().map_err(BadModelConfig::Client)?;
         Ok(Self { client, url, config, dialect: Arc::default() })
     }
 
@@ -126,8 +146,7 @@ impl OpenAiModel {
 impl Model for OpenAiModel {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
         let response = self.send(&request).await?;
-        let key = self.config.api_key.clone();
-        Ok(stream::events(response, key, self.config.silence, request.profile.model))
+        Ok(stream::events(response, &self.config, request.profile.model))
     }
 
     fn count(&self, text: &str) -> Tokens {
@@ -147,4 +166,21 @@ impl fmt::Debug for OpenAiModel {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("OpenAiModel").field("server", &self.describe()).finish_non_exhaustive()
     }
+}
+
+/// Where completions are asked for; none if the address is not one, or more than one.
+fn completions(base_url: &str) -> Option<Url> {
+    let mut url = Url::parse(base_url).ok()?;
+    let plain = url.username().is_empty() && url.password().is_none();
+    let plain = plain && url.query().is_none() && url.fragment().is_none();
+    if !matches!(url.scheme(), "http" | "https") || !plain {
+        return None;
+    }
+    url.path_segments_mut().ok()?.pop_if_empty().extend(["chat", "completions"]);
+    Some(url)
+}
+
+fn is_loopback(url: &Url) -> bool {
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
+    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
 }

@@ -10,8 +10,10 @@ use reqwest::{Response, Result as HttpResult};
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ports::model::{ModelEvent, ModelStream};
 
-use super::answer::Answer;
-use super::failure::{Scrub, in_stream};
+use super::OpenAiConfig;
+use super::answer::{Answer, TooMuch};
+use super::failure::in_stream;
+use super::scrub::Scrub;
 use super::wire::Chunk;
 use crate::secret::Secret;
 use crate::sse::Parser;
@@ -22,12 +24,7 @@ type Event = Result<ModelEvent, ModelFailure>;
 const LONGEST_BODY: usize = 8 << 20;
 
 /// The events of a response: a stream, or one JSON object from a server that does not stream.
-pub(super) fn events(
-    response: Response,
-    key: Option<Secret>,
-    silence: Duration,
-    asked: String,
-) -> ModelStream {
+pub(super) fn events(response: Response, config: &OpenAiConfig, asked: String) -> ModelStream {
     let json = response
         .headers()
         .get(CONTENT_TYPE)
@@ -40,8 +37,9 @@ pub(super) fn events(
         answer: Answer::default(),
         ready: VecDeque::new(),
         over: false,
-        key,
-        silence,
+        key: config.api_key.clone(),
+        patience: config.first_byte,
+        silence: config.silence,
         asked,
     };
     unfold(reading, |mut reading| async move {
@@ -60,6 +58,8 @@ struct Reading {
     ready: VecDeque<Event>,
     over: bool,
     key: Option<Secret>,
+    /// How long the next piece may take.
+    patience: Duration,
     silence: Duration,
     asked: String,
 }
@@ -71,11 +71,14 @@ impl Reading {
                 self.over = !matches!(event, Ok(ModelEvent::Text(_)));
                 return Some(event);
             }
-            match tokio::time::timeout(self.silence, self.body.next()).await {
-                Ok(Some(Ok(bytes))) => self.take(&bytes),
-                Ok(Some(Err(_))) => self.ready.push_back(Err(ModelFailure::Broken)),
+            match tokio::time::timeout(self.patience, self.body.next()).await {
+                Ok(Some(Ok(bytes))) => {
+                    self.patience = self.silence;
+                    self.take(&bytes);
+                }
+                Ok(Some(Err(_))) => self.stop(ModelFailure::Broken),
                 Ok(None) => self.end(),
-                Err(_) => self.ready.push_back(Err(ModelFailure::Timeout)),
+                Err(_) => self.stop(ModelFailure::Timeout),
             }
         }
         None
@@ -109,12 +112,11 @@ impl Reading {
                 let failure = in_stream(&error, Scrub(self.key.as_ref()));
                 self.ready.push_back(Err(failure));
             }
-            Ok(chunk) => {
-                let text = self.answer.take(chunk);
-                if !text.is_empty() {
-                    self.ready.push_back(Ok(ModelEvent::Text(text)));
-                }
-            }
+            Ok(chunk) => match self.answer.take(chunk) {
+                Ok(text) if text.is_empty() => {}
+                Ok(text) => self.ready.push_back(Ok(ModelEvent::Text(text))),
+                Err(TooMuch) => self.ready.push_back(Err(ModelFailure::Broken)),
+            },
             Err(error) => {
                 tracing::debug!(%error, "a chunk of the language model cannot be read");
                 self.ready.push_back(Err(ModelFailure::Broken));
@@ -122,17 +124,22 @@ impl Reading {
         }
     }
 
-    /// The body ended: by itself only after the reason was given.
+    /// The body ended in good order.
     fn end(&mut self) {
         if let Some(whole) = self.whole.take() {
             self.chunk(serde_json::from_slice(&whole));
         } else if let Ok(Some(message)) = std::mem::take(&mut self.parser).finish() {
             self.message(&message.data);
         }
+        self.stop(ModelFailure::Broken);
+    }
+
+    /// Nothing more comes: a failure, unless the reason for the end was given.
+    fn stop(&mut self, failure: ModelFailure) {
         if self.answer.is_finished() {
             self.finish();
         } else {
-            self.ready.push_back(Err(ModelFailure::Broken));
+            self.ready.push_back(Err(failure));
         }
     }
 

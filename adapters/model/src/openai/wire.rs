@@ -6,7 +6,7 @@ use serde::Deserialize;
 #[derive(Debug, Default, Deserialize)]
 pub(super) struct Chunk {
     pub(super) model: Option<String>,
-    #[serde(default)]
+    #[serde(default, deserialize_with = "none_is_empty")]
     pub(super) choices: Vec<Choice>,
     pub(super) usage: Option<WireUsage>,
     pub(super) error: Option<serde_json::Value>,
@@ -14,6 +14,7 @@ pub(super) struct Chunk {
 
 #[derive(Debug, Deserialize)]
 pub(super) struct Choice {
+    pub(super) index: Option<u64>,
     /// In a stream.
     pub(super) delta: Option<Said>,
     /// In a whole answer.
@@ -50,10 +51,11 @@ pub(super) struct WireUsage {
     pub(super) completion_tokens: u64,
 }
 
-/// Some servers write `null` for no calls.
-fn none_is_empty<'de, D>(deserializer: D) -> Result<Vec<WireCall>, D::Error>
+/// Some servers write `null` for an empty list.
+fn none_is_empty<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: serde::Deserializer<'de>,
+    T: Deserialize<'de>,
 {
     Ok(Option::deserialize(deserializer)?.unwrap_or_default())
 }

@@ -1,0 +1,51 @@
+//! Texts of others, without what must not be seen.
+
+use crate::secret::Secret;
+
+/// The most of a text that is passed on, in characters.
+const LONGEST_TEXT: usize = 300;
+
+/// Takes secrets out of texts: the key, and what an address says of a user or in its query.
+#[derive(Clone, Copy)]
+pub(super) struct Scrub<'a>(pub(super) Option<&'a Secret>);
+
+impl Scrub<'_> {
+    /// The beginning of `text`, on one line.
+    pub(super) fn clean(self, text: &str) -> String {
+        let text = self.0.map_or_else(|| text.to_owned(), |secret| secret.scrub(text));
+        let words: Vec<String> = text.split_whitespace().map(without_credentials).collect();
+        let text = words.join(" ");
+        let text: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
+        if text.is_empty() { "no reason given".into() } else { text }
+    }
+}
+
+/// A word, without user and query if it is an address.
+pub(super) fn without_credentials(word: &str) -> String {
+    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
+    let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let host_starts = rest[..host_ends].rfind('@').map_or(0, |at| at + 1);
+    let end = rest.find(['?', '#']).unwrap_or(rest.len());
+    format!("{scheme}://{}", &rest[host_starts..end])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn key_user_and_query_are_taken_out() {
+        let key = Secret::new("sk-1");
+
+        let text =
+            Scrub(Some(&key)).clean("sk-1 at\n(https://u:p@h:1/v1?key=2#x) \u{7}mail a@b\t?");
+
+        assert_eq!(text, "*** at (https://h:1/v1 mail a@b ?");
+    }
+
+    #[test]
+    fn long_texts_are_cut_and_empty_ones_say_so() {
+        assert_eq!(Scrub(None).clean(&"ä".repeat(400)).chars().count(), LONGEST_TEXT);
+        assert_eq!(Scrub(None).clean(" \n"), "no reason given");
+    }
+}
