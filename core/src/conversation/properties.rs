@@ -85,7 +85,7 @@ fn turns() -> impl Strategy<Value = Turn> {
 #[test]
 fn prompt_shows_the_message_once_and_only_the_platform_speaks_as_the_system() {
     let history = vec![ChatMessage::User { content: "before".into() }];
-    holds(256, &turns(), |turn| {
+    holds(96, &turns(), |turn| {
         let prompt = prompt::build(&turn, history.clone());
 
         let message = ChatMessage::User { content: turn.accepted().unwrap().message.clone() };
@@ -100,7 +100,7 @@ fn prompt_shows_the_message_once_and_only_the_platform_speaks_as_the_system() {
 
 #[test]
 fn prompt_shows_each_result_after_the_call_it_answers() {
-    holds(256, &turns(), |turn| {
+    holds(96, &turns(), |turn| {
         let prompt = prompt::build(&turn, Vec::new());
 
         let mut open: Vec<String> = Vec::new();

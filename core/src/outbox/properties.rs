@@ -235,6 +235,6 @@ fn topics_are_found_by_their_names_and_letters_of_dead_letters_stay_where_they_a
     for topic in Topic::ALL {
         assert_eq!(Topic::parse(topic.as_str()), Some(*topic));
         assert_eq!(topic.dead_letters().dead_letters(), topic.dead_letters());
-        assert!(topic.dead_letters().as_str().ends_with(".dlq"));
+        assert_eq!(topic.dead_letters().as_str().rsplit('.').next(), Some("dlq"));
     }
 }

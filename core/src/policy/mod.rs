@@ -135,7 +135,7 @@ mod tests {
             Value::Object(fields) => {
                 let fields =
                     fields.iter().rev().map(|(name, value)| (name.clone(), reordered(value)));
-                Value::Object(Map::from_iter(fields))
+                Value::Object(fields.collect::<Map<_, _>>())
             }
             Value::Array(items) => items.iter().map(reordered).collect(),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => value.clone(),

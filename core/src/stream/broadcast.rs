@@ -130,10 +130,12 @@ impl Stage<'_> {
         then: &Input,
         lost: &(String, String),
     ) -> Vec<Item> {
-        let (said, after) = match then {
-            Input::ModelAnswered(answer) => (&answer.text, ""),
-            Input::ModelFailed { text, .. } | Input::Cancelled { text, .. } => (text, ""),
-            _ => (&lost.0, lost.1.as_str()),
+        let (said, after) = if let Input::ModelAnswered(answer) = then {
+            (&answer.text, "")
+        } else if let Input::ModelFailed { text, .. } | Input::Cancelled { text, .. } = then {
+            (text, "")
+        } else {
+            (&lost.0, lost.1.as_str())
         };
         let in_time = format!("{}{said}", generate.kept);
         let whole = format!("{in_time}{after}");

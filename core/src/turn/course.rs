@@ -122,7 +122,8 @@ fn context(chance: &Chance) -> Context {
         text: chance.text().to_owned(),
         score: 0.1 + 0.2,
     };
-    let recalled = if recall_error.is_none() && amount % 2 == 0 { vec![recalled] } else { vec![] };
+    let recalled =
+        if recall_error.is_none() && amount.is_multiple_of(2) { vec![recalled] } else { vec![] };
     Context { window: vec![Seq(1), Seq(3)], recalled, recall_error, prompt_tokens: amount }
 }
 
@@ -130,9 +131,11 @@ fn granted(call: Option<&Call>, chance: &Chance) -> Input {
     let Some(Call::Reserve { want, least, .. }) = call else {
         panic!("{call:?} is no reservation")
     };
-    let grant = match chance {
-        Chance::Failure { failure, .. } if !failure.is_transient() => Grant::Refused,
-        chance => Grant::Granted((least + chance.amount() % 7).min(*want)),
+    let refused = matches!(chance, Chance::Failure { failure, .. } if !failure.is_transient());
+    let grant = if refused {
+        Grant::Refused
+    } else {
+        Grant::Granted((least + chance.amount() % 7).min(*want))
     };
     Input::BudgetAnswered { window: BudgetWindow(20_000), grant }
 }

@@ -59,7 +59,7 @@ fn verify<'a>(events: impl IntoIterator<Item = &'a Event>) -> Result<Chain, Brok
 
 #[test]
 fn any_events_make_a_chain_that_verifies_also_when_read_back() {
-    holds(256, &vec(event(), 0..12), |new| {
+    holds(96, &vec(event(), 0..12), |new| {
         let count = new.len() as u64;
 
         let events = chained(new);

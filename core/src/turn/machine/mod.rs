@@ -172,7 +172,7 @@ impl Turn {
             (Phase::AwaitingTools, Input::ToolFinished { outcome, tokens })
                 if self.waits_for(&outcome) =>
             {
-                Ok(self.tool_finished(outcome, tokens, now))
+                Ok(self.tool_finished(&outcome, tokens, now))
             }
             (Phase::New | Phase::Done, input) => Err(self.unexpected(input)),
             (_, Input::Cancelled { text, usage }) => Ok(self.cancelled(&text, usage, now)),

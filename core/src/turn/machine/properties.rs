@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use proptest::collection::vec;
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -10,7 +9,7 @@ use super::*;
 use crate::budget::account::{Entry, LedgerAccount};
 use crate::budget::{Grant, UsageChange};
 use crate::testing::holds;
-use crate::turn::course::{Chance, Course, Taken, chances, courses, second, turn_id};
+use crate::turn::course::{Course, Taken, courses, second, turn_id};
 
 fn any_course() -> impl Strategy<Value = Course> {
     courses(turn_id(1))
@@ -31,15 +30,16 @@ fn field(event: &EventDraft, name: &str) -> Value {
 
 /// What the person is told in the end: the answer, or as much of it as there is.
 fn told(event: &EventDraft) -> String {
-    match event.kind {
-        EventType::AssistantFinal => event.message.clone(),
-        _ => field(event, "text").as_str().unwrap().to_owned(),
+    if event.kind == EventType::AssistantFinal {
+        event.message.clone()
+    } else {
+        field(event, "text").as_str().unwrap().to_owned()
     }
 }
 
 #[test]
 fn exactly_one_event_is_terminal_and_nothing_follows_it() {
-    holds(256, &any_course(), |course| {
+    holds(128, &any_course(), |course| {
         let taken = course.run();
 
         let kinds: Vec<EventType> = events(&taken).iter().map(|event| event.kind).collect();
@@ -52,7 +52,7 @@ fn exactly_one_event_is_terminal_and_nothing_follows_it() {
 
 #[test]
 fn no_event_no_call_and_no_memory_has_the_id_of_another() {
-    holds(256, &any_course(), |course| {
+    holds(128, &any_course(), |course| {
         let taken = course.run();
 
         let effects = || taken.iter().map(|taken| &taken.step.effects);
@@ -81,7 +81,7 @@ fn one_of_each(course: &Course, taken: &[Taken]) -> Vec<Input> {
 
 #[test]
 fn input_that_makes_no_sense_is_refused_with_the_phase_it_came_in() {
-    holds(96, &any_course(), |course| {
+    holds(64, &any_course(), |course| {
         let taken = course.run();
 
         for (index, at) in taken.iter().enumerate() {
@@ -146,26 +146,31 @@ impl Ledger {
     }
 }
 
+/// What a model call used that ends with this input; none if the input ends none.
+fn used(input: &Input, reserved: Tokens) -> Option<Tokens> {
+    match input {
+        Input::ModelAnswered(answer) => Some(answer.usage.total()),
+        Input::ModelFailed { usage, .. } | Input::Cancelled { usage, .. } => Some(usage.total()),
+        Input::Interrupted | Input::GaveUp { .. } => Some(reserved),
+        Input::Accepted(_)
+        | Input::Started { .. }
+        | Input::Authorized { .. }
+        | Input::ContextLoaded(_)
+        | Input::BudgetAnswered { .. }
+        | Input::ToolFinished { .. } => None,
+    }
+}
+
 /// What the model calls of a course used, by what was reported, or in full where nobody knows.
 fn reported(taken: &[Taken]) -> Tokens {
     let mut open = 0;
     let mut sum = 0;
     for Taken { input, .. } in taken {
-        match &input.input {
-            Input::BudgetAnswered { grant: Grant::Granted(amount), .. } => open = *amount,
-            Input::ModelAnswered(answer) => {
-                sum += answer.usage.total();
-                open = 0;
-            }
-            Input::ModelFailed { usage, .. } | Input::Cancelled { usage, .. } => {
-                sum += usage.total();
-                open = 0;
-            }
-            Input::Interrupted | Input::GaveUp { .. } => {
-                sum += open;
-                open = 0;
-            }
-            _ => {}
+        if let Input::BudgetAnswered { grant: Grant::Granted(amount), .. } = &input.input {
+            open = *amount;
+        } else if let Some(used) = used(&input.input, open) {
+            sum += used;
+            open = 0;
         }
     }
     sum
@@ -173,7 +178,7 @@ fn reported(taken: &[Taken]) -> Tokens {
 
 #[test]
 fn every_reservation_is_settled_once_by_what_was_used() {
-    holds(256, &any_course(), |course| {
+    holds(128, &any_course(), |course| {
         let taken = course.run();
 
         let ledger = Ledger::of(&taken);
@@ -192,7 +197,7 @@ fn every_reservation_is_settled_once_by_what_was_used() {
 
 #[test]
 fn record_folds_to_the_same_state_and_question_at_every_prefix() {
-    holds(96, &any_course(), |course| {
+    holds(64, &any_course(), |course| {
         let taken = course.run();
 
         let record: Vec<RecordedInput> = taken.iter().map(|taken| taken.input.clone()).collect();
@@ -215,7 +220,7 @@ where
 
 #[test]
 fn another_worker_goes_on_from_the_stored_record_as_the_first_would() {
-    holds(96, &(any_course(), 0_usize..40), |(course, at)| {
+    holds(64, &(any_course(), 0_usize..40), |(course, at)| {
         let taken = course.run();
         let at = at % taken.len();
         let record: Vec<RecordedInput> =
@@ -234,7 +239,7 @@ fn another_worker_goes_on_from_the_stored_record_as_the_first_would() {
 
 #[test]
 fn states_and_inputs_and_questions_round_trip_as_json() {
-    holds(96, &any_course(), |course| {
+    holds(64, &any_course(), |course| {
         for Taken { input, step } in course.run() {
             assert_eq!(stored(&input), input);
             assert_eq!(stored(&step.call), step.call);
@@ -246,7 +251,7 @@ fn states_and_inputs_and_questions_round_trip_as_json() {
 
 #[test]
 fn every_restart_raises_the_attempt_by_one_and_nothing_else_does() {
-    holds(256, &any_course(), |course| {
+    holds(128, &any_course(), |course| {
         let taken = course.run();
 
         let mut attempt = 1;
@@ -271,18 +276,16 @@ fn every_restart_raises_the_attempt_by_one_and_nothing_else_does() {
 fn expected_text(taken: &[Taken]) -> String {
     let mut kept = String::new();
     for Taken { input, step } in taken {
-        match &input.input {
-            Input::ModelAnswered(answer) => {
-                kept.push_str(&answer.text);
-                if !step.effects.tools.is_empty() && !kept.is_empty() {
-                    kept.push_str("\n\n");
-                }
+        if let Input::ModelAnswered(answer) = &input.input {
+            kept.push_str(&answer.text);
+            if !step.effects.tools.is_empty() && !kept.is_empty() {
+                kept.push_str("\n\n");
             }
-            Input::ModelFailed { text, .. } if step.turn.phase() == Phase::Done => {
-                kept.push_str(text);
-            }
-            Input::Cancelled { text, .. } => kept.push_str(text),
-            _ => {}
+        }
+        if let Input::ModelFailed { text, .. } | Input::Cancelled { text, .. } = &input.input
+            && step.turn.phase() == Phase::Done
+        {
+            kept.push_str(text);
         }
     }
     kept
@@ -290,7 +293,7 @@ fn expected_text(taken: &[Taken]) -> String {
 
 #[test]
 fn nothing_that_was_said_before_the_end_is_left_out_of_it() {
-    holds(256, &any_course(), |course| {
+    holds(128, &any_course(), |course| {
         let taken = course.run();
 
         let terminal = events(&taken).pop().unwrap();
@@ -300,7 +303,7 @@ fn nothing_that_was_said_before_the_end_is_left_out_of_it() {
 
 #[test]
 fn models_are_asked_within_the_limits_of_rounds_tries_and_tokens() {
-    holds(256, &any_course(), |course| {
+    holds(128, &any_course(), |course| {
         let (config, taken) = (course.config.clone(), course.run());
 
         let rounds = last(&taken).step.turn.rounds().len();
@@ -308,10 +311,11 @@ fn models_are_asked_within_the_limits_of_rounds_tries_and_tokens() {
         let mut failed: BTreeMap<String, u32> = BTreeMap::new();
         let mut asked = String::new();
         for Taken { input, step } in &taken {
-            match &input.input {
-                Input::ModelFailed { .. } => *failed.entry(asked.clone()).or_default() += 1,
-                Input::ModelAnswered(answer) if !answer.text.is_empty() => failed.clear(),
-                _ => {}
+            if let Input::ModelFailed { .. } = &input.input {
+                *failed.entry(asked.clone()).or_default() += 1;
+            }
+            if matches!(&input.input, Input::ModelAnswered(answer) if !answer.text.is_empty()) {
+                failed.clear();
             }
             if let Some(Call::Generate(generate)) = &step.call {
                 asked.clone_from(&generate.profile.model);
@@ -324,26 +328,5 @@ fn models_are_asked_within_the_limits_of_rounds_tries_and_tokens() {
                 assert!(generate.wait_seconds <= 60);
             }
         }
-    });
-}
-
-#[test]
-fn hostile_numbers_and_texts_never_panic() {
-    let extreme = (any_course(), vec((chances(), any::<u64>()), 0..12));
-    holds(128, &extreme, |(mut course, extremes)| {
-        course.config.dialogue.max_tokens = u64::MAX;
-        course.config.dialogue.context_tokens = u64::MAX;
-        course.config.least_answer_tokens = extremes.len() as u64;
-        course.chances = extremes
-            .into_iter()
-            .map(|(chance, huge)| match chance {
-                Chance::Answer { text, tools, .. } => Chance::Answer { text, tools, amount: huge },
-                other => other,
-            })
-            .collect();
-
-        let taken = course.run();
-
-        assert_eq!(last(&taken).step.turn.phase(), Phase::Done);
     });
 }

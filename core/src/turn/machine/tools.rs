@@ -50,7 +50,7 @@ impl Turn {
 
     pub(super) fn tool_finished(
         mut self,
-        outcome: ToolOutcome,
+        outcome: &ToolOutcome,
         tokens: Tokens,
         now: Timestamp,
     ) -> Step {
