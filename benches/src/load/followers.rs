@@ -1,0 +1,88 @@
+//! What a client costs that watches and says nothing.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::time::{interval, timeout};
+
+use super::client::{Client, Watch};
+use super::error::LoadError;
+use super::soma::Soma;
+use super::stage::Stage;
+use crate::report::{Scene, Unit};
+use crate::samples::number;
+
+/// How many clients watch each session.
+const EACH: usize = 10;
+const SESSIONS: usize = 50;
+
+/// How often the platform is asked how many watch.
+const LOOK: Duration = Duration::from_millis(100);
+/// How many looks it is left alone for, before its memory is read.
+const SETTLE: u32 = 10;
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// 500 clients come, go, and come again.
+pub(super) async fn scene(stage: &Stage) -> Result<Scene, LoadError> {
+    let soma = stage.start().await?;
+    let client = Client::of(&soma.url)?;
+    let sessions = try_join_all((0..SESSIONS).map(|_| answered(&client))).await?;
+    let idle = settled(&soma, 0).await?;
+    let count = EACH * SESSIONS;
+    let watches = watches(&client, &sessions).await?;
+    let open = settled(&soma, count).await?;
+    drop(watches);
+    let closed = settled(&soma, 0).await?;
+    let watches = self::watches(&client, &sessions).await?;
+    let again = settled(&soma, count).await?;
+    drop(watches);
+
+    let mut scene = Scene::new("500 clients that watch");
+    let bytes = Unit::Bytes;
+    scene
+        .figure("memory before", idle, bytes)
+        .figure("memory with 500 open streams", open, bytes)
+        .figure("memory per open stream", (open - idle) / number(count), bytes)
+        .figure("memory once all are closed", closed, bytes)
+        .figure("memory with 500 open again", again, bytes);
+    Ok(scene)
+}
+
+/// A session with one answer.
+async fn answered(client: &Client) -> Result<String, LoadError> {
+    let session = client.say(None, "hello [words 20]").await?;
+    client.follow(&session).await?.end_of_answer().await?;
+    Ok(session)
+}
+
+/// Streams that have shown what there is, and wait for more.
+async fn watches(client: &Client, sessions: &[String]) -> Result<Vec<Watch>, LoadError> {
+    let watch = |session: String| async move {
+        let mut watch = client.follow(&session).await?;
+        watch.end_of_answer().await?;
+        Ok(watch)
+    };
+    let all = sessions.iter().cycle().take(EACH * sessions.len());
+    try_join_all(all.map(|session| watch(session.clone()))).await
+}
+
+/// The memory of the platform a moment after it has so many followers.
+async fn settled(soma: &Soma, followers: usize) -> Result<f64, LoadError> {
+    let client = Client::of(&soma.url)?;
+    let wanted = format!("gateway_followers {followers}");
+    let mut looks = interval(LOOK);
+    let agreed = async {
+        loop {
+            looks.tick().await;
+            let page = client.page("/metrics").await?;
+            if page.lines().any(|line| line.trim() == wanted) {
+                return Ok::<_, LoadError>(());
+            }
+        }
+    };
+    timeout(PATIENCE, agreed).await??;
+    for _ in 0..SETTLE {
+        looks.tick().await;
+    }
+    soma.process.resident()
+}
