@@ -21,7 +21,7 @@ use soma_core::flows::submit_message::{NewMessage, SubmitMessage};
 use soma_core::flows::world::World;
 use soma_core::identity::Principal;
 use soma_core::ids::{EventId, SessionId, TenantId, TurnId};
-use soma_core::ports::{Policy, Store, Timer, Tool};
+use soma_core::ports::{Policy, Store, Tool};
 use soma_core::stream::delta::Delta;
 use soma_core::time::Timestamp;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, Receipt, TurnProgress};
@@ -33,11 +33,15 @@ use soma_inproc::{
 use soma_web::{AllowedHosts, FixedPrincipal, Gateway, Health, HealthReport};
 use tokio::task::JoinHandle;
 
+use crate::bells::Bells;
 use crate::faulty::FaultyStore;
 
 /// Everything behind the routes.
 pub(crate) struct Parts {
+    /// What the flows wait by.
     pub(crate) clock: Arc<ManualClock>,
+    /// What the routes wait by.
+    pub(crate) bells: Arc<Bells>,
     pub(crate) store: Arc<FaultyStore>,
     pub(crate) world: World,
     pub(crate) hub: Hub,
@@ -66,6 +70,7 @@ impl Parts {
         };
         Self {
             clock,
+            bells: Arc::default(),
             store: Arc::new(FaultyStore::new(Arc::new(ledger))),
             world,
             hub: Hub::new(),
@@ -96,7 +101,7 @@ impl Parts {
             health: Arc::new(Fine),
             metrics: Arc::new(|| "soma_turns_total 3\n".into()),
             hosts: AllowedHosts::with(["soma.example"]).unwrap(),
-            timer: Arc::clone(&self.world.timer),
+            timer: self.bells.clone(),
         }
     }
 
@@ -156,7 +161,7 @@ impl App {
         Self { parts, gateway, address, served: tokio::spawn(serving) }
     }
 
-    /// Lets time pass until `done` comes back.
+    /// Lets the flows' time pass until `done` comes back.
     pub(crate) async fn while_time_passes<F: Future>(&self, done: F) -> F::Output {
         let done = std::pin::pin!(done);
         let passing = std::pin::pin!(async {
@@ -255,14 +260,4 @@ pub(crate) fn nowhere() -> SessionId {
 /// An id of a turn, from its text.
 pub(crate) fn turn_of(value: &serde_json::Value) -> TurnId {
     value.as_str().unwrap().parse().unwrap()
-}
-
-/// A timer that never ends: for what must not depend on time.
-pub(crate) struct Never;
-
-#[async_trait]
-impl Timer for Never {
-    async fn sleep(&self, _span: Duration) {
-        std::future::pending::<()>().await;
-    }
 }

@@ -1,6 +1,7 @@
 //! Every refusal is a problem document, and changes nothing.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
 use async_trait::async_trait;
@@ -8,7 +9,7 @@ use serde_json::json;
 use soma_core::identity::Principal;
 use soma_web::{Authenticate, Unauthenticated};
 
-use crate::app::{App, Never, nowhere};
+use crate::app::{App, nowhere};
 use crate::client::Request;
 use crate::faulty::{Fault, SECRET};
 
@@ -109,8 +110,8 @@ async fn body_that_does_not_arrive_is_not_waited_for() {
     let app = App::start();
 
     let request = app.request("POST", MESSAGE).header("Content-Type", "application/json");
-    let opening = request.header("Content-Length", "100").open();
-    let answer = app.while_time_passes(opening).await.read().await;
+    app.parts.bells.ring(Duration::from_secs(30));
+    let answer = request.header("Content-Length", "100").open().await.read().await;
 
     assert_eq!(answer.refused(408), "slow-body");
 }
@@ -239,11 +240,4 @@ impl Authenticate for Nobody {
     async fn principal(&self, _headers: &HeaderMap) -> Result<Principal, Unauthenticated> {
         Err(Unauthenticated)
     }
-}
-
-#[tokio::test]
-async fn no_time_is_needed_to_refuse() {
-    let app = App::with(|_, gateway| gateway.timer = Arc::new(Never));
-
-    assert_eq!(post(&app, "{").send().await.refused(400), "invalid-json");
 }

@@ -1,11 +1,15 @@
 //! Following a session, and speaking in it, over a WebSocket.
 
+use std::time::Duration;
+
 use serde_json::json;
 use soma_core::work::commit::Receipt;
 
 use crate::app::{App, nowhere, turn_of};
 use crate::faulty::Fault;
 use crate::frames::{BINARY, CLOSE, Came, PING, PONG, Socket, TEXT};
+
+const PING_AFTER: Duration = Duration::from_secs(20);
 
 fn target(turn: &Receipt) -> String {
     format!("/v1/session/{}/stream", turn.session_id)
@@ -173,11 +177,10 @@ async fn silent_client_is_pinged_and_then_let_go() {
     let app = App::start();
     let (_, mut socket) = open(&app).await;
 
-    let came = app.while_time_passes(async {
-        [socket.came().await, socket.came().await, socket.came().await]
-    });
-
-    assert_eq!(came.await, [Came::Ping, Came::Ping, Came::Close(1008)]);
+    for expected in [Came::Ping, Came::Ping, Came::Close(1008)] {
+        app.parts.bells.ring(PING_AFTER);
+        assert_eq!(socket.came().await, expected);
+    }
 }
 
 #[tokio::test]
@@ -185,15 +188,13 @@ async fn client_that_answers_pings_is_kept() {
     let app = App::start();
     let (_, mut socket) = open(&app).await;
 
-    app.while_time_passes(async {
-        for _ in 0..6 {
-            assert_eq!(socket.came().await, Came::Ping);
-            socket.send(PONG, b"").await;
-            socket.send(PING, b"heard").await;
-            while socket.came().await != Came::Pong(b"heard".to_vec()) {}
-        }
-    })
-    .await;
+    for _ in 0..6 {
+        app.parts.bells.ring(PING_AFTER);
+        assert_eq!(socket.came().await, Came::Ping);
+        socket.send(PONG, b"").await;
+        socket.send(PING, b"heard").await;
+        assert_eq!(socket.came().await, Came::Pong(b"heard".to_vec()));
+    }
 }
 
 #[tokio::test]
