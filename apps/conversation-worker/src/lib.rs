@@ -35,13 +35,16 @@ impl ConversationWorker {
         (answer, capacity): (AnswerMessage, Capacity),
         world: World,
     ) -> Self {
-        let consume = |topic| {
-            let ingest = IngestWork::new(Arc::clone(&work), topic, world.clone());
-            let (log, leases) = (Arc::clone(&log), Arc::clone(&leases));
-            Consume::new(log, leases, (topic, NAME), Arc::new(ingest), world.clone())
-        };
-        let (messages, results) =
-            (consume(Topic::ConversationInbound), consume(Topic::ToolResults));
+        let ingest = |topic| Arc::new(IngestWork::new(Arc::clone(&work), topic, world.clone()));
+        let (inbound, outcomes) = (Topic::ConversationInbound, Topic::ToolResults);
+        let messages = Consume::new(
+            Arc::clone(&log),
+            Arc::clone(&leases),
+            (inbound, NAME),
+            ingest(inbound),
+            world.clone(),
+        );
+        let results = Consume::new(log, leases, (outcomes, NAME), ingest(outcomes), world.clone());
         let turns = Claims::new(work, Arc::new(answer), WorkKind::Turns, capacity, world);
         Self { messages, results, turns }
     }
