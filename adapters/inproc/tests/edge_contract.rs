@@ -1,5 +1,5 @@
 //! The edge ports in memory, put through their contracts.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -89,7 +89,8 @@ fn model() -> ModelUnderTest {
         Arc::new(ScriptedModel::new(script, Arc::new(TokioTimer), Duration::from_millis(20)))
     };
     let situation = |script| -> Option<Arc<dyn Model>> { Some(scripted(script)) };
-    let answering = scripted(Script::answer("a heron stands in the water"));
+    let answering =
+        scripted(Script::new().text("").text("a heron").text("").text(" stands").done());
     let calls = Arc::clone(&answering);
     ModelUnderTest {
         answering,
@@ -105,9 +106,12 @@ fn tool() -> ToolUnderTest {
     let mut spec = ScriptedTool::echo("shout").spec();
     spec.parameters =
         json!({"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]});
-    let tool = ScriptedTool::new(spec, |arguments| match arguments["text"].as_str() {
-        Some(text) => Ok(Value::from(text.to_uppercase())),
-        None => Err(ToolError::Tell("`text` must be a string".into())),
+    let tool = ScriptedTool::new(spec, |arguments| {
+        let fields = arguments.as_object().expect("it is only called with objects");
+        match fields.get("text").and_then(Value::as_str) {
+            Some(text) => Ok(Value::from(text.to_uppercase())),
+            None => Err(ToolError::Tell("`text` must be a string".into())),
+        }
     });
     ToolUnderTest {
         tool: Arc::new(tool),

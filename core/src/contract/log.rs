@@ -1,4 +1,4 @@
-//! The suite of [`Log`](crate::ports::Log). That an ambiguous publish may have happened, and that
+//! The suite of [`Log`]. That an ambiguous publish may have happened, and that
 //! retention moves the earliest offset, cannot be brought about through the port: the tests of an
 //! adapter show them.
 

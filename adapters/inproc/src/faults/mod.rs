@@ -3,10 +3,15 @@
 //! A [`FaultPlan`] is shared by every port that is decorated with it and counts their calls in
 //! order; [`Faulty`] is a port that asks the plan what happens to each call:
 //!
-//! ```ignore
-//! let plan = FaultPlan::new(timer);
-//! let store: Arc<dyn Store> = Arc::new(Faulty::new(Arc::clone(&ledger), Arc::clone(&plan)));
-//! plan.arm(3, FaultKind::LoseReply);
+//! ```
+//! # use std::sync::Arc;
+//! # use soma_core::ports::{Timer, Vault};
+//! # use soma_inproc::{FaultKind, FaultPlan, Faulty, InprocVault};
+//! fn vault_that_loses_its_third_reply(timer: Arc<dyn Timer>) -> Arc<dyn Vault> {
+//!     let plan = FaultPlan::new(timer);
+//!     plan.arm(3, FaultKind::LoseReply);
+//!     Arc::new(Faulty::new(Arc::new(InprocVault::new()), plan))
+//! }
 //! ```
 
 mod edge;
