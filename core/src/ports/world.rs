@@ -61,7 +61,7 @@ pub enum Poke {
 ///
 /// # Contract
 ///
-/// - A [`wait`](Self::wait) that began before a [`poke`](Self::poke) about the same ends.
+/// - A [`wait`](Waiter::wait) that began before a [`poke`](Self::poke) about the same ends.
 /// - A poke that comes between two waits of one [`Waiter`] is not lost: the next wait ends at once.
 pub trait Wake: Send + Sync {
     /// Pokes everyone who waits for it.
