@@ -180,8 +180,8 @@ impl Following {
         }
     }
 
-    /// Makes ready what the client has not seen: from the store as long as it is behind, then from
-    /// the hub.
+    /// Makes ready what the client has not seen: from the store as long as it is behind, and from the
+    /// hub, which alone has the running answer.
     async fn gather(&mut self) -> PortResult<()> {
         if self.stored {
             let range = EventRange::After(self.progress.cursor().seq);
@@ -191,7 +191,9 @@ impl Following {
             for event in events {
                 self.ready.extend(self.progress.event(Arc::new(event)));
             }
-            return Ok(());
+            if self.stored {
+                return Ok(());
+            }
         }
         let news = self.follower.news(self.progress.cursor().seq);
         self.stored = news.behind;

@@ -1,16 +1,17 @@
 //! Makes the memory writes that commits left to be made, until each is made or can never be.
 
 use std::fmt;
+use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::select;
+use futures_util::future::{Either, select};
 use futures_util::stream::{StreamExt, iter};
 
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
-use crate::memory::WalEvent;
+use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
@@ -19,7 +20,9 @@ use crate::ports::{Memory, MemoryQueue, Poke, PortError, PortResult};
 
 const BATCH: usize = 100;
 const CONCURRENCY: usize = 8;
-/// How long a write may take before another instance makes it.
+/// How long a write may take; then it is tried again later.
+const LONGEST_WRITE: Duration = Duration::from_secs(10);
+/// How long a write may be in hand before another instance makes it.
 const HOLD: Duration = Duration::from_secs(30);
 /// How often an instance that was not poked looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -44,7 +47,7 @@ impl SyncMemory {
         let owner = OwnerId::from_uuid(self.world.ids.uuid());
         let mut waiter = self.world.wake.waiter(Poke::Memory);
         while !stop.is_set() {
-            match self.round(owner).await {
+            match self.round(owner, stop).await {
                 Ok(BATCH..) => {}
                 Ok(_) => {
                     let look = self.world.pause(LOOK, stop);
@@ -59,12 +62,13 @@ impl SyncMemory {
     }
 
     /// Makes the writes that are due. Answers how many there were.
-    async fn round(&self, owner: OwnerId) -> PortResult<usize> {
+    async fn round(&self, owner: OwnerId, stop: &Stop) -> PortResult<usize> {
         let now = self.world.clock.now();
         let due = self.queue.due(owner, now, HOLD, BATCH).await?;
         let count = due.len();
+        let in_time = iter(due).take_while(|_| ready(!stop.is_set()));
         let outcomes: Vec<PortResult<()>> =
-            iter(due).map(|due| self.write(due)).buffer_unordered(CONCURRENCY).collect().await;
+            in_time.map(|due| self.write(due)).buffer_unordered(CONCURRENCY).collect().await;
         outcomes.into_iter().collect::<PortResult<Vec<()>>>()?;
         if count > 0 {
             self.world.wake.poke(Poke::Outbox);
@@ -74,7 +78,7 @@ impl SyncMemory {
 
     async fn write(&self, due: DueWrite) -> PortResult<()> {
         let now = self.world.clock.now();
-        match self.memory.remember(&due.write).await {
+        match self.remember(&due.write).await {
             Ok(()) => {
                 let wal = WalEvent::new(due.write.clone(), now);
                 self.queue.settle(&due, wal).await?;
@@ -90,6 +94,14 @@ impl SyncMemory {
             }
         }
         Ok(())
+    }
+
+    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
+        let too_long = self.world.timer.sleep(LONGEST_WRITE);
+        match select(self.memory.remember(write), too_long).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => Err(PortError::Ambiguous("the memory took too long".into())),
+        }
     }
 
     fn letter(&self, due: &DueWrite, error: &str) -> DeadLetter {

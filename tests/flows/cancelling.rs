@@ -1,0 +1,98 @@
+//! A turn that is cancelled, wherever it is.
+
+use std::sync::Arc;
+
+use soma_core::conversation::event::EventType::{AssistantFinal, ToolResult, TurnFailed};
+use soma_core::flows::stop::Stop;
+use soma_inproc::Script;
+use soma_tests::platform::{HeldTool, Tools, Unit, asks_for, check};
+
+use crate::house::Plan;
+
+#[tokio::test(start_paused = true)]
+async fn cancel_in_mid_answer_keeps_the_text_and_settles_what_was_used() {
+    let never = Stop::new();
+    let house = Plan::new(move |_, _| Script::new().text("Once upon ").hold(&never)).open();
+    let mut client = house.client();
+    client.say("Tell me a story.").await;
+    client.until(|view| view.text == "Once upon ").await;
+
+    client.cancel().await;
+    client.until_ended(1).await;
+
+    let ended = client.view.ended.values().next().unwrap();
+    assert_eq!((ended.kind, ended.reason.as_deref()), (TurnFailed, Some("cancelled")));
+    assert_eq!(ended.text, "Once upon ");
+    assert!(ended.tokens > 0, "the prompt and the text were used");
+    assert_eq!(house.model.under_way(), 0);
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!(report.used, ended.tokens);
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_while_tools_run_ends_the_turn_at_once() {
+    let tool = HeldTool::new("slow");
+    let slow = Arc::clone(&tool);
+    let house = Plan::new(|_, _| asks_for("Wait.", &[("slow", "{}")]))
+        .with(|plan| plan.ports.tools = Tools::one(slow))
+        .open();
+    let mut client = house.client();
+    client.say("Do something slow.").await;
+    tool.begun.wait().await;
+
+    client.cancel().await;
+    client.until_ended(1).await;
+    tool.release.trigger();
+
+    let ended = client.view.ended.values().next().unwrap();
+    assert_eq!((ended.reason.as_deref(), ended.text.as_str()), (Some("cancelled"), "Wait.\n\n"));
+    check(&house.platform, &client.principal).await;
+    assert_eq!(client.view.count(ToolResult), 0, "nothing follows the end of a turn");
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_ends_turns_that_wait_in_the_queue_too() {
+    let never = Stop::new();
+    let house = Plan::new(move |_, _| Script::new().text("Hm ").hold(&never)).open();
+    let mut client = house.client();
+    let first = client.say("first").await;
+    client.until(|view| view.text == "Hm ").await;
+    let second = client.say("second").await;
+
+    client.cancel().await;
+    client.until_ended(2).await;
+
+    assert_eq!(client.view.order, [first.turn_id, second.turn_id]);
+    assert_eq!(client.view.count(TurnFailed), 2);
+    assert_eq!(house.model.requests().len(), 1, "the second never reached the model");
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_before_any_worker_is_there_ends_the_turn_once_one_comes() {
+    let house = Plan::saying("Too late.").open();
+    house.platform.stop(Unit::Worker).await;
+    let mut client = house.client();
+    client.say("Never mind.").await;
+    client.cancel().await;
+
+    house.platform.start(Unit::Worker);
+    client.until_ended(1).await;
+
+    assert_eq!(client.view.count(TurnFailed), 1);
+    assert_eq!(house.model.requests().len(), 0);
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_of_an_idle_session_changes_nothing() {
+    let house = Plan::saying("Done.").open();
+    let mut client = house.client();
+    client.ask_and_wait("first").await;
+
+    client.cancel().await;
+    let second = client.ask_and_wait("second").await;
+
+    assert_eq!(second.kind, AssistantFinal);
+    check(&house.platform, &client.principal).await;
+}

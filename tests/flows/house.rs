@@ -1,0 +1,76 @@
+//! The platform as most tests want it: one model, and the tool `echo`.
+
+use std::sync::Arc;
+
+use soma_core::ports::model::ModelRequest;
+use soma_inproc::{Script, ScriptedTool};
+use soma_tests::platform::{
+    Cast, Client, Platform, Ports, Settings, Stage, Tools, asks_for, has_tool_results,
+};
+
+/// Everything runs.
+pub(crate) struct House {
+    pub(crate) platform: Arc<Platform>,
+    pub(crate) model: Arc<Cast>,
+    pub(crate) echo: Arc<ScriptedTool>,
+}
+
+/// A house that is not open yet.
+pub(crate) struct Plan {
+    pub(crate) stage: Stage,
+    pub(crate) ports: Ports,
+    pub(crate) settings: Settings,
+    model: Arc<Cast>,
+    echo: Arc<ScriptedTool>,
+}
+
+impl Plan {
+    /// A house whose model answers by `choose`.
+    pub(crate) fn new<C>(choose: C) -> Self
+    where
+        C: Fn(&ModelRequest, usize) -> Script + Send + Sync + 'static,
+    {
+        let stage = Stage::new();
+        let model = Cast::new(&stage, choose);
+        let echo = Arc::new(ScriptedTool::echo("echo"));
+        let tools = Tools::one(echo.clone());
+        let ports = Ports::inproc(&stage, model.clone(), tools);
+        Self { stage, ports, settings: Settings::default(), model, echo }
+    }
+
+    /// A house whose model says the same every time.
+    pub(crate) fn saying(text: &str) -> Self {
+        let text = text.to_owned();
+        Self::new(move |_, _| Script::answer(&text))
+    }
+
+    /// A house whose model asks for `tool` once in each turn, and then answers.
+    pub(crate) fn asking_for(tool: &'static str) -> Self {
+        Self::new(move |request, _| {
+            if has_tool_results(request) {
+                Script::answer("So says the tool.")
+            } else {
+                asks_for("Let me see.", &[(tool, r#"{"say":"ho"}"#)])
+            }
+        })
+    }
+
+    /// With something changed.
+    pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
+        change(&mut self);
+        self
+    }
+
+    /// Starts everything.
+    pub(crate) fn open(self) -> House {
+        let platform = Platform::start_all(self.stage, self.ports, self.settings);
+        House { platform, model: self.model, echo: self.echo }
+    }
+}
+
+impl House {
+    /// A client of the tenant that most tests are about.
+    pub(crate) fn client(&self) -> Client {
+        Client::new(&self.platform, "acme")
+    }
+}

@@ -1,0 +1,178 @@
+//! A memory that fails, and sessions that are deleted.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soma_core::conversation::event::EventType::{AssistantFinal, ContextRecalled};
+use soma_core::flows::stop::Stop;
+use soma_core::ids::{SessionId, TenantId};
+use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
+use soma_core::ports::{Memory, PortError, PortResult};
+use soma_inproc::Script;
+use soma_tests::platform::{Unit, check, quiet};
+
+use crate::house::Plan;
+
+/// What is wrong with a memory.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Trouble {
+    RecallFails,
+    RecallHangs,
+    RememberFails(usize),
+    RememberHangs(usize),
+    RememberRefuses,
+}
+
+/// A memory with a trouble.
+struct Troubled {
+    inner: Arc<dyn Memory>,
+    trouble: Trouble,
+    remembered: AtomicUsize,
+}
+
+impl Troubled {
+    fn plan(trouble: Trouble) -> Plan {
+        Plan::saying("Anyway.").with(|plan| {
+            let inner = Arc::clone(&plan.ports.memory);
+            plan.ports.memory = Arc::new(Self { inner, trouble, remembered: AtomicUsize::new(0) });
+        })
+    }
+}
+
+#[async_trait]
+impl Memory for Troubled {
+    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
+        let before = self.remembered.fetch_add(1, Ordering::SeqCst);
+        match self.trouble {
+            Trouble::RememberFails(times) if before < times => {
+                Err(PortError::Unavailable("away".into()))
+            }
+            Trouble::RememberHangs(times) if before < times => std::future::pending().await,
+            Trouble::RememberRefuses => {
+                Err(PortError::Broken { what: "remembering", source: "never".into() })
+            }
+            Trouble::RecallFails
+            | Trouble::RecallHangs
+            | Trouble::RememberFails(_)
+            | Trouble::RememberHangs(_) => self.inner.remember(write).await,
+        }
+    }
+
+    async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
+        match self.trouble {
+            Trouble::RecallFails => Err(PortError::Unavailable("away".into())),
+            Trouble::RecallHangs => std::future::pending().await,
+            Trouble::RememberFails(_) | Trouble::RememberHangs(_) | Trouble::RememberRefuses => {
+                self.inner.recall(query).await
+            }
+        }
+    }
+
+    async fn forget_session(&self, tenant: &TenantId, session: SessionId) -> PortResult<()> {
+        self.inner.forget_session(tenant, session).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn recall_that_fails_or_hangs_does_not_stop_the_turn() {
+    for trouble in [Trouble::RecallFails, Trouble::RecallHangs] {
+        let house = Troubled::plan(trouble).open();
+        let mut client = house.client();
+
+        let ended = client.ask_and_wait("Do you remember?").await;
+
+        assert_eq!(ended.kind, AssistantFinal);
+        let recalled = |event: &&soma_core::conversation::event::Event| event.kind == ContextRecalled;
+        let event = client.view.events.iter().find(recalled).unwrap();
+        assert!(event.metadata["error"].is_string(), "the stream says so: {event:?}");
+        check(&house.platform, &client.principal).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_that_is_away_for_a_while_gets_every_write_in_the_end() {
+    let house = Troubled::plan(Trouble::RememberFails(9)).open();
+    let mut client = house.client();
+
+    client.ask_and_wait("Remember this.").await;
+
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!(report.replicated, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn write_that_hangs_is_made_again_and_keeps_nobody_from_stopping() {
+    let house = Troubled::plan(Trouble::RememberHangs(2)).open();
+    let mut client = house.client();
+
+    client.ask_and_wait("Remember this.").await;
+    house.platform.pass(Duration::from_secs(1)).await;
+    let begun = house.platform.stage.clock.now();
+    house.platform.stop(Unit::MemorySync).await;
+
+    let took = house.platform.stage.clock.now().since(begun);
+    assert!(took <= Duration::from_secs(10), "{took:?}");
+    house.platform.start(Unit::MemorySync);
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!(report.replicated, 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn write_that_can_never_be_made_is_set_aside() {
+    let house = Troubled::plan(Trouble::RememberRefuses).open();
+    let mut client = house.client();
+
+    client.ask_and_wait("Remember this.").await;
+    house.platform.pass(Duration::from_mins(1)).await;
+
+    let truth = &house.platform.truth;
+    assert_eq!(truth.memory_queue.backlog().await.unwrap(), 0);
+    assert_eq!(truth.replica.count(&client.principal.tenant).await.unwrap(), 0);
+    assert_eq!(crate::records::dead_letters(truth, "memory.wal.dlq").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn delete_during_an_answer_ends_it_without_a_trace() {
+    let never = Stop::new();
+    let house = Plan::new(move |_, before| {
+        if before == 0 { Script::new().text("Hm ").hold(&never) } else { Script::answer("New.") }
+    })
+    .open();
+    let mut client = house.client();
+    client.say("first").await;
+    client.until(|view| view.text == "Hm ").await;
+
+    client.delete().await;
+    house.platform.pass(Duration::from_secs(1)).await;
+
+    assert_eq!(house.model.under_way(), 0, "the call of the model was ended");
+    let truth = &house.platform.truth;
+    let tenant = &client.principal.tenant;
+    let session = client.session.unwrap();
+    assert_eq!(truth.store.session(tenant, session).await.unwrap(), None);
+    assert_eq!(truth.outbox.depth().await.unwrap().rows, 0);
+    assert_eq!(truth.replica.count(tenant).await.unwrap(), 0);
+    let mut other = house.client();
+    other.ask_and_wait("second").await;
+    quiet(&house.platform, &other.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn deleted_session_is_remembered_nowhere() {
+    let house = Plan::saying("Noted.").open();
+    let mut client = house.client();
+    client.ask_and_wait("My secret is Beeblebrox.").await;
+    check(&house.platform, &client.principal).await;
+
+    client.delete().await;
+    house.platform.pass(Duration::from_secs(1)).await;
+    let mut other = house.client();
+    other.ask_and_wait("What is my secret Beeblebrox?").await;
+
+    assert_eq!(other.view.count(ContextRecalled), 0);
+    quiet(&house.platform, &other.principal).await;
+    let rows = house.platform.truth.replica.count(&client.principal.tenant).await.unwrap();
+    assert_eq!(rows, 2, "only what the new session said");
+}

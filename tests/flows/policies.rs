@@ -1,0 +1,114 @@
+//! What policy forbids, and what happens when it cannot be asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use async_trait::async_trait;
+use soma_core::conversation::event::EventType::{AssistantFinal, ToolStart, TurnFailed};
+use soma_core::policy::{Action, Decision, PolicyRequest};
+use soma_core::ports::{Policy, PortError, PortResult};
+use soma_inproc::StaticPolicy;
+use soma_tests::platform::check;
+
+use crate::house::Plan;
+
+/// Cannot be reached the first so many times; then it allows everything.
+struct Unreachable {
+    times: AtomicUsize,
+}
+
+impl Unreachable {
+    fn times(times: usize) -> Arc<Self> {
+        Arc::new(Self { times: AtomicUsize::new(times) })
+    }
+}
+
+#[async_trait]
+impl Policy for Unreachable {
+    async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
+        let left = self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        match left {
+            Ok(_) => Err(PortError::Unavailable("no route".into())),
+            Err(_) => Ok(Decision::new(request, true, Vec::new())),
+        }
+    }
+}
+
+fn denying(action: Action) -> Arc<StaticPolicy> {
+    Arc::new(StaticPolicy::allow_all().deny(action, "not on my watch"))
+}
+
+#[tokio::test(start_paused = true)]
+async fn denied_message_fails_with_its_reason_and_never_reaches_the_model() {
+    let house = Plan::saying("Never.")
+        .with(|plan| plan.ports.policy = denying(Action::ConversationSend))
+        .open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("Something bad.").await;
+
+    assert_eq!((ended.kind, ended.reason.as_deref()), (TurnFailed, Some("policy_denied")));
+    let said = client.view.events.last().unwrap();
+    assert!(said.message.contains("not on my watch"), "{}", said.message);
+    assert_eq!(house.model.requests().len(), 0);
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!((report.replicated, report.used), (0, 0), "nothing is remembered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn denied_tool_is_told_to_the_model_and_never_runs() {
+    let house = Plan::asking_for("echo")
+        .with(|plan| plan.ports.policy = denying(Action::ToolExecute))
+        .open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("Use the tool.").await;
+
+    assert_eq!(ended.kind, AssistantFinal);
+    assert_eq!((house.echo.calls().len(), client.view.count(ToolStart)), (0, 0));
+    let told = format!("{:?}", house.model.requests()[1].messages);
+    assert!(told.contains("not on my watch"), "{told}");
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_that_may_not_be_written_is_not() {
+    let house = Plan::saying("Noted.")
+        .with(|plan| plan.ports.policy = denying(Action::MemoryWrite))
+        .open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("Forget this.").await;
+
+    assert_eq!(ended.kind, AssistantFinal);
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!(report.replicated, 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn policy_that_comes_back_soon_is_waited_for() {
+    let house = Plan::asking_for("echo")
+        .with(|plan| plan.ports.policy = Unreachable::times(5))
+        .open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("Use the tool.").await;
+
+    assert_eq!(ended.kind, AssistantFinal);
+    assert_eq!(house.echo.calls().len(), 1);
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn policy_that_cannot_be_reached_denies() {
+    let house = Plan::saying("Never.")
+        .with(|plan| plan.ports.policy = Unreachable::times(usize::MAX))
+        .open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("Is anyone there?").await;
+
+    assert_eq!(ended.reason.as_deref(), Some("policy_denied"));
+    assert_eq!(house.model.requests().len(), 0);
+    check(&house.platform, &client.principal).await;
+}

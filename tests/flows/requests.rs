@@ -1,0 +1,94 @@
+//! Requests that are made again, and requests of tools.
+
+use std::time::Duration;
+
+use serde_json::{Map, json};
+use soma_core::conversation::event::EventType::{ToolRequested, ToolResult, ToolStart};
+use soma_core::flows::refusal::Refusal;
+use soma_core::flows::request_tool::NewToolRequest;
+use soma_core::flows::submit_message::NewMessage;
+use soma_core::ports::rate_limit::Rate;
+use soma_tests::platform::{Client, check};
+
+use crate::house::Plan;
+
+fn keyed(message: &str) -> NewMessage {
+    NewMessage {
+        message: message.into(),
+        idempotency_key: Some("key-1".into()),
+        ..NewMessage::default()
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn request_made_twice_is_answered_once_and_alike() {
+    let house = Plan::saying("Once.").open();
+    let mut client = house.client();
+
+    let first = client.submit(keyed("Hello")).await.unwrap().unwrap();
+    let second = client.submit(keyed("Hello")).await.unwrap().unwrap();
+    client.until_ended(1).await;
+    let third = client.submit(keyed("Hello")).await.unwrap().unwrap();
+
+    assert_eq!((second, third), (first, first));
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!((report.turns.len(), house.model.requests().len()), (1, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn key_of_another_request_is_refused_and_of_another_tenant_is_new() {
+    let house = Plan::saying("Once.").open();
+    let mut client = house.client();
+    let mut other = Client::new(&house.platform, "other");
+    let first = client.submit(keyed("Hello")).await.unwrap().unwrap();
+
+    let reused = client.submit(keyed("Good bye")).await.unwrap();
+    let elsewhere = other.submit(keyed("Good bye")).await.unwrap().unwrap();
+
+    assert!(matches!(reused, Err(Refusal::KeyReused)), "{reused:?}");
+    assert_ne!(elsewhere.session_id, first.session_id);
+    client.until_ended(1).await;
+    other.until_ended(1).await;
+    check(&house.platform, &client.principal).await;
+    check(&house.platform, &other.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn flood_is_refused_with_the_time_to_come_back() {
+    let house = Plan::saying("Yes.")
+        .with(|plan| {
+            plan.settings.rate = Some(Rate { requests: 2, per: Duration::from_mins(1) });
+        })
+        .open();
+    let mut client = house.client();
+
+    client.ask_and_wait("one").await;
+    client.ask_and_wait("two").await;
+    let message = NewMessage { message: "three".into(), ..NewMessage::default() };
+    let refused = client.submit(message.clone()).await.unwrap();
+
+    let Err(Refusal::TooMany(wait)) = refused else { panic!("{refused:?}") };
+    house.platform.pass(wait).await;
+    assert!(client.submit(message).await.unwrap().is_ok());
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tool_that_a_client_asks_for_runs_once_and_its_result_is_an_event() {
+    let house = Plan::saying("Hello.").open();
+    let mut client = house.client();
+    client.ask_and_wait("Hi").await;
+    let request = NewToolRequest {
+        session_id: client.session.unwrap(),
+        tool_name: "echo".into(),
+        args: Map::from_iter([("say".into(), json!("ho"))]),
+    };
+    let gateway = house.platform.gateway().unwrap();
+
+    gateway.request_tool.run(&client.principal, request).await.unwrap();
+    client.until(|view| view.count(ToolResult) == 1).await;
+
+    assert_eq!(client.view.kinds[4..], [ToolRequested, ToolStart, ToolResult]);
+    assert_eq!(house.echo.calls().len(), 1);
+    check(&house.platform, &client.principal).await;
+}

@@ -1,0 +1,214 @@
+//! The platform: instances of services that are started, stopped and killed one by one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use soma_core::flows::service::Service;
+use soma_core::flows::stop::Stop;
+use soma_core::ports::Spawner;
+
+use super::gateway::Gateway;
+use super::ports::Ports;
+use super::services::{self, Settings};
+use super::stage::{Stage, Tasks};
+use super::watched::{Life, Watch};
+
+/// How long a service may take to stop, in virtual time.
+const LONGEST_STOP: Duration = Duration::from_mins(2);
+
+/// One of the six services.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is the service of its name")]
+pub enum Unit {
+    Gateway,
+    Worker,
+    Executor,
+    Replicator,
+    MemorySync,
+    OutboxSync,
+}
+
+impl Unit {
+    /// All six.
+    pub const ALL: [Self; 6] = [
+        Self::Gateway,
+        Self::Worker,
+        Self::Executor,
+        Self::Replicator,
+        Self::MemorySync,
+        Self::OutboxSync,
+    ];
+
+    /// Its `number`-th instance, from 1.
+    pub const fn nth(self, number: u32) -> Instance {
+        Instance { unit: self, number }
+    }
+}
+
+/// A running service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Instance {
+    /// Which service.
+    pub unit: Unit,
+    /// Which of its instances, from 1.
+    pub number: u32,
+}
+
+impl From<Unit> for Instance {
+    fn from(unit: Unit) -> Self {
+        unit.nth(1)
+    }
+}
+
+/// The platform.
+pub struct Platform {
+    /// Time, chance and pokes.
+    pub stage: Stage,
+    /// The ports as they are, without faults: for those who look at what happened.
+    pub truth: Ports,
+    ports: Ports,
+    settings: Settings,
+    watch: Option<Arc<Watch>>,
+    running: Mutex<BTreeMap<Instance, Running>>,
+}
+
+struct Running {
+    stop: Stop,
+    life: Life,
+    tasks: Arc<Tasks>,
+    /// Given when its main task has ended.
+    ended: Stop,
+    gateway: Option<Gateway>,
+}
+
+impl Platform {
+    /// A platform of which nothing runs yet. Services use `ports`; what happened is read from
+    /// `truth`.
+    pub fn new(stage: Stage, truth: Ports, ports: Ports) -> Self {
+        let settings = Settings::default();
+        Self { stage, truth, ports, settings, watch: None, running: Mutex::default() }
+    }
+
+    /// A platform without faults, of which everything runs.
+    pub fn start_all(stage: Stage, ports: Ports, settings: Settings) -> Arc<Self> {
+        let platform = Arc::new(Self::new(stage, ports.clone(), ports).with_settings(settings));
+        Unit::ALL.into_iter().for_each(|unit| platform.start(unit));
+        platform
+    }
+
+    /// With these settings.
+    #[must_use]
+    pub fn with_settings(mut self, settings: Settings) -> Self {
+        self.settings = settings;
+        self
+    }
+
+    /// Watched: every port call is counted, and may be the death of who makes it.
+    #[must_use]
+    pub fn watched_by(mut self, watch: &Arc<Watch>) -> Self {
+        self.watch = Some(Arc::clone(watch));
+        self
+    }
+
+    /// Starts an instance.
+    ///
+    /// # Panics
+    ///
+    /// If it runs already.
+    pub fn start(&self, instance: impl Into<Instance>) {
+        let instance = instance.into();
+        let (stop, ended, life, tasks) = (Stop::new(), Stop::new(), Life::new(), Tasks::new());
+        let world = self.stage.world(&tasks);
+        let ports = match &self.watch {
+            Some(watch) => watch.over(&self.ports, instance.unit, &life),
+            None => self.ports.clone(),
+        };
+        let gateway = (instance.unit == Unit::Gateway)
+            .then(|| Gateway::new(&ports, &self.settings, &world, &stop));
+        let settings = &self.settings;
+        let service: Box<dyn Service> = match (instance.unit, &gateway) {
+            (Unit::Gateway, Some(gateway)) => Box::new(gateway.clone()),
+            (Unit::Gateway | Unit::Worker, _) => services::worker(&ports, settings, world),
+            (Unit::Executor, _) => services::executor(&ports, settings, world),
+            (Unit::Replicator, _) => services::replicator(&ports, world),
+            (Unit::MemorySync, _) => services::memory_sync(&ports, world),
+            (Unit::OutboxSync, _) => services::outbox_sync(&ports, world),
+        };
+        let (seen, over) = (stop.clone(), ended.clone());
+        tasks.spawn(Box::pin(async move {
+            service.run(&seen).await;
+            over.trigger();
+        }));
+        let running = Running { stop, life, tasks, ended, gateway };
+        assert!(self.running().insert(instance, running).is_none(), "{instance:?} runs already");
+    }
+
+    /// Stops an instance as SIGTERM does, and waits until it has ended.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run, or does not end.
+    pub async fn stop(&self, instance: impl Into<Instance>) {
+        let instance = instance.into();
+        let running = self.take(instance);
+        running.stop.trigger();
+        let over = self.stage.timer.sleep(LONGEST_STOP);
+        let ended = matches!(select(pin!(running.ended.wait()), over).await, Either::Left(_));
+        assert!(ended, "{instance:?} does not stop");
+        running.tasks.finish().await;
+        if let Some(gateway) = running.gateway {
+            gateway.gone.trigger();
+        }
+    }
+
+    /// Kills an instance as `kill -9` does: whatever it was doing, it does no more.
+    ///
+    /// # Panics
+    ///
+    /// If it does not run.
+    pub async fn crash(&self, instance: impl Into<Instance>) {
+        let running = self.take(instance.into());
+        running.life.end();
+        running.tasks.kill().await;
+        if let Some(gateway) = running.gateway {
+            gateway.gone.trigger();
+        }
+    }
+
+    /// Kills whoever the watch strikes, and starts it again a moment later.
+    pub async fn revive(&self, watch: &Watch) {
+        let unit = watch.struck().await.unit;
+        self.crash(unit).await;
+        self.stage.timer.sleep(Duration::from_millis(10)).await;
+        self.start(unit);
+    }
+
+    /// A gateway, if one runs.
+    pub fn gateway(&self) -> Option<Gateway> {
+        self.running().values().find_map(|running| running.gateway.clone())
+    }
+
+    /// Lets time pass.
+    pub async fn pass(&self, span: Duration) {
+        self.stage.timer.sleep(span).await;
+    }
+
+    fn take(&self, instance: Instance) -> Running {
+        let running = self.running().remove(&instance);
+        running.unwrap_or_else(|| panic!("{instance:?} does not run"))
+    }
+
+    fn running(&self) -> MutexGuard<'_, BTreeMap<Instance, Running>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Platform {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Platform({:?})", self.running().keys().collect::<Vec<_>>())
+    }
+}

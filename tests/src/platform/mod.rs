@@ -1,0 +1,27 @@
+//! The whole platform in one thread and in virtual time: the flows of all six services over the
+//! in-memory ports, each service started, stopped and killed on its own, clients that stream and
+//! come back, and the invariants that must hold whatever happened.
+
+mod cast;
+mod check;
+mod client;
+mod gateway;
+mod instances;
+mod ports;
+mod services;
+mod stage;
+mod toolbox;
+mod view;
+mod watched;
+
+pub use cast::{Cast, asks_for, has_tool_results, last_words};
+pub use check::{Report, check, quiet};
+pub use client::{Client, principal};
+pub use gateway::Gateway;
+pub use instances::{Instance, Platform, Unit};
+pub use ports::Ports;
+pub use services::Settings;
+pub use stage::Stage;
+pub use toolbox::{HeldTool, Tools, spec};
+pub use view::{Ended, View};
+pub use watched::{Moment, Strike, Watch};

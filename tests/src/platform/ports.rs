@@ -1,0 +1,79 @@
+//! Every port of the platform.
+
+use std::fmt;
+use std::sync::Arc;
+
+use soma_core::ports::{
+    Budget, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica, Store,
+    Toolbox, Work,
+};
+use soma_inproc::{
+    FaultPlan, Faulty, InprocLedger, InprocLog, InprocMemory, InprocRateLimit, StaticPolicy,
+};
+
+use super::stage::Stage;
+
+/// Every port of the platform. Each can be replaced before the platform is put together.
+#[derive(Clone)]
+#[expect(missing_docs, reason = "each is the port of its name")]
+pub struct Ports {
+    pub store: Arc<dyn Store>,
+    pub work: Arc<dyn Work>,
+    pub leases: Arc<dyn Leases>,
+    pub outbox: Arc<dyn Outbox>,
+    pub memory_queue: Arc<dyn MemoryQueue>,
+    pub replica: Arc<dyn Replica>,
+    pub budget: Arc<dyn Budget>,
+    pub log: Arc<dyn Log>,
+    pub memory: Arc<dyn Memory>,
+    pub policy: Arc<dyn Policy>,
+    pub model: Arc<dyn Model>,
+    pub tools: Arc<dyn Toolbox>,
+    pub limits: Arc<dyn RateLimit>,
+}
+
+impl Ports {
+    /// Every port in memory, with a policy that allows everything.
+    pub fn inproc(stage: &Stage, model: Arc<dyn Model>, tools: Arc<dyn Toolbox>) -> Self {
+        let ledger = Arc::new(InprocLedger::new(Arc::clone(&stage.clock)));
+        Self {
+            store: Arc::clone(&ledger) as _,
+            work: Arc::clone(&ledger) as _,
+            leases: Arc::clone(&ledger) as _,
+            outbox: Arc::clone(&ledger) as _,
+            memory_queue: Arc::clone(&ledger) as _,
+            replica: Arc::clone(&ledger) as _,
+            budget: ledger,
+            log: Arc::new(InprocLog::new(Arc::clone(&stage.timer))),
+            memory: Arc::new(InprocMemory::new(Arc::clone(&stage.clock))),
+            policy: Arc::new(StaticPolicy::allow_all()),
+            model,
+            tools,
+            limits: Arc::new(InprocRateLimit::new()),
+        }
+    }
+
+    /// The same ports, whose calls suffer what the plan says. A toolbox has no faults: whatever a
+    /// tool does, there is an outcome.
+    #[must_use]
+    pub fn faulty(&self, plan: &Arc<FaultPlan>) -> Self {
+        macro_rules! faulty {
+            ($($port:ident),+) => {
+                Self {
+                    $($port: Arc::new(Faulty::new(Arc::clone(&self.$port), Arc::clone(plan))),)+
+                    tools: Arc::clone(&self.tools),
+                }
+            };
+        }
+        faulty!(
+            store, work, leases, outbox, memory_queue, replica, budget, log, memory, policy, model,
+            limits
+        )
+    }
+}
+
+impl fmt::Debug for Ports {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Ports")
+    }
+}

@@ -1,0 +1,105 @@
+//! Tools whose runs are counted, without the limits of the real registry.
+
+use std::fmt;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use serde_json::{Value, json};
+use soma_core::flows::stop::Stop;
+use soma_core::ports::tool::{ToolContext, ToolError};
+use soma_core::ports::{Tool, Toolbox};
+use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec, ToolStatus};
+
+/// A toolbox of the tools it was given.
+#[derive(Clone, Default)]
+pub struct Tools(Vec<Arc<dyn Tool>>);
+
+impl Tools {
+    /// Without tools.
+    pub fn none() -> Arc<dyn Toolbox> {
+        Arc::new(Self::default())
+    }
+
+    /// With one tool.
+    pub fn one(tool: Arc<dyn Tool>) -> Arc<dyn Toolbox> {
+        Arc::new(Self(vec![tool]))
+    }
+
+    /// With these, which are in the order of their names.
+    pub fn of(tools: Vec<Arc<dyn Tool>>) -> Arc<dyn Toolbox> {
+        Arc::new(Self(tools))
+    }
+}
+
+#[async_trait]
+impl Toolbox for Tools {
+    fn specs(&self) -> Vec<ToolSpec> {
+        self.0.iter().map(|tool| tool.spec()).collect()
+    }
+
+    async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
+        let failed = |message: String| ToolOutcome::failed(call.call_id, ToolStatus::Error, message);
+        let Some(tool) = self.0.iter().find(|tool| tool.spec().name == call.tool_name) else {
+            return failed("there is no such tool".into());
+        };
+        let arguments = serde_json::from_str(&call.arguments).unwrap_or(Value::Null);
+        match tool.call(context, arguments).await {
+            Ok(payload) => ToolOutcome {
+                call_id: call.call_id,
+                status: ToolStatus::Success,
+                payload,
+                execution_time: 0.0,
+            },
+            Err(error) => failed(error.to_string()),
+        }
+    }
+}
+
+impl fmt::Debug for Tools {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tools")
+    }
+}
+
+/// A tool that runs until it is let go.
+#[derive(Debug)]
+pub struct HeldTool {
+    spec: ToolSpec,
+    /// Given once it has begun.
+    pub begun: Stop,
+    /// Lets it go.
+    pub release: Stop,
+}
+
+impl HeldTool {
+    /// A tool of this name.
+    pub fn new(name: &str) -> Arc<Self> {
+        Arc::new(Self { spec: spec(name, true), begun: Stop::new(), release: Stop::new() })
+    }
+}
+
+#[async_trait]
+impl Tool for HeldTool {
+    fn spec(&self) -> ToolSpec {
+        self.spec.clone()
+    }
+
+    async fn call(&self, _context: &ToolContext, arguments: Value) -> Result<Value, ToolError> {
+        self.begun.trigger();
+        self.release.wait().await;
+        Ok(arguments)
+    }
+}
+
+/// The description of a tool that takes anything.
+#[expect(clippy::fn_params_excessive_bools, reason = "one, named by the field it sets")]
+pub fn spec(name: &str, idempotent: bool) -> ToolSpec {
+    ToolSpec {
+        name: name.into(),
+        description: "For tests.".into(),
+        parameters: json!({"type": "object"}),
+        idempotent,
+        needs_approval: false,
+        timeout_seconds: 10,
+    }
+}

@@ -1,0 +1,182 @@
+//! Ports that count their calls, and end the life of who makes a call of choice.
+
+mod edge;
+mod ledger;
+
+use std::fmt;
+use std::future::{Future, pending};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use soma_core::flows::stop::Stop;
+
+use super::instances::Unit;
+use super::ports::Ports;
+
+/// When, in a call, death comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// Before the call has an effect.
+    Before,
+    /// After its effect, before its reply.
+    After,
+}
+
+/// A call that was the last of an instance.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Strike {
+    /// Which call, from 1, of all that were made.
+    pub call: u64,
+    /// Whose.
+    pub unit: Unit,
+    /// The port that was called.
+    pub port: &'static str,
+    /// Its method.
+    pub method: &'static str,
+    /// When.
+    pub moment: Moment,
+}
+
+/// Counts the port calls of every instance, and strikes once.
+#[derive(Debug, Default)]
+pub struct Watch {
+    state: Mutex<State>,
+    fallen: Stop,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    calls: u64,
+    order: Option<(u64, Moment)>,
+    strike: Option<Strike>,
+}
+
+impl Watch {
+    /// Strikes nobody.
+    pub fn new() -> Arc<Self> {
+        Arc::default()
+    }
+
+    /// Strikes whoever makes the `nth` call, from 1, of all.
+    pub fn striking(nth: u64, moment: Moment) -> Arc<Self> {
+        let watch = Self::default();
+        watch.state().order = Some((nth, moment));
+        Arc::new(watch)
+    }
+
+    /// Comes back once it struck.
+    pub async fn struck(&self) -> Strike {
+        loop {
+            self.fallen.wait().await;
+            if let Some(strike) = self.strike() {
+                return strike;
+            }
+        }
+    }
+
+    /// The strike, if it struck.
+    pub fn strike(&self) -> Option<Strike> {
+        self.state().strike
+    }
+
+    /// How many calls were made so far.
+    pub fn calls(&self) -> u64 {
+        self.state().calls
+    }
+
+    /// The ports of one life of an instance.
+    pub(super) fn over(self: &Arc<Self>, ports: &Ports, unit: Unit, life: &Life) -> Ports {
+        macro_rules! watched {
+            ($($port:ident),+) => {
+                Ports {
+                    $($port: Arc::new(Watched {
+                        inner: Arc::clone(&ports.$port),
+                        unit,
+                        life: life.clone(),
+                        watch: Arc::clone(self),
+                    }),)+
+                }
+            };
+        }
+        watched!(
+            store, work, leases, outbox, memory_queue, replica, budget, log, memory, policy, model,
+            tools, limits
+        )
+    }
+
+    fn next(&self, unit: Unit, port: &'static str, method: &'static str) -> Option<Moment> {
+        let mut state = self.state();
+        state.calls += 1;
+        let (nth, moment) = state.order?;
+        if state.calls != nth {
+            return None;
+        }
+        state.strike = Some(Strike { call: nth, unit, port, method, moment });
+        Some(moment)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The life of an instance. Once it has ended, no call has an effect any more, although its tasks
+/// may not be dropped yet.
+#[derive(Clone, Debug)]
+pub(super) struct Life(Stop);
+
+impl Life {
+    pub(super) fn new() -> Self {
+        Self(Stop::new())
+    }
+
+    pub(super) fn end(&self) {
+        self.0.trigger();
+    }
+
+    fn is_over(&self) -> bool {
+        self.0.is_set()
+    }
+}
+
+/// A port whose calls are watched.
+struct Watched<P: ?Sized> {
+    inner: Arc<P>,
+    unit: Unit,
+    life: Life,
+    watch: Arc<Watch>,
+}
+
+impl<P: ?Sized> Watched<P> {
+    async fn watched<T>(
+        &self,
+        (port, method): (&'static str, &'static str),
+        call: impl Future<Output = T> + Send,
+    ) -> T {
+        if self.life.is_over() {
+            return pending().await;
+        }
+        match self.watch.next(self.unit, port, method) {
+            None => {
+                let reply = call.await;
+                if self.life.is_over() { pending().await } else { reply }
+            }
+            Some(Moment::Before) => self.die().await,
+            Some(Moment::After) => {
+                call.await;
+                self.die().await
+            }
+        }
+    }
+
+    async fn die<T>(&self) -> T {
+        self.life.end();
+        self.watch.fallen.trigger();
+        pending().await
+    }
+}
+
+impl<P: ?Sized> fmt::Debug for Watched<P> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Watched({:?})", self.unit)
+    }
+}
