@@ -54,6 +54,15 @@ mod tests {
         }
     }
 
+    /// From the hashes above, whose sign bit Kafka drops before it divides.
+    #[test]
+    fn known_keys_are_in_the_partitions_that_kafka_puts_them_in() {
+        let partitions =
+            ["21", "foobar", "a-little-bit-long-string", "abc"].map(|key| partition_of(key, 3));
+
+        assert_eq!(partitions, [0, 0, 2, 0]);
+    }
+
     #[test]
     fn a_key_stays_in_its_partition() {
         let partition = partition_of("9b2d7c1e-0a43-4f0b-8f0e-6b1f6a3f2c10", 3);

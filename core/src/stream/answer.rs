@@ -74,3 +74,80 @@ impl RunningAnswer {
         Applied::Extended
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::ids::SessionId;
+
+    fn delta(turn: u128, attempt: u32, offset: usize, text: &str) -> Delta {
+        let session = SessionId::from_uuid(Uuid::from_u128(1));
+        let turn_id = TurnId::from_uuid(Uuid::from_u128(turn));
+        let after_seq = Seq(10 * u64::try_from(turn).unwrap() + u64::from(attempt));
+        Delta { offset, delta: text.into(), ..Delta::new(session, turn_id, after_seq, attempt) }
+    }
+
+    /// What is known after these pieces, and what each of them did.
+    fn assembled(deltas: &[Delta]) -> (String, Vec<Applied>) {
+        let mut running = None;
+        let applied = deltas.iter().map(|delta| apply(&mut running, delta)).collect();
+        (running.map(|answer: RunningAnswer| answer.text).unwrap_or_default(), applied)
+    }
+
+    #[test]
+    fn pieces_that_overlap_add_only_what_is_new() {
+        let pieces = [
+            delta(1, 1, 0, "Grü"),
+            delta(1, 1, 0, "Grüße"),
+            delta(1, 1, 2, "ü"),
+            delta(1, 1, 7, "!"),
+        ];
+
+        let (text, applied) = assembled(&pieces);
+
+        assert_eq!(text, "Grüße!");
+        assert_eq!(
+            applied,
+            [Applied::Extended, Applied::Extended, Applied::Known, Applied::Extended]
+        );
+    }
+
+    #[test]
+    fn piece_that_leaves_a_gap_is_not_shown() {
+        let lost = [delta(1, 1, 3, "d"), delta(1, 1, 0, "ab"), delta(1, 1, 3, "d")];
+
+        assert_eq!(
+            assembled(&lost),
+            ("ab".into(), vec![Applied::Gap, Applied::Extended, Applied::Gap])
+        );
+    }
+
+    #[test]
+    fn higher_attempt_starts_anew_and_lower_ones_are_void() {
+        let pieces = [delta(1, 1, 0, "lost"), delta(1, 2, 0, "anew"), delta(1, 1, 4, " words")];
+
+        let (text, applied) = assembled(&pieces);
+
+        assert_eq!((&*text, applied[2]), ("anew", Applied::Known));
+    }
+
+    #[test]
+    fn answer_that_was_missed_from_its_start_does_not_replace_the_one_before() {
+        let pieces = [delta(1, 1, 0, "first"), delta(2, 1, 3, "ond"), delta(1, 1, 5, "!")];
+
+        let (text, applied) = assembled(&pieces);
+
+        assert_eq!((&*text, applied[1]), ("first!", Applied::Gap));
+    }
+
+    #[test]
+    fn late_piece_of_an_earlier_turn_changes_nothing() {
+        let pieces = [delta(2, 1, 0, "second"), delta(1, 1, 0, "first"), delta(1, 2, 0, "again")];
+
+        let (text, applied) = assembled(&pieces);
+
+        assert_eq!((&*text, &applied[1..]), ("second", &[Applied::Known; 2][..]));
+    }
+}

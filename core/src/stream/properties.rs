@@ -29,6 +29,8 @@ enum Move {
     Lose(Index),
     /// The gateway sends durable events.
     SendEvents(usize),
+    /// The log brings the gateway a durable event, whatever the client has seen.
+    OfferEvent(Index),
     /// The gateway sends of the running answer.
     SendAnswer,
     /// The client comes back; so many frames had not reached it.
@@ -38,12 +40,13 @@ enum Move {
 }
 
 fn moves() -> impl Strategy<Value = Move> {
-    let near = any::<Index>();
+    let near = any::<Index>;
     prop_oneof![
         6 => (1_usize..5).prop_map(Move::Publish),
-        8 => (near.clone(), prop::bool::weighted(0.2)).prop_map(|(which, again)| Move::Arrive { which, again }),
-        1 => near.prop_map(Move::Lose),
+        8 => (near(), prop::bool::weighted(0.2)).prop_map(|(which, again)| Move::Arrive { which, again }),
+        1 => near().prop_map(Move::Lose),
         6 => (1_usize..4).prop_map(Move::SendEvents),
+        2 => near().prop_map(Move::OfferEvent),
         8 => Just(Move::SendAnswer),
         2 => (0_usize..4).prop_map(|unseen| Move::Return { unseen }),
         1 => (0_usize..4).prop_map(|unseen| Move::StartOver { unseen }),
@@ -168,6 +171,13 @@ impl World {
                 }
             }
             Move::SendEvents(count) => self.send_events(*count),
+            Move::OfferEvent(which) => {
+                let events = self.durable();
+                if !events.is_empty() {
+                    let event = Arc::clone(&events[which.index(events.len())]);
+                    self.sent.extend(self.progress.event(event));
+                }
+            }
             Move::SendAnswer => {
                 let frame = self.running.as_ref().and_then(|running| self.progress.answer(running));
                 self.sent.extend(frame);
@@ -241,5 +251,31 @@ fn what_a_client_assembles_is_the_answer_byte_for_byte() {
 
         assert_eq!(world.client.ended, script.turns());
         assert_eq!(world.client.cursor, Cursor::after(Seq(world.durable().len() as u64)));
+    });
+}
+
+/// What has reached a client after this delta, if its answer has not ended meanwhile.
+fn reached(world: &World, delta: &Delta) -> bool {
+    let events = world.durable();
+    let mut seen = events.iter().rev();
+    let ended = seen.find(|event| event.kind.ends_answer()).map_or(Seq(0), |event| event.seq);
+    delta.after_seq < ended || world.client.text.len() == delta.offset + delta.delta.len()
+}
+
+#[test]
+fn text_reaches_a_client_while_it_is_said_if_nothing_is_lost() {
+    holds(96, &(scripts(), styles()), |(script, style)| {
+        let mut world = World::new(script.play(), style);
+
+        while world.published < world.items.len() {
+            world.publish(1);
+            world.send_events(1);
+            while let Some(delta) = world.on_the_way.pop() {
+                apply(&mut world.running, &delta);
+                world.make(&Move::SendAnswer);
+                world.receive(0);
+                assert!(reached(&world, &delta), "{delta:?} after {:?}", world.client.text);
+            }
+        }
     });
 }

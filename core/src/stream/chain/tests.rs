@@ -108,3 +108,17 @@ fn digests_have_one_text_form_only() {
         assert_eq!(Digest32::from_hex(other), None, "{other}");
     }
 }
+
+#[test]
+fn number_that_skips_one_breaks_the_chain_even_if_its_hash_is_right() {
+    let mut event = vector()[0].clone();
+    event.seq = Seq(2);
+    let mut forged = Chain::new(event.session_id);
+    forged.advance(&Link::of(&event));
+    let mut chain = Chain::new(event.session_id);
+
+    let verified = chain.verify(&Link::of(&event), forged.head);
+
+    assert_eq!(verified, Err(BrokenChain { seq: Seq(2) }));
+    assert_eq!(chain, Chain::new(event.session_id));
+}
