@@ -28,6 +28,7 @@ super::suite! { budget:
     accounts_and_windows_do_not_meet,
     ledger_row_of_a_commit_is_spent,
     grant_and_its_ledger_row_count_once,
+    ledger_row_that_comes_late_does_not_undo_a_settlement,
     usage_survives_a_restart,
 }
 
@@ -249,6 +250,18 @@ pub async fn grant_and_its_ledger_row_count_once(fixture: impl Fixture<Port = Le
     }
 
     assert_eq!(spent(&ledger, &talk).await, Spent { used: 0, reserved: 60 });
+}
+
+pub async fn ledger_row_that_comes_late_does_not_undo_a_settlement(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    reserve(&ledger, &request(&talk, 1, 60)).await;
+    settle(&ledger, &talk, 1, 45).await;
+
+    ledger.commit(Commit { usage: vec![talk.reserves(1, 60)], ..talk.commit() }).await;
+
+    assert_eq!(spent(&ledger, &talk).await, Spent { used: 45, reserved: 0 });
 }
 
 pub async fn usage_survives_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {

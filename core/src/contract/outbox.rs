@@ -18,6 +18,7 @@ use crate::work::lease::{PartitionLease, Resource};
 super::suite! { outbox:
     lane_is_read_in_the_order_of_commits,
     no_row_appears_below_one_that_was_read,
+    id_of_a_row_that_is_gone_is_not_given_again,
     row_is_in_the_lane_of_its_key,
     row_is_read_again_until_it_is_settled,
     settled_rows_are_gone_and_only_those,
@@ -87,6 +88,21 @@ pub async fn no_row_appears_below_one_that_was_read(fixture: impl Fixture<Port =
     for look in looks {
         assert!(last.starts_with(&look), "{last:?} does not go on from {look:?}");
     }
+}
+
+/// A relay that settles late would delete a row that it never published.
+pub async fn id_of_a_row_that_is_gone_is_not_given_again(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let lease = lease(&ledger, &talk).await;
+    let mut ids = Vec::new();
+    for text in ["a", "b", "c"] {
+        send(&ledger, &talk, text).await;
+        let row = read(&ledger, &talk, 1).await.remove(0);
+        ledger.outbox.settle(&lease, &[row.id]).await.unwrap();
+        ids.push(row.id);
+    }
+
+    assert!(ids.is_sorted_by(|earlier, later| earlier < later), "{ids:?}");
 }
 
 pub async fn row_is_in_the_lane_of_its_key(fixture: impl Fixture<Port = Ledger>) {

@@ -19,6 +19,7 @@ super::suite! { replica:
     batch_that_was_applied_is_already_done,
     row_is_visible_to_its_own_tenant_only,
     erased_session_leaves_no_row,
+    row_of_an_erased_session_is_not_inserted,
     rows_survive_a_restart,
 }
 
@@ -128,7 +129,8 @@ pub async fn batch_that_was_applied_is_already_done(fixture: impl Fixture<Port =
     let batch = batch(&talk, lease(&ledger).await);
     ledger.replica.apply(batch.clone()).await.unwrap();
 
-    let outcome = ledger.replica.apply(batch.clone()).await.unwrap();
+    let again = ReplicaBatch { items: vec![row(&talk, "b")], ..batch.clone() };
+    let outcome = ledger.replica.apply(again).await.unwrap();
 
     assert_eq!(outcome, BatchOutcome::AlreadyDone);
     assert_eq!(rows(&ledger, &talk).await.0, 1);
@@ -152,6 +154,20 @@ pub async fn erased_session_leaves_no_row(fixture: impl Fixture<Port = Ledger>) 
     ledger.replica.apply(batch).await.unwrap();
 
     ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
+
+    assert_eq!(rows(&ledger, &gone).await, (1, None));
+    assert_eq!(rows(&ledger, &kept).await, (1, Some(row(&kept, "a"))));
+}
+
+/// Its record was on its way through the log when the session was erased.
+pub async fn row_of_an_erased_session_is_not_inserted(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, gone, kept) = (fixture.open().await, talk(1), talk(2));
+    ledger.commit(gone.commit()).await;
+    ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
+
+    let items = vec![row(&gone, "a"), row(&kept, "a")];
+    let batch = ReplicaBatch { items, ..batch(&kept, lease(&ledger).await) };
+    ledger.replica.apply(batch).await.unwrap();
 
     assert_eq!(rows(&ledger, &gone).await, (1, None));
     assert_eq!(rows(&ledger, &kept).await, (1, Some(row(&kept, "a"))));

@@ -21,11 +21,11 @@ impl State {
 
     /// Why `commit` is not applied: the fence first, then whether it was done, then the rest.
     fn refusal(&self, commit: &Commit) -> Option<CommitOutcome> {
-        let holder = self.conversations.get(&commit.session_id);
-        if !holder.map_or(commit.fence == Fence::Open, |found| found.admits(commit.fence)) {
+        let conversation = self.conversation(&commit.tenant, commit.session_id);
+        let admitted = |found: &Conversation| found.admits(commit.fence);
+        if !conversation.map_or(commit.fence == Fence::Open, admitted) {
             return Some(CommitOutcome::Fenced);
         }
-        let conversation = self.conversation(&commit.tenant, commit.session_id);
         if let Some(events) = conversation.and_then(|found| found.done_already(commit)) {
             return Some(CommitOutcome::AlreadyDone(events));
         }
@@ -99,7 +99,7 @@ impl State {
             self.outbox.enqueue(message, commit.at);
         }
         for letter in commit.dead {
-            self.outbox.set_aside(letter, commit.at);
+            self.outbox.set_aside(letter);
         }
         events
     }

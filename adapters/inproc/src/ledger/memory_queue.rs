@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use soma_core::ids::{OwnerId, SessionId};
+use soma_core::ids::{OwnerId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::message::OutboxMessage;
@@ -55,8 +55,9 @@ impl MemoryTable {
         self.rows.insert(self.last_id, row);
     }
 
-    pub(super) fn erase(&mut self, session: SessionId) {
-        self.rows.retain(|_, row| row.write.session_id != session);
+    pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) {
+        let of = |write: &MemoryWrite| write.tenant == *tenant && write.session_id == session;
+        self.rows.retain(|_, row| !of(&row.write));
     }
 
     fn take_up(&mut self, now: Timestamp, hold: Duration, limit: usize) -> Vec<DueWrite> {
@@ -119,8 +120,7 @@ impl MemoryQueue for InprocLedger {
         let mut state = self.state();
         let buried = state.memory.remove(due);
         if buried {
-            let at = letter.at;
-            state.outbox.set_aside(letter, at);
+            state.outbox.set_aside(letter);
         }
         Ok(buried)
     }

@@ -38,15 +38,16 @@ impl OutboxTable {
     }
 
     /// Keeps a dead letter and publishes it.
-    pub(super) fn set_aside(&mut self, letter: DeadLetter, at: Timestamp) {
-        self.enqueue(letter.message(&platform()), at);
+    pub(super) fn set_aside(&mut self, letter: DeadLetter) {
+        self.enqueue(letter.message(&platform()), letter.at);
         self.dead.entry(letter.id()).or_insert(letter);
     }
 
-    pub(super) fn erase(&mut self, session: SessionId) {
+    pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) {
         let key = session.to_string();
-        self.rows.retain(|_, row| row.message.key != key);
-        self.dead.retain(|_, letter| letter.key != key);
+        self.rows.retain(|_, row| !(row.message.tenant == *tenant && row.message.key == key));
+        let of = Some(tenant);
+        self.dead.retain(|_, letter| !(letter.tenant.as_ref() == of && letter.key == key));
     }
 }
 
@@ -77,9 +78,8 @@ impl Outbox for InprocLedger {
         let mut state = self.state();
         let held = state.leases.is_held(lease);
         if held && state.outbox.rows.get(&id).is_some_and(|row| covers(lease, row)) {
-            let at = letter.at;
             state.outbox.rows.remove(&id);
-            state.outbox.set_aside(letter, at);
+            state.outbox.set_aside(letter);
         }
         Ok(held)
     }

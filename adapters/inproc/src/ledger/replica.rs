@@ -7,6 +7,7 @@ use soma_core::ports::{PortResult, Replica};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch};
 
 use super::InprocLedger;
+use super::state::State;
 
 #[async_trait]
 impl Replica for InprocLedger {
@@ -14,12 +15,14 @@ impl Replica for InprocLedger {
         let mut state = self.state();
         let outcome = state.leases.advance(&batch);
         if outcome == BatchOutcome::Applied {
-            for wal in batch.items {
+            let State { replica, erased, .. } = &mut *state;
+            let kept = |wal: &WalEvent| !erased.contains(&wal.write.session_id);
+            for wal in batch.items.into_iter().filter(kept) {
                 let row = (wal.write.tenant.clone(), wal.write.event_id);
-                state.replica.entry(row).or_insert(wal);
+                replica.entry(row).or_insert(wal);
             }
             for letter in batch.dead {
-                state.outbox.set_aside(letter, batch.at);
+                state.outbox.set_aside(letter);
             }
         }
         Ok(outcome)

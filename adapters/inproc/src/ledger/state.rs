@@ -56,9 +56,9 @@ impl State {
         self.erased.insert(session);
         self.session_of_turn.retain(|_, of| *of != session);
         self.session_of_call.retain(|_, of| *of != session);
-        self.outbox.erase(session);
-        self.memory.erase(session);
-        self.replica.retain(|_, wal| wal.write.session_id != session);
+        self.outbox.erase(tenant, session);
+        self.memory.erase(tenant, session);
+        self.replica.retain(|(of, _), wal| !(of == tenant && wal.write.session_id == session));
         true
     }
 }

@@ -101,9 +101,9 @@ impl State {
         free.filter_map(move |found| found.work(kind).map(|age| (found, age)))
     }
 
-    fn arrive(&mut self, arrival: Arrival, at: Timestamp) {
+    fn arrive(&mut self, arrival: Arrival) {
         if !self.take_in(&arrival) {
-            self.outbox.set_aside(arrival.otherwise, at);
+            self.outbox.set_aside(arrival.otherwise);
         }
     }
 
@@ -133,10 +133,10 @@ impl Work for InprocLedger {
         let outcome = state.leases.advance(&batch);
         if outcome == BatchOutcome::Applied {
             for arrival in batch.items {
-                state.arrive(arrival, batch.at);
+                state.arrive(arrival);
             }
             for letter in batch.dead {
-                state.outbox.set_aside(letter, batch.at);
+                state.outbox.set_aside(letter);
             }
         }
         Ok(outcome)

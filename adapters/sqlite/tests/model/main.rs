@@ -1,0 +1,74 @@
+//! The same acts, in any order, lead to the same ledger: in memory and in `SQLite`.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod act;
+mod world;
+
+use std::sync::Arc;
+
+use proptest::test_runner::{Config, TestRng, TestRunner};
+use soma_core::contract::clock::ManualClock;
+use soma_core::contract::ledger::Ledger;
+use soma_inproc::InprocLedger;
+use soma_sqlite::{
+    Database, SqliteBudget, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica,
+    SqliteStore, SqliteWork,
+};
+use tempfile::TempDir;
+
+use act::{Act, acts};
+use world::World;
+
+fn model() -> Ledger {
+    let clock = Arc::new(ManualClock::default());
+    Ledger::of(Arc::new(InprocLedger::new(clock.clone())), clock)
+}
+
+fn sqlite(folder: &TempDir) -> Ledger {
+    let database = Database::open(folder.path().join("soma.db")).unwrap();
+    let clock = Arc::new(ManualClock::default());
+    Ledger {
+        store: Arc::new(SqliteStore::new(database.clone())),
+        work: Arc::new(SqliteWork::new(database.clone())),
+        leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
+        outbox: Arc::new(SqliteOutbox::new(database.clone())),
+        memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone())),
+        replica: Arc::new(SqliteReplica::new(database.clone())),
+        budget: Arc::new(SqliteBudget::new(database)),
+        clock,
+    }
+}
+
+async fn both_agree(acts: &[Act]) {
+    let folder = TempDir::new().unwrap();
+    let (mut model, mut sqlite) = (World::new(model()), World::new(sqlite(&folder)));
+    for (number, act) in acts.iter().enumerate() {
+        let (expected, answer) = (model.perform(act).await, sqlite.perform(act).await);
+        assert_eq!(answer, expected, "the answer to act {number}, {act:?}");
+        let (expected, seen) = (model.sight().await, sqlite.sight().await);
+        assert_eq!(seen, expected, "after act {number}, {act:?}");
+    }
+}
+
+/// The same cases every time in CI. `PROPTEST_CASES` asks for another number of them.
+#[test]
+fn whatever_happens_sqlite_says_what_the_model_says() {
+    let mut config = Config { failure_persistence: None, ..Config::default() };
+    if std::env::var_os("PROPTEST_CASES").is_none() {
+        config.cases = 64;
+    }
+    let mut runner = if std::env::var_os("CI").is_some() {
+        let rng = TestRng::deterministic_rng(config.rng_algorithm);
+        TestRunner::new_with_rng(config, rng)
+    } else {
+        TestRunner::new(config)
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+
+    let outcome = runner.run(&acts(60), |acts| {
+        runtime.block_on(both_agree(&acts));
+        Ok(())
+    });
+
+    outcome.unwrap_or_else(|error| panic!("{error}"));
+}

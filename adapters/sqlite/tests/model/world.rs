@@ -1,0 +1,255 @@
+//! One implementation on its way: what it answers, and what it shows.
+
+use std::time::Duration;
+
+use proptest::sample::Index;
+use soma_core::budget::window::BudgetWindow;
+use soma_core::budget::{Grant, ReservationRequest, Spent};
+use soma_core::contract::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner, partition};
+use soma_core::contract::talk::Talk;
+use soma_core::conversation::event::Event;
+use soma_core::memory::WalEvent;
+use soma_core::outbox::lane::Lane;
+use soma_core::outbox::message::OutboxMessage;
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::outbox::OutboxDepth;
+use soma_core::ports::work::{Beat, Claim};
+use soma_core::time::Timestamp;
+use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
+use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
+use soma_core::work::lease::{PartitionLease, Resource};
+use soma_core::work::session::{Session, TurnRecord};
+
+use super::act::{Act, Fate, Lease, talks};
+
+/// A claim, without the epoch that each implementation counts by itself.
+type Claimed = (Talk, Option<soma_core::ids::TurnId>, u32);
+
+/// What an act is answered, as far as it must be the same.
+#[derive(Debug, PartialEq)]
+pub(crate) enum Answer {
+    Nothing,
+    Committed(CommitOutcome),
+    Batch(BatchOutcome),
+    Claimed(Option<Claimed>),
+    Beaten(Beat),
+    Done(bool),
+    Due(Vec<(String, u32)>),
+    Granted(Grant),
+}
+
+/// What all reads say.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Sight {
+    talks: Vec<TalkSight>,
+    lanes: Vec<Vec<(OutboxMessage, Timestamp)>>,
+    depth: OutboxDepth,
+    backlog: u64,
+    work: [usize; 2],
+}
+
+#[derive(Debug, PartialEq)]
+struct TalkSight {
+    session: Option<Session>,
+    events: Vec<Event>,
+    turns: Vec<Option<TurnRecord>>,
+    open: Vec<soma_core::tool::CallRecord>,
+    listed: Vec<Session>,
+    replica: (u64, Option<WalEvent>),
+    spent: Spent,
+}
+
+/// One implementation, the claims and leases that it gave, and the time.
+pub(crate) struct World {
+    ledger: Ledger,
+    now: Timestamp,
+    claims: Vec<Claim>,
+    leases: [Option<PartitionLease>; 2],
+}
+
+impl World {
+    pub(crate) const fn new(ledger: Ledger) -> Self {
+        Self { ledger, now: NOW, claims: Vec::new(), leases: [None, None] }
+    }
+
+    pub(crate) async fn perform(&mut self, act: &Act) -> Answer {
+        match act {
+            Act::Commit { commit, under } => self.commit(commit, *under).await,
+            Act::Arrive { talk, subject, lease } => self.arrive(talk, *subject, *lease).await,
+            Act::Claim { kind, owner, cap } => self.claim(*kind, *owner, *cap).await,
+            Act::Beat(which) => match self.claimed(*which) {
+                Some(claim) => {
+                    Answer::Beaten(self.ledger.work.beat(&claim, self.now, TTL).await.unwrap())
+                }
+                None => Answer::Nothing,
+            },
+            Act::HandBack { which, seconds } => {
+                if let Some(claim) = self.claimed(*which) {
+                    let delay = Duration::from_secs(*seconds);
+                    self.ledger.work.hand_back(&claim, self.now, delay).await.unwrap();
+                }
+                Answer::Nothing
+            }
+            Act::Publish { talk, count, bury } => self.publish(talk, *count, *bury).await,
+            Act::Remember { count, fate } => self.remember(*count, *fate).await,
+            Act::Replicate { talk, texts, lease } => self.replicate(talk, texts, *lease).await,
+            Act::Reserve { talk, call, limit, want, least } => {
+                let request = ReservationRequest {
+                    key: talk.reservation(*call),
+                    account: talk.account(),
+                    window: BudgetWindow::at(self.now),
+                    limit: *limit,
+                    want: *want,
+                    least: *least,
+                };
+                Answer::Granted(self.ledger.budget.reserve(&request).await.unwrap())
+            }
+            Act::Settle { talk, call, used } => {
+                self.ledger.budget.settle(talk.reservation(*call), *used).await.unwrap();
+                Answer::Nothing
+            }
+            Act::Erase(talk) => {
+                let erased = self.ledger.store.erase(&talk.tenant, talk.session_id).await;
+                Answer::Done(erased.unwrap())
+            }
+            Act::Pass { seconds } => {
+                self.now = self.now + Duration::from_secs(*seconds);
+                self.ledger.clock.advance(Duration::from_secs(*seconds)).await;
+                Answer::Nothing
+            }
+        }
+    }
+
+    fn claimed(&self, which: Index) -> Option<Claim> {
+        (!self.claims.is_empty()).then(|| which.get(&self.claims).clone())
+    }
+
+    async fn commit(&self, commit: &Commit, under: Option<Index>) -> Answer {
+        let mut commit = Commit { at: self.now, ..commit.clone() };
+        if let Some(claim) = under.and_then(|which| self.claimed(which)) {
+            commit.fence = Fence::Work { kind: claim.kind, epoch: claim.epoch };
+            commit.session_id = claim.session_id;
+        }
+        Answer::Committed(self.ledger.store.commit(commit).await.unwrap())
+    }
+
+    async fn claim(&mut self, kind: WorkKind, who: u128, cap: usize) -> Answer {
+        let claim = self.ledger.work.claim(kind, owner(who), self.now, TTL, cap);
+        let claim = claim.await.unwrap();
+        self.claims.extend(claim.clone());
+        Answer::Claimed(claim.map(|claim| {
+            let talk = Talk { tenant: claim.tenant, session_id: claim.session_id };
+            (talk, claim.turn_id, claim.tries)
+        }))
+    }
+
+    async fn arrive(&mut self, talk: &Talk, subject: Subject, lease: Lease) -> Answer {
+        let lease = self.lease(0, Topic::ConversationInbound, lease).await;
+        let items = vec![talk.arrival(subject)];
+        let next_offset = lease.next_offset + 1;
+        let batch = Batch { lease, next_offset, at: self.now, items, dead: Vec::new() };
+        Answer::Batch(self.ledger.work.ingest(batch).await.unwrap())
+    }
+
+    async fn replicate(&mut self, talk: &Talk, texts: &[&str], lease: Lease) -> Answer {
+        let lease = self.lease(1, Topic::MemoryWal, lease).await;
+        let items = texts.iter().map(|text| WalEvent::new(talk.memory(text), self.now)).collect();
+        let dead = vec![talk.letter("unreadable")];
+        let next_offset = lease.next_offset + 3;
+        let batch = Batch { lease, next_offset, at: self.now, items, dead };
+        Answer::Batch(self.ledger.replica.apply(batch).await.unwrap())
+    }
+
+    async fn lease(&mut self, place: usize, topic: Topic, how: Lease) -> PartitionLease {
+        let kept = self.leases[place].clone();
+        if let (Lease::Kept | Lease::Lost, Some(kept)) = (how, &kept) {
+            if matches!(how, Lease::Lost) {
+                self.ledger.clock.advance(AFTER_TTL).await;
+                let taken = self.ledger.leases.acquire(&kept.resource, owner(2), TTL);
+                self.ledger.leases.release(&taken.await.unwrap().unwrap()).await.unwrap();
+            }
+            return kept.clone();
+        }
+        let fresh = self.ledger.lease(&partition(topic)).await;
+        self.leases[place] = Some(fresh.clone());
+        fresh
+    }
+
+    async fn publish(&self, talk: &Talk, count: usize, bury: bool) -> Answer {
+        let lane = Lane::of(&talk.session_id.to_string());
+        let lease = self.ledger.lease(&Resource::Lane(lane)).await;
+        let rows = self.ledger.outbox.read(lane, count).await.unwrap();
+        if bury && let Some(row) = rows.first() {
+            let letter = talk.letter(&format!("{:?}", row.message.dedupe_key));
+            return Answer::Done(self.ledger.outbox.bury(&lease, row.id, letter).await.unwrap());
+        }
+        let ids = rows.iter().map(|row| row.id).collect::<Vec<_>>();
+        Answer::Done(self.ledger.outbox.settle(&lease, &ids).await.unwrap())
+    }
+
+    async fn remember(&mut self, count: usize, fate: Fate) -> Answer {
+        let queue = self.ledger.memory_queue.clone();
+        let due = queue.due(owner(1), self.now, TTL, count).await.unwrap();
+        for due in &due {
+            let talk = Talk { tenant: due.write.tenant.clone(), session_id: due.write.session_id };
+            let held = match fate {
+                Fate::Written => {
+                    queue.settle(due, WalEvent::new(due.write.clone(), self.now)).await
+                }
+                Fate::PutOff => queue.retry_at(due, self.now + TTL).await,
+                Fate::Buried => queue.bury(due, talk.letter(&due.write.key)).await,
+                Fate::Abandoned => Ok(true),
+            };
+            assert!(held.unwrap());
+        }
+        if matches!(fate, Fate::Abandoned) {
+            self.now = self.now + AFTER_TTL;
+        }
+        Answer::Due(due.into_iter().map(|due| (due.write.key, due.tries)).collect())
+    }
+
+    pub(crate) async fn sight(&self) -> Sight {
+        let mut seen = Vec::new();
+        for talk in talks() {
+            seen.push(self.sight_of(&talk).await);
+        }
+        let mut lanes = Vec::new();
+        for lane in Lane::all() {
+            let rows = self.ledger.outbox.read(lane, MANY).await.unwrap();
+            lanes.push(rows.into_iter().map(|row| (row.message, row.created_at)).collect());
+        }
+        let work = &self.ledger.work;
+        Sight {
+            talks: seen,
+            lanes,
+            depth: self.ledger.outbox.depth().await.unwrap(),
+            backlog: self.ledger.memory_queue.backlog().await.unwrap(),
+            work: [
+                work.depth(WorkKind::Turns, self.now).await.unwrap(),
+                work.depth(WorkKind::Calls, self.now).await.unwrap(),
+            ],
+        }
+    }
+
+    async fn sight_of(&self, talk: &Talk) -> TalkSight {
+        let Ledger { store, replica, budget, .. } = &self.ledger;
+        let (tenant, session) = (&talk.tenant, talk.session_id);
+        let mut turns = Vec::new();
+        for number in 1..4 {
+            turns.push(store.turn(talk.turn(number)).await.unwrap());
+        }
+        let window = BudgetWindow::at(NOW);
+        TalkSight {
+            session: store.session(tenant, session).await.unwrap(),
+            events: self.ledger.events(talk).await,
+            turns,
+            open: store.open_calls(session).await.unwrap(),
+            listed: store.sessions(tenant, None, MANY).await.unwrap(),
+            replica: (
+                replica.count(tenant).await.unwrap(),
+                replica.find(tenant, talk.event("a")).await.unwrap(),
+            ),
+            spent: budget.spent(&talk.account(), window).await.unwrap(),
+        }
+    }
+}
