@@ -48,7 +48,7 @@ impl Deltas {
 }
 
 impl Drive<'_> {
-    /// Sends what was not sent. If that fails, it is part of the next piece.
+    /// Sends what was not sent. If that fails, it stays unsent.
     pub(super) async fn flush(&self, deltas: &mut Deltas) {
         let Some(piece) = deltas.text.get(deltas.sent..).filter(|piece| !piece.is_empty()) else {
             return;
@@ -70,7 +70,7 @@ impl Drive<'_> {
                 deltas.sent = deltas.text.len();
                 deltas.index += 1;
             }
-            Err(error) => tracing::debug!(%error, "a delta is sent again with the next"),
+            Err(error) => tracing::debug!(%error, "a delta is sent again"),
         }
     }
 

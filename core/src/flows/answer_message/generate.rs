@@ -18,6 +18,8 @@ use crate::turn::step::Generate;
 
 /// How long text is collected before it is sent.
 const COALESCE: Duration = Duration::from_millis(25);
+/// How long a piece waits to be sent again, should the log not take it.
+const RESEND: Duration = Duration::from_millis(200);
 /// The longest answer, in bytes: a model that does not stop is stopped.
 const LONGEST_ANSWER: usize = 1 << 20;
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), cap: Duration::from_secs(20) };
@@ -62,8 +64,8 @@ impl Drive<'_> {
         loop {
             match self.next(&mut stream, &mut due).await {
                 Next::Flush => {
-                    due = None;
                     self.flush(deltas).await;
+                    due = deltas.is_unsent().then(|| self.flow.world.timer.sleep(RESEND));
                 }
                 Next::Said(Some(Ok(ModelEvent::Text(text)))) => {
                     deltas.push(&text);
