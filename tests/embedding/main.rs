@@ -1,5 +1,5 @@
 //! The program of `docs/embedding.md`: it compiles, it answers, and the page shows it as it is.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::disallowed_methods, reason = "the program spawns as a program of anyone would")]
 
 mod program;
 

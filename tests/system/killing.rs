@@ -9,6 +9,7 @@ use reqwest::StatusCode;
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use soma_core::conversation::event::EventType;
+use soma_core::conversation::model::Usage;
 use soma_tests::stub_model::{Ending, StubModel, by_markers};
 
 use crate::client::{Follower, http, post, verified};
@@ -110,7 +111,7 @@ fn check_ledger(data: &Folder, stub: &StubModel, answers: usize) {
         .collect();
     let log = stub.log();
     let whole = log.iter().filter(|entry| entry.ending == Some(Ending::Completed));
-    let said: Vec<u64> = whole.filter_map(|entry| entry.usage).map(|usage| usage.total()).collect();
+    let said: Vec<u64> = whole.filter_map(|entry| entry.usage).map(Usage::total).collect();
     let settled: Vec<u64> =
         rows.iter().filter(|(reserved, used)| used < reserved).map(|(_, used)| *used).collect();
 

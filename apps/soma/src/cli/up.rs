@@ -42,9 +42,10 @@ impl Up {
 
 fn listen(address: SocketAddr) -> Result<TcpListener, Fatal> {
     let listener = TcpListener::bind(address).map_err(|error| {
-        let advice = match error.kind() {
-            io::ErrorKind::AddrInUse => "stop what listens there, or choose another with --port N",
-            _ => "choose another with --port N or SOMA_BIND",
+        let advice = if error.kind() == io::ErrorKind::AddrInUse {
+            "stop what listens there, or choose another with --port N"
+        } else {
+            "choose another with --port N or SOMA_BIND"
         };
         let error = io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
         Fatal::new(error, advice)

@@ -24,7 +24,7 @@ use ports::Ports;
 /// The name of the database's file in the data folder.
 const FILE: &str = "soma.db";
 /// How often records that are too old are dropped from the log.
-const PRUNE: Duration = Duration::from_secs(3600);
+const PRUNE: Duration = Duration::from_hours(1);
 
 /// The platform, running.
 #[derive(Debug)]
@@ -64,13 +64,13 @@ impl Embedded {
             supervisor: std::sync::OnceLock::new(),
         });
         let log = Arc::clone(&ports.log);
-        let parts = services::Parts {
+        let made_of = services::Parts {
             ports,
             health: Arc::clone(&health),
             metrics,
             listener: Arc::new(listener),
         };
-        let factories = services::factories(config, parts, &stop, &world)?;
+        let factories = services::factories(config, made_of, &stop, &world);
         let supervisor = Arc::new(Supervisor::new(factories, world.clone()));
         // The report on the services must not keep them alive.
         let _ = health.supervisor.set(Arc::downgrade(&supervisor));

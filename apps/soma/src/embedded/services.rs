@@ -31,7 +31,6 @@ use soma_memory_replicator::MemoryReplicator;
 use soma_memory_sync::MemorySync;
 use soma_outbox_sync::OutboxSync;
 use soma_runtime::config::Config;
-use soma_runtime::report::Fatal;
 use soma_tool_executor::ToolExecutor;
 use soma_web::{AllowedHosts, FixedPrincipal};
 
@@ -56,23 +55,23 @@ pub(super) fn factories(
     parts: Parts,
     stop: &Stop,
     world: &World,
-) -> Result<BTreeMap<&'static str, Factory>, Fatal> {
-    let ports = parts.ports.clone();
+) -> BTreeMap<&'static str, Factory> {
+    let adapters = parts.ports.clone();
     let capacity = Capacity {
         sessions: config.worker_concurrency.get(),
         per_tenant: config.tenant_concurrency.get(),
         drain: config.drain,
     };
-    let answer = answer(config, &ports, world);
+    let answer = answer(config, &adapters, world);
     let gateway = gateway(config, parts, stop, world);
-    Ok(BTreeMap::from([
+    BTreeMap::from([
         (soma_gateway::NAME, gateway),
-        (soma_conversation_worker::NAME, worker(&ports, answer, capacity, world)),
-        (soma_tool_executor::NAME, executor(&ports, capacity, world)),
-        (soma_memory_replicator::NAME, replicator(&ports, world)),
-        (soma_memory_sync::NAME, memory_sync(&ports, world)),
-        (soma_outbox_sync::NAME, outbox_sync(&ports, world)),
-    ]))
+        (soma_conversation_worker::NAME, worker(&adapters, answer, capacity, world)),
+        (soma_tool_executor::NAME, executor(&adapters, capacity, world)),
+        (soma_memory_replicator::NAME, replicator(&adapters, world)),
+        (soma_memory_sync::NAME, memory_sync(&adapters, world)),
+        (soma_outbox_sync::NAME, outbox_sync(&adapters, world)),
+    ])
 }
 
 fn answer(config: &Config, ports: &Ports, world: &World) -> AnswerMessage {
@@ -151,7 +150,7 @@ fn gateway(config: &Config, parts: Parts, stop: &Stop, world: &World) -> Factory
     let store = &ports.store;
     let rate = config
         .rate_per_minute
-        .map(|requests| Rate { requests: requests.get(), per: Duration::from_secs(60) });
+        .map(|requests| Rate { requests: requests.get(), per: Duration::from_mins(1) });
     let caller = Principal {
         tenant: config.tenant.clone(),
         subject: "local".into(),
