@@ -16,5 +16,8 @@ fn page_shows_the_program() {
     let page = std::fs::read_to_string(format!("{root}/docs/embedding.md")).unwrap();
     let program = std::fs::read_to_string(format!("{root}/tests/embedding/program.rs")).unwrap();
 
-    assert!(page.contains(program.trim()), "docs/embedding.md is behind tests/embedding/program.rs");
+    assert!(
+        page.contains(program.trim()),
+        "docs/embedding.md is behind tests/embedding/program.rs"
+    );
 }

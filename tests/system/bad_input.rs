@@ -18,8 +18,14 @@ async fn raw(http: &Client, url: &str, body: Vec<u8>) -> (StatusCode, Value) {
 }
 
 async fn sessions(http: &Client, url: &str) -> usize {
-    let page: Value =
-        http.get(format!("{url}/v1/sessions?limit=200")).send().await.unwrap().json().await.unwrap();
+    let page: Value = http
+        .get(format!("{url}/v1/sessions?limit=200"))
+        .send()
+        .await
+        .unwrap()
+        .json()
+        .await
+        .unwrap();
     page["items"].as_array().unwrap().len()
 }
 

@@ -31,9 +31,8 @@ async fn what_was_accepted_is_answered_once_whatever_is_killed() {
     let mut soma = Soma::start(data.path(), &settings);
     let address: Address = Arc::new(Mutex::new(soma.url.clone()));
 
-    let clients: Vec<_> = (0..CLIENTS)
-        .map(|client| tokio::spawn(converse(client, Arc::clone(&address))))
-        .collect();
+    let clients: Vec<_> =
+        (0..CLIENTS).map(|client| tokio::spawn(converse(client, Arc::clone(&address)))).collect();
     for kill in 0..KILLS {
         // Spread over accept, publish, claim, stream and finish, the same on every run.
         tokio::time::sleep(Duration::from_millis(120 + kill * 137 % 400)).await;
@@ -122,7 +121,10 @@ fn check_ledger(data: &Folder, stub: &StubModel, answers: usize) {
         let place = left.iter().position(|said| *said == used);
         left.swap_remove(place.unwrap_or_else(|| panic!("the stub never said {used}")));
     }
-    assert!(rows.len() <= log.len() + usize::try_from(KILLS).unwrap() * CLIENTS, "calls are counted");
+    assert!(
+        rows.len() <= log.len() + usize::try_from(KILLS).unwrap() * CLIENTS,
+        "calls are counted"
+    );
     assert_eq!(sum("SELECT count(*) FROM outbox"), 0, "the outbox is empty");
     assert_eq!(sum("SELECT count(*) FROM dlq"), 0, "nothing was set aside");
 }

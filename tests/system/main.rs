@@ -1,7 +1,6 @@
 //! The whole product as a person runs it: real processes that are killed, and files that are bad.
 #![expect(clippy::disallowed_methods, reason = "these tests live in real time")]
-#![expect(clippy::print_stdout, reason = "what was measured is for people")]
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod bad_input;
 mod bad_start;
