@@ -3,12 +3,13 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use soma_tests::stub_model::{StubModel, by_markers};
+use soma_tests::stub_model::{Entry, StubModel, by_markers};
 
 use crate::client::{Follower, http, say};
 use crate::soma::{Folder, Soma};
 
 const SESSIONS: usize = 200;
+const ROUNDS: usize = 3;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_session_does_not_delay_the_others() {
@@ -22,17 +23,31 @@ async fn slow_session_does_not_delay_the_others() {
         ("SOMA_TENANT_CONCURRENCY", "250"),
     ];
     let soma = Soma::start(data.path(), &settings);
-    p99(&soma.url, SESSIONS).await;
-
-    let alone = p99(&soma.url, SESSIONS - 1).await;
     let http = http();
-    say(&http, &soma.url, "[slow 20s] [words 3]").await;
-    stub.until(|log| log.iter().any(|entry| entry.asked.message().contains("slow"))).await;
-    let beside = p99(&soma.url, SESSIONS - 1).await;
+    let (mut alone, mut beside) = (Duration::MAX, Duration::MAX);
+
+    // The best of each in turn: whatever else this machine does only makes them slower.
+    for round in 1..=ROUNDS {
+        alone = alone.min(p99(&soma.url, SESSIONS - 1).await);
+        let slow = say(&http, &soma.url, "[slow 20s] [words 3]").await;
+        let is_slow = |entry: &&Entry| entry.asked.message().contains("slow");
+        stub.until(|log| log.iter().filter(is_slow).count() == round).await;
+        beside = beside.min(p99(&soma.url, SESSIONS - 1).await);
+        cancel(&http, &soma.url, &slow).await;
+    }
 
     println!("p99 of {} sessions: {alone:?} alone, {beside:?} beside a slow one", SESSIONS - 1);
-    assert_eq!(stub.under_way(), 1, "the slow one still runs");
     assert!(beside.as_secs_f64() <= alone.as_secs_f64() * 1.5, "{beside:?} against {alone:?}");
+}
+
+/// Cancels a turn that still runs.
+async fn cancel(http: &reqwest::Client, url: &str, session: &str) {
+    let mut follower = Follower::new(session);
+    let cancel = http.post(format!("{url}/v1/sessions/{session}/cancel"));
+    assert_eq!(cancel.send().await.unwrap().status(), reqwest::StatusCode::ACCEPTED);
+    assert!(follower.follow(http, url).await);
+    let (_, stated) = follower.answers.values().next().unwrap();
+    assert_eq!(stated, "", "it had not said a word yet");
 }
 
 /// The 99th percentile of the time from a message to the end of its answer, all at once.
