@@ -91,7 +91,8 @@ impl Outcome {
     /// What the person is told became of the tool.
     fn status(&self) -> &str {
         let results = self.report.events.iter().filter(|event| event.kind == ToolResult);
-        let statuses: Vec<_> = results.filter_map(|event| event.metadata["status"].as_str()).collect();
+        let statuses: Vec<_> =
+            results.filter_map(|event| event.metadata["status"].as_str()).collect();
         let [status] = statuses[..] else { panic!("one result of one call: {statuses:?}") };
         status
     }
@@ -112,7 +113,8 @@ fn for_each<T>(case: impl Fn(u64) -> Option<T>) -> u64 {
     }
 }
 
-fn in_virtual_time<T>(future: impl Future<Output = T>) -> T {
+/// Runs in a world of its own.
+pub(crate) fn in_virtual_time<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_time().start_paused(true).build().unwrap();
     runtime.block_on(future)
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use soma_core::ports::model::ModelRequest;
 use soma_inproc::{Script, ScriptedTool};
 use soma_tests::platform::{
-    Cast, Client, Platform, Ports, Settings, Stage, Tools, asks_for, has_tool_results,
+    Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, asks_for, has_tool_results,
 };
 
 /// Everything runs.
@@ -19,6 +19,7 @@ pub(crate) struct House {
 pub(crate) struct Plan {
     pub(crate) stage: Stage,
     pub(crate) ports: Ports,
+    truth: Ports,
     pub(crate) settings: Settings,
     model: Arc<Cast>,
     echo: Arc<ScriptedTool>,
@@ -35,7 +36,8 @@ impl Plan {
         let echo = Arc::new(ScriptedTool::echo("echo"));
         let tools = Tools::one(echo.clone());
         let ports = Ports::inproc(&stage, model.clone(), tools);
-        Self { stage, ports, settings: Settings::default(), model, echo }
+        let truth = ports.clone();
+        Self { stage, ports, truth, settings: Settings::default(), model, echo }
     }
 
     /// A house whose model says the same every time.
@@ -63,7 +65,9 @@ impl Plan {
 
     /// Starts everything.
     pub(crate) fn open(self) -> House {
-        let platform = Platform::start_all(self.stage, self.ports, self.settings);
+        let platform = Platform::new(self.stage, self.truth, self.ports);
+        let platform = Arc::new(platform.with_settings(self.settings));
+        Unit::ALL.into_iter().for_each(|unit| platform.start(unit));
         House { platform, model: self.model, echo: self.echo }
     }
 }

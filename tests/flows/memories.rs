@@ -84,7 +84,8 @@ async fn recall_that_fails_or_hangs_does_not_stop_the_turn() {
         let ended = client.ask_and_wait("Do you remember?").await;
 
         assert_eq!(ended.kind, AssistantFinal);
-        let recalled = |event: &&soma_core::conversation::event::Event| event.kind == ContextRecalled;
+        let recalled =
+            |event: &&soma_core::conversation::event::Event| event.kind == ContextRecalled;
         let event = client.view.events.iter().find(recalled).unwrap();
         assert!(event.metadata["error"].is_string(), "the stream says so: {event:?}");
         check(&house.platform, &client.principal).await;

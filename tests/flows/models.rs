@@ -29,11 +29,7 @@ fn failures() -> Vec<(ModelFailure, &'static str, bool)> {
 /// Fails this often, then answers.
 fn failing(times: usize, failure: ModelFailure) -> Plan {
     Plan::new(move |_, before| {
-        if before < times {
-            Script::refusing(failure.clone())
-        } else {
-            Script::answer("At last.")
-        }
+        if before < times { Script::refusing(failure.clone()) } else { Script::answer("At last.") }
     })
 }
 

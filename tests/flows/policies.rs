@@ -26,7 +26,8 @@ impl Unreachable {
 #[async_trait]
 impl Policy for Unreachable {
     async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
-        let left = self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
+        let left =
+            self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         match left {
             Ok(_) => Err(PortError::Unavailable("no route".into())),
             Err(_) => Ok(Decision::new(request, true, Vec::new())),
@@ -73,9 +74,8 @@ async fn denied_tool_is_told_to_the_model_and_never_runs() {
 
 #[tokio::test(start_paused = true)]
 async fn memory_that_may_not_be_written_is_not() {
-    let house = Plan::saying("Noted.")
-        .with(|plan| plan.ports.policy = denying(Action::MemoryWrite))
-        .open();
+    let house =
+        Plan::saying("Noted.").with(|plan| plan.ports.policy = denying(Action::MemoryWrite)).open();
     let mut client = house.client();
 
     let ended = client.ask_and_wait("Forget this.").await;
@@ -87,9 +87,8 @@ async fn memory_that_may_not_be_written_is_not() {
 
 #[tokio::test(start_paused = true)]
 async fn policy_that_comes_back_soon_is_waited_for() {
-    let house = Plan::asking_for("echo")
-        .with(|plan| plan.ports.policy = Unreachable::times(5))
-        .open();
+    let house =
+        Plan::asking_for("echo").with(|plan| plan.ports.policy = Unreachable::times(5)).open();
     let mut client = house.client();
 
     let ended = client.ask_and_wait("Use the tool.").await;

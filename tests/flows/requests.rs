@@ -2,12 +2,16 @@
 
 use std::time::Duration;
 
+use futures_util::StreamExt;
 use serde_json::{Map, json};
 use soma_core::conversation::event::EventType::{ToolRequested, ToolResult, ToolStart};
+use soma_core::flows::follow_session::Until;
 use soma_core::flows::refusal::Refusal;
 use soma_core::flows::request_tool::NewToolRequest;
 use soma_core::flows::submit_message::NewMessage;
 use soma_core::ports::rate_limit::Rate;
+use soma_core::stream::cursor::Cursor;
+use soma_core::stream::resume::Style;
 use soma_tests::platform::{Client, check};
 
 use crate::house::Plan;
@@ -91,4 +95,20 @@ async fn tool_that_a_client_asks_for_runs_once_and_its_result_is_an_event() {
     assert_eq!(client.view.kinds[4..], [ToolRequested, ToolStart, ToolResult]);
     assert_eq!(house.echo.calls().len(), 1);
     check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn follower_of_a_session_that_is_deleted_is_let_go() {
+    let house = Plan::saying("Noted.").open();
+    let mut client = house.client();
+    client.ask_and_wait("Hello").await;
+    let gateway = house.platform.gateway().unwrap();
+    let (from, session) = (Cursor::default(), client.session.unwrap());
+    let frames = gateway.follow.run(&client.principal, session, from, Style::Deltas, Until::Left);
+    let frames = frames.await.unwrap();
+
+    client.delete().await;
+
+    let seen = tokio::time::timeout(Duration::from_mins(1), frames.count()).await;
+    assert!(seen.is_ok(), "the stream never ends");
 }

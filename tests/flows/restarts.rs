@@ -150,9 +150,7 @@ async fn answer_that_was_interrupted_now_and_then_is_not_given_up() {
     client.say("Use the tool, again and again.").await;
     for restarted in 0..5 {
         client
-            .until(|view| {
-                view.text.ends_with("Hm ") && view.count(AssistantRestarted) == restarted
-            })
+            .until(|view| view.text.ends_with("Hm ") && view.count(AssistantRestarted) == restarted)
             .await;
 
         house.platform.crash(Unit::Worker).await;

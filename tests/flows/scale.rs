@@ -18,13 +18,8 @@ fn clients(house: &House, count: usize) -> Vec<Client> {
 #[tokio::test(start_paused = true)]
 async fn two_of_each_answer_everything_once_and_in_order() {
     let house = Plan::asking_for("echo").open();
-    for unit in [
-        Unit::Worker,
-        Unit::Executor,
-        Unit::Replicator,
-        Unit::MemorySync,
-        Unit::OutboxSync,
-    ] {
+    for unit in [Unit::Worker, Unit::Executor, Unit::Replicator, Unit::MemorySync, Unit::OutboxSync]
+    {
         house.platform.start(unit.nth(2));
     }
     house.platform.pass(Duration::from_secs(5)).await;
@@ -116,8 +111,7 @@ async fn flood_of_one_tenant_does_not_delay_another() {
         plan.settings.capacity.per_tenant = 6;
     })
     .open();
-    let mut many: Vec<_> =
-        (0..20).map(|_| Client::new(&house.platform, "flooding")).collect();
+    let mut many: Vec<_> = (0..20).map(|_| Client::new(&house.platform, "flooding")).collect();
     join_all(many.iter_mut().map(|client| client.say("flood"))).await;
     house.platform.pass(Duration::from_secs(1)).await;
     let mut other = house.client();

@@ -107,7 +107,10 @@ async fn another_session_recalls_what_was_said() {
 async fn client_that_comes_back_in_mid_answer_is_shown_the_rest_at_once() {
     let go_on = Stop::new();
     let held = go_on.clone();
-    let house = Plan::new(move |_, _| Script::new().text("One ").text("two ").hold(&held).text("three.").done()).open();
+    let house = Plan::new(move |_, _| {
+        Script::new().text("One ").text("two ").hold(&held).text("three.").done()
+    })
+    .open();
     let mut client = house.client();
     client.say("Count.").await;
     client.until(|view| view.text == "One two ").await;

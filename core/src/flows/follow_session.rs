@@ -169,13 +169,13 @@ impl Following {
             }
             let reached =
                 self.end.as_ref().is_some_and(|end| end.is_reached(self.progress.cursor().seq));
-            if reached || self.flow.stop.is_set() {
+            if reached || self.over || self.flow.stop.is_set() {
                 return Ok(None);
             }
             let listener = self.follower.listen();
             self.gather().await?;
             if self.ready.is_empty() && !self.stored {
-                self.wait(listener).await;
+                self.wait(listener).await?;
             }
         }
     }
@@ -206,12 +206,17 @@ impl Following {
         Ok(())
     }
 
-    async fn wait(&mut self, listener: event_listener::EventListener) {
+    /// Waits for news. Now and then it looks without any: at what the log did not tell, and whether
+    /// the session is still there.
+    async fn wait(&mut self, listener: event_listener::EventListener) -> PortResult<()> {
         let look = self.flow.world.timer.sleep(LOOK);
         let stopped = std::pin::pin!(self.flow.stop.wait());
         let ended = select(stopped, select(listener, look)).await;
         if let Either::Right((Either::Right(_), _)) = ended {
             self.stored = true;
+            let session = self.flow.store.session(&self.tenant, self.session_id).await?;
+            self.over = session.is_none();
         }
+        Ok(())
     }
 }

@@ -9,6 +9,10 @@ use crate::work::commit::{Commit, CommitOutcome};
 
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(20), cap: Duration::from_secs(1) };
 
+/// For work that is claimed: it is dropped when the claim is lost, and what was paid for or has taken
+/// effect is not given away before that.
+pub(super) const UNTIL_DROPPED: u32 = u32::MAX;
+
 /// Commits, and commits the same value again while the store is unavailable or the outcome
 /// unknown: a commit that had been applied answers so, and is not applied twice.
 ///

@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use serde_json::{Map, Value, json};
 
 use super::claims::Handle;
-use super::persist::{again, persist};
+use super::persist::{UNTIL_DROPPED, again, persist};
 use super::stop::Stop;
 use super::world::World;
 use crate::conversation::event::{EventType, NewEvent, Role};
@@ -188,7 +188,7 @@ impl RunTools {
     }
 
     async fn write(&self, commit: &Commit) -> PortResult<Ours> {
-        let outcome = persist(&*self.store, &self.world, commit, TRIES).await?;
+        let outcome = persist(&*self.store, &self.world, commit, UNTIL_DROPPED).await?;
         self.world.wake.poke(Poke::Outbox);
         Ok(match outcome {
             CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => Ours::Yes,

@@ -204,10 +204,7 @@ impl Client {
     }
 
     /// Asks the gateway, as long as it lives.
-    async fn ask<T, F>(
-        &self,
-        question: impl FnOnce(Gateway) -> F,
-    ) -> Option<Result<T, Refusal>>
+    async fn ask<T, F>(&self, question: impl FnOnce(Gateway) -> F) -> Option<Result<T, Refusal>>
     where
         F: Future<Output = Result<T, Refusal>>,
     {

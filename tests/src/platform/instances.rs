@@ -93,13 +93,6 @@ impl Platform {
         Self { stage, truth, ports, settings, watch: None, running: Mutex::default() }
     }
 
-    /// A platform without faults, of which everything runs.
-    pub fn start_all(stage: Stage, ports: Ports, settings: Settings) -> Arc<Self> {
-        let platform = Arc::new(Self::new(stage, ports.clone(), ports).with_settings(settings));
-        Unit::ALL.into_iter().for_each(|unit| platform.start(unit));
-        platform
-    }
-
     /// With these settings.
     #[must_use]
     pub fn with_settings(mut self, settings: Settings) -> Self {

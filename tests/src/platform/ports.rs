@@ -66,7 +66,17 @@ impl Ports {
             };
         }
         faulty!(
-            store, work, leases, outbox, memory_queue, replica, budget, log, memory, policy, model,
+            store,
+            work,
+            leases,
+            outbox,
+            memory_queue,
+            replica,
+            budget,
+            log,
+            memory,
+            policy,
+            model,
             limits
         )
     }

@@ -43,8 +43,7 @@ impl Default for Settings {
             budget_limit: None,
             least_answer_tokens: 16,
         };
-        let capacity =
-            Capacity { sessions: 64, per_tenant: 64, drain: Duration::from_secs(30) };
+        let capacity = Capacity { sessions: 64, per_tenant: 64, drain: Duration::from_secs(30) };
         Self { turns, capacity, rate: None }
     }
 }

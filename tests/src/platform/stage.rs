@@ -96,9 +96,8 @@ impl Tasks {
 
     /// Drops every task where it stands.
     pub(super) async fn kill(&self) {
-        let tasks = std::mem::take(
-            &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let tasks =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         for task in &tasks {
             task.abort();
         }
@@ -109,9 +108,8 @@ impl Tasks {
 
     /// Waits for every task to end.
     pub(super) async fn finish(&self) {
-        let tasks = std::mem::take(
-            &mut *self.running.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let tasks =
+            std::mem::take(&mut *self.running.lock().unwrap_or_else(PoisonError::into_inner));
         for task in tasks {
             settle(task.await);
         }

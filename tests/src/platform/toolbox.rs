@@ -38,7 +38,8 @@ impl Toolbox for Tools {
     }
 
     async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
-        let failed = |message: String| ToolOutcome::failed(call.call_id, ToolStatus::Error, message);
+        let failed =
+            |message: String| ToolOutcome::failed(call.call_id, ToolStatus::Error, message);
         let Some(tool) = self.0.iter().find(|tool| tool.spec().name == call.tool_name) else {
             return failed("there is no such tool".into());
         };

@@ -1,8 +1,8 @@
 //! One durable boundary of a turn, as a commit.
 
-use super::drive::{Drive, TRIES};
+use super::drive::Drive;
 use crate::budget::UsageChange;
-use crate::flows::persist::persist;
+use crate::flows::persist::{UNTIL_DROPPED, persist};
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
@@ -45,7 +45,8 @@ impl Drive<'_> {
         let remembers = !pending.effects.memory.is_empty();
         let commit = self.value(pending);
         let world = &self.flow.world;
-        let events = match persist(&*self.flow.ports.store, world, &commit, TRIES).await? {
+        let store = &*self.flow.ports.store;
+        let events = match persist(store, world, &commit, UNTIL_DROPPED).await? {
             CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => events,
             CommitOutcome::Answered(_)
             | CommitOutcome::KeyReused

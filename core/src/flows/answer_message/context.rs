@@ -5,12 +5,12 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use serde_json::json;
 
-use super::drive::{Drive, TRIES};
+use super::drive::Drive;
 use crate::budget::Tokens;
 use crate::conversation::event::{Event, Seq};
 use crate::conversation::model::ChatMessage;
 use crate::conversation::{prompt, window};
-use crate::flows::persist::again;
+use crate::flows::persist::{UNTIL_DROPPED, again};
 use crate::ids::EventId;
 use crate::memory::RecallQuery;
 use crate::ports::PortResult;
@@ -72,7 +72,8 @@ impl Drive<'_> {
         let store = &self.flow.ports.store;
         let (tenant, session) = (&self.claim.tenant, self.claim.session_id);
         let range = EventRange::Before(before);
-        again(&self.flow.world, TRIES, || store.events(tenant, session, range, limit)).await
+        let world = &self.flow.world;
+        again(world, UNTIL_DROPPED, || store.events(tenant, session, range, limit)).await
     }
 
     /// What fits the message; a recall that fails or takes too long does not stop the turn.

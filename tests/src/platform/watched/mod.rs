@@ -98,8 +98,19 @@ impl Watch {
             };
         }
         watched!(
-            store, work, leases, outbox, memory_queue, replica, budget, log, memory, policy, model,
-            tools, limits
+            store,
+            work,
+            leases,
+            outbox,
+            memory_queue,
+            replica,
+            budget,
+            log,
+            memory,
+            policy,
+            model,
+            tools,
+            limits
         )
     }
 
