@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use criterion::Criterion;
+use criterion::{Criterion, Throughput};
 use rusqlite::Connection;
 use soma_benches::disk::SyncedFile;
 use soma_core::contract::talk::talk;
@@ -16,39 +16,30 @@ use tempfile::TempDir;
 use tokio::runtime::Runtime;
 use tokio::task::JoinSet;
 
-use crate::timing::Rate;
-
-/// How many commit at once.
-const COMMITTERS: [u64; 3] = [1, 16, 64];
+use crate::sample;
+use crate::timing::{Floor, beside};
 
 pub(crate) fn bench(criterion: &mut Criterion) {
     let folder = TempDir::new().unwrap();
-    let mut group = criterion.benchmark_group("commits");
-
     let mut file = SyncedFile::create(folder.path()).unwrap();
-    let syncs = Rate::of(&mut group, "floor: append 4 KiB + fdatasync", |count| {
-        (0..count).for_each(|_| file.append().unwrap());
-    });
+    let mut sync = |count| (0..count).for_each(|_| file.append().unwrap());
     let bare = bare(folder.path());
-    let inserts = Rate::of(&mut group, "floor: bare SQLite, a row a transaction", |count| {
-        let mut insert = bare.prepare_cached("INSERT INTO bare (value) VALUES (?1)").unwrap();
-        (0..count).for_each(|_| assert_eq!(insert.execute([crate::sample::QUESTION]).unwrap(), 1));
-    });
-
+    let mut insert = |count| (0..count).for_each(|_| insert(&bare));
     let runtime = Runtime::new().unwrap();
     let database = Database::open(folder.path().join("soma.db")).unwrap();
-    let messages =
-        Arc::new(Messages { store: SqliteStore::new(database), next: AtomicU64::new(1) });
-    let rates = COMMITTERS.map(|committers| {
+    let store = SqliteStore::new(database);
+    let messages = Arc::new(Messages { store, next: AtomicU64::new(1) });
+
+    let mut group = criterion.benchmark_group("commits");
+    group.throughput(Throughput::Elements(1));
+    for committers in [1, 16, 64] {
+        let mut floors: [Floor<'_>; 2] = [("fdatasync", &mut sync), ("bare SQLite", &mut insert)];
         let name = format!("accept a message, {committers} at once");
-        let accept = |count| runtime.block_on(messages.accept(committers, count));
-        (Rate::of(&mut group, &name, accept), name)
-    });
-    group.finish();
-    for (rate, name) in rates {
-        rate.print_beside(&name, syncs, "fdatasync");
-        rate.print_beside(&name, inserts, "bare SQLite");
+        beside(&mut group, &name, &mut floors, |count| {
+            runtime.block_on(messages.accept(committers, count));
+        });
     }
+    group.finish();
 }
 
 /// A database with the settings of the platform's, and one table.
@@ -60,6 +51,12 @@ fn bare(folder: &Path) -> Connection {
     connection.pragma_update(None, "cache_size", -16_384).unwrap();
     connection.execute_batch("CREATE TABLE bare (id INTEGER PRIMARY KEY, value TEXT)").unwrap();
     connection
+}
+
+/// A row, in a transaction of its own.
+fn insert(bare: &Connection) {
+    let mut insert = bare.prepare_cached("INSERT INTO bare (value) VALUES (?1)").unwrap();
+    assert_eq!(insert.execute([sample::QUESTION]).unwrap(), 1);
 }
 
 /// Messages, each the first of a session of its own.

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use serde_json::{Map, json};
+use serde_json::{Value, json};
 use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::{Talk, talk};
-use soma_core::conversation::event::{Event, EventType, NewEvent, Role};
+use soma_core::conversation::event::{Event, EventType, NewEvent, Role, Seq};
 use soma_core::ids::TurnId;
 use soma_core::stream::chain::Chain;
 use soma_core::stream::delta::Delta;
@@ -30,7 +30,7 @@ pub(crate) fn clock() -> Arc<ManualClock> {
 /// A piece of the running answer: one word.
 pub(crate) fn delta(talk: &Talk, turn: TurnId, number: u32) -> Delta {
     let word = "harbour ";
-    let blank = Delta::new(talk.session_id, turn, soma_core::conversation::event::Seq(0), 1);
+    let blank = Delta::new(talk.session_id, turn, Seq(0), 1);
     let offset = word.len() * usize::try_from(number).unwrap();
     Delta { stream_index: number + 1, offset, delta: word.into(), ..blank }
 }
@@ -41,35 +41,26 @@ pub(crate) fn drafts(talk: &Talk, turns: u32) -> Vec<NewEvent> {
 }
 
 fn turn(talk: &Talk, number: u32) -> [NewEvent; 4] {
-    let event = |kind: EventType, role, message: &str| NewEvent {
+    use EventType::{AssistantFinal, AssistantStarted, AssistantThinking, UserMessage};
+    let asked = json!({"attachments": [], "client": {"channel": "web"}});
+    let analysis = json!({"analysis": {"intent": "question", "words": 27}});
+    let used = json!({"prompt_tokens": 412, "completion_tokens": 96, "estimated": false});
+    let told = json!({"model": "acme/small", "finish": "stop", "usage": used});
+    let event = |kind: EventType, role, message: &str, metadata: Value| NewEvent {
         event_id: talk.event(&format!("{}/{number}", kind.as_str())),
         turn_id: Some(talk.turn(number)),
         role,
         kind,
         message: message.into(),
-        metadata: metadata(kind),
+        metadata: metadata.as_object().cloned().unwrap_or_default(),
         ..talk.said("")
     };
     [
-        event(EventType::UserMessage, Role::User, QUESTION),
-        event(EventType::AssistantStarted, Role::Assistant, ""),
-        event(EventType::AssistantThinking, Role::Assistant, ""),
-        event(EventType::AssistantFinal, Role::Assistant, ANSWER),
+        event(UserMessage, Role::User, QUESTION, asked),
+        event(AssistantStarted, Role::Assistant, "", json!({})),
+        event(AssistantThinking, Role::Assistant, "", analysis),
+        event(AssistantFinal, Role::Assistant, ANSWER, told),
     ]
-}
-
-fn metadata(kind: EventType) -> Map<String, serde_json::Value> {
-    let fields = match kind {
-        EventType::UserMessage => json!({"attachments": [], "client": {"channel": "web"}}),
-        EventType::AssistantThinking => json!({"analysis": {"intent": "question", "words": 27}}),
-        EventType::AssistantFinal => json!({
-            "model": "acme/small",
-            "finish": "stop",
-            "usage": {"prompt_tokens": 412, "completion_tokens": 96, "estimated": false},
-        }),
-        _ => json!({}),
-    };
-    fields.as_object().cloned().unwrap_or_default()
 }
 
 /// The same events, numbered and chained.

@@ -9,7 +9,7 @@ use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Seq;
 use soma_core::conversation::model::{FinishReason, ModelToolCall, Usage};
-use soma_core::ids::CallId;
+use soma_core::ids::{CallId, TurnId};
 use soma_core::policy::{Action, Decision, PolicyRequest};
 use soma_core::tool::{ToolOutcome, ToolStatus};
 use soma_core::turn::config::TurnConfig;
@@ -34,11 +34,14 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         bencher.iter_batched(|| record.clone(), steps, BatchSize::SmallInput);
     });
     group.bench_function("fold", |bencher| bencher.iter(|| Turn::fold(id, &record).unwrap()));
-    group.bench_function("state hash", |bencher| {
-        let (turn, _) = Turn::fold(id, &record).unwrap();
-        bencher.iter(|| turn.state_hash());
-    });
     group.finish();
+    state_hash(criterion, id, &record);
+}
+
+/// What two builds compare after a replay.
+fn state_hash(criterion: &mut Criterion, id: TurnId, record: &[RecordedInput]) {
+    let (turn, _) = Turn::fold(id, record).unwrap();
+    criterion.bench_function("turn/state hash", |bencher| bencher.iter(|| turn.state_hash()));
 }
 
 /// Everything that happens to the turn.

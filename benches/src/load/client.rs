@@ -10,7 +10,7 @@ use soma_model::sse::{Message, Parser};
 use super::error::LoadError;
 
 /// How long nothing may come, be it an answer or the next byte of a stream.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// Many clients of one server: what they have in common.
 #[derive(Clone, Debug)]

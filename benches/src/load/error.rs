@@ -5,7 +5,6 @@ use std::path::PathBuf;
 
 use soma_model::sse;
 use tokio::task::JoinError;
-use tokio::time::error::Elapsed;
 
 /// Why a scene was not played to its end.
 #[derive(Debug, thiserror::Error)]
@@ -49,8 +48,8 @@ pub enum LoadError {
     #[error("a turn failed: {0}")]
     TurnFailed(String),
     /// Something did not come in time.
-    #[error("nothing came for too long")]
-    TooLong(#[from] Elapsed),
+    #[error("waited too long for {0}")]
+    TooLong(&'static str),
     /// A task of a client died.
     #[error("a client died")]
     Died(#[from] JoinError),

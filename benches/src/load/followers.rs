@@ -1,12 +1,14 @@
 //! What a client costs that watches and says nothing.
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
-use tokio::time::{interval, timeout};
+use tokio::time::interval;
 
 use super::client::{Client, Watch};
 use super::error::LoadError;
+use super::patience::within;
 use super::soma::Soma;
 use super::stage::Stage;
 use crate::report::{Scene, Unit};
@@ -18,9 +20,7 @@ const SESSIONS: usize = 50;
 
 /// How often the platform is asked how many watch.
 const LOOK: Duration = Duration::from_millis(100);
-/// How many looks it is left alone for, before its memory is read.
-const SETTLE: u32 = 10;
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(45);
 
 /// 500 clients come, go, and come again.
 pub(super) async fn scene(stage: &Stage) -> Result<Scene, LoadError> {
@@ -32,7 +32,9 @@ pub(super) async fn scene(stage: &Stage) -> Result<Scene, LoadError> {
     let watches = watches(&client, &sessions).await?;
     let open = settled(&soma, count).await?;
     drop(watches);
+    let left = Instant::now();
     let closed = settled(&soma, 0).await?;
+    let noticed = left.elapsed();
     let watches = self::watches(&client, &sessions).await?;
     let again = settled(&soma, count).await?;
     drop(watches);
@@ -43,6 +45,7 @@ pub(super) async fn scene(stage: &Stage) -> Result<Scene, LoadError> {
         .figure("memory before", idle, bytes)
         .figure("memory with 500 open streams", open, bytes)
         .figure("memory per open stream", (open - idle) / number(count), bytes)
+        .time("until the gateway knows that all left", noticed)
         .figure("memory once all are closed", closed, bytes)
         .figure("memory with 500 open again", again, bytes);
     Ok(scene)
@@ -66,7 +69,7 @@ async fn watches(client: &Client, sessions: &[String]) -> Result<Vec<Watch>, Loa
     try_join_all(all.map(|session| watch(session.clone()))).await
 }
 
-/// The memory of the platform a moment after it has so many followers.
+/// The memory of the platform once it says that it has so many followers; it counts every five seconds.
 async fn settled(soma: &Soma, followers: usize) -> Result<f64, LoadError> {
     let client = Client::of(&soma.url)?;
     let wanted = format!("gateway_followers {followers}");
@@ -80,9 +83,6 @@ async fn settled(soma: &Soma, followers: usize) -> Result<f64, LoadError> {
             }
         }
     };
-    timeout(PATIENCE, agreed).await??;
-    for _ in 0..SETTLE {
-        looks.tick().await;
-    }
+    within(PATIENCE, "the gateway to know who watches", agreed).await??;
     soma.process.resident()
 }

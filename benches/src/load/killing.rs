@@ -5,10 +5,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::try_join_all;
 use soma_tests::stub_model::Ending;
-use tokio::time::timeout;
 
 use super::client::Client;
 use super::error::LoadError;
+use super::patience::within;
 use super::stage::Stage;
 use super::starting::ready;
 use crate::report::{Scene, Unit};
@@ -19,7 +19,7 @@ const OUTSTANDING: usize = 100;
 /// An answer takes two seconds, and all are given at once.
 const MESSAGE: &str = "tell me more [words 18] [pace 100ms]";
 const ANSWER: Duration = Duration::from_secs(2);
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A hundred messages are accepted and being answered; then the platform is killed and started
 /// again, and every one is answered.
@@ -27,7 +27,8 @@ pub(super) async fn scene(stage: &Stage) -> Result<Scene, LoadError> {
     let soma = stage.start().await?;
     let client = Client::of(&soma.url)?;
     let sessions = try_join_all((0..OUTSTANDING).map(|_| client.say(None, MESSAGE))).await?;
-    timeout(PATIENCE, stage.stub.until(|log| log.len() >= OUTSTANDING)).await?;
+    let asked = stage.stub.until(|log| log.len() >= OUTSTANDING);
+    within(PATIENCE, "the model to be asked", asked).await?;
     let killed = Instant::now();
     soma.kill().await?;
     let log = stage.stub.log();

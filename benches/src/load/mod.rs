@@ -8,6 +8,7 @@ mod error;
 mod followers;
 mod killing;
 mod machine;
+mod patience;
 mod process;
 mod soma;
 mod stage;

@@ -8,9 +8,9 @@ use serde_json::Value;
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
 
 use super::error::LoadError;
+use super::patience::within;
 use super::process::Process;
 
 /// How long a start may take.
@@ -42,7 +42,7 @@ impl Soma {
         let pid = child.id().ok_or(LoadError::NotStarted)?;
         let out = child.stdout.take().ok_or(LoadError::NotStarted)?;
         let mut lines = BufReader::new(out).lines();
-        let url = timeout(PATIENCE, url(&mut lines)).await??;
+        let url = within(PATIENCE, "soma to start", url(&mut lines)).await??;
         let mut listening = JoinSet::new();
         listening.spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self { child, url, process: Process::of(pid), _listening: listening })

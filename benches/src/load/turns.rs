@@ -50,21 +50,21 @@ pub(super) async fn paced(options: &Options, floors: &Floors) -> Result<Scene, L
 /// A closed loop: each client says the next as soon as it has the answer.
 pub(super) async fn pressed(
     options: &Options,
-    clients: usize,
+    count: usize,
     floors: &Floors,
 ) -> Result<Scene, LoadError> {
     let stage = Stage::set(options)?;
     let soma = stage.start().await?;
-    let talks = talks(&soma, clients).await?;
+    let talks = talks(&soma, count).await?;
     let meter = Meter::start(&soma)?;
     let end = Instant::now() + options.span;
-    let mut tasks = JoinSet::new();
+    let mut clients = JoinSet::new();
     for mut talk in talks {
-        tasks.spawn(async move { talk.go_on_until(end, MESSAGE).await });
+        clients.spawn(async move { talk.go_on_until(end, MESSAGE).await });
     }
-    let timings = gathered(tasks).await?;
-    let mut scene = Scene::new(format!("turns, closed loop, {clients} clients"));
-    let bare = if clients == CROWD { &floors.busy_post.times } else { &floors.post.times };
+    let timings = gathered(clients).await?;
+    let mut scene = Scene::new(format!("turns, closed loop, {count} clients"));
+    let bare = if count == CROWD { &floors.busy_post.times } else { &floors.post.times };
     meter.stop(timings.len())?.write(&mut scene, floors.syncs_per_second);
     write_times(&mut scene, &timings, bare, floors.sync);
     Ok(scene)
@@ -81,12 +81,12 @@ async fn one_every(
     span: Duration,
     talks: Vec<Talk>,
 ) -> Result<Vec<Timing>, LoadError> {
-    let mut tasks = JoinSet::new();
+    let mut clients = JoinSet::new();
     let mut queues = Vec::new();
     for mut talk in talks {
         let (queue, mut due) = mpsc::unbounded_channel();
         queues.push(queue);
-        tasks.spawn(async move {
+        clients.spawn(async move {
             let mut timings = Vec::new();
             while let Some(due) = due.recv().await {
                 timings.push(talk.turn(MESSAGE, due).await?);
@@ -104,14 +104,14 @@ async fn one_every(
         }
     }
     drop(queues);
-    gathered(tasks).await
+    gathered(clients).await
 }
 
 async fn gathered(
-    mut tasks: JoinSet<Result<Vec<Timing>, LoadError>>,
+    mut clients: JoinSet<Result<Vec<Timing>, LoadError>>,
 ) -> Result<Vec<Timing>, LoadError> {
     let mut timings = Vec::new();
-    while let Some(some) = tasks.join_next().await {
+    while let Some(some) = clients.join_next().await {
         timings.extend(some??);
     }
     Ok(timings)
