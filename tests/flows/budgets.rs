@@ -1,9 +1,16 @@
 //! Tokens that are used up.
 
-use soma_core::conversation::event::EventType::{AssistantFinal, TurnFailed};
-use soma_core::conversation::model::{FinishReason, Usage};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use soma_core::budget::window::BudgetWindow;
+use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
+use soma_core::conversation::event::EventType::{AssistantFinal, AssistantRestarted, TurnFailed};
+use soma_core::conversation::model::{FinishReason, ModelFailure, Usage};
+use soma_core::flows::stop::Stop;
+use soma_core::ports::{Budget, PortResult};
 use soma_inproc::{Beat, Script};
-use soma_tests::platform::{asks_for, check, has_tool_results};
+use soma_tests::platform::{Client, Unit, asks_for, check, has_tool_results};
 
 use crate::house::Plan;
 
@@ -66,11 +73,67 @@ async fn tenants_do_not_share_a_budget() {
         .with(|plan| plan.settings.turns.budget_limit = Some(400))
         .open();
     let mut first = house.client();
-    let mut other = soma_tests::platform::Client::new(&house.platform, "other");
+    let mut other = Client::new(&house.platform, "other");
 
     first.ask_and_wait("first").await;
     let ended = other.ask_and_wait("second").await;
 
     assert_eq!(ended.kind, AssistantFinal);
     check(&house.platform, &other.principal).await;
+}
+
+/// Sets tokens aside for the fourth call of a turn, and does not say so.
+struct Mute {
+    inner: Arc<dyn Budget>,
+    asked: Stop,
+}
+
+#[async_trait]
+impl Budget for Mute {
+    async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant> {
+        let grant = self.inner.reserve(request).await;
+        if request.key.call == 4 && !self.asked.is_set() {
+            self.asked.trigger();
+            std::future::pending().await
+        }
+        grant
+    }
+
+    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
+        self.inner.settle(key, used).await
+    }
+
+    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
+        self.inner.spent(account, window).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tokens_that_a_lost_worker_set_aside_are_settled() {
+    let (never, asked) = (Stop::new(), Stop::new());
+    let house = Plan::new(move |_, before| {
+        let begun = Script::new().text("Ouch ");
+        if before < 2 { begun.hold(&never) } else { begun.fail(ModelFailure::Broken) }
+    })
+    .with(|plan| {
+        let (inner, asked) = (Arc::clone(&plan.ports.budget), asked.clone());
+        plan.ports.budget = Arc::new(Mute { inner, asked });
+    })
+    .open();
+    let mut client = house.client();
+    client.say("Well?").await;
+    for restarted in 0..2 {
+        client
+            .until(|view| view.text == "Ouch " && view.count(AssistantRestarted) == restarted)
+            .await;
+        house.platform.crash(Unit::Worker).await;
+        house.platform.start(Unit::Worker);
+    }
+    asked.wait().await;
+
+    house.platform.crash(Unit::Worker).await;
+    house.platform.start(Unit::Worker);
+    client.until_ended(1).await;
+
+    check(&house.platform, &client.principal).await;
 }

@@ -27,6 +27,11 @@ impl Pending {
         Self { from_step, inputs: Vec::new(), effects: Effects::default() }
     }
 
+    /// Whether a reservation is settled by it.
+    pub(super) const fn settles(&self) -> bool {
+        !self.effects.usage.is_empty()
+    }
+
     pub(super) fn add(&mut self, input: RecordedInput, effects: Effects) {
         self.inputs.push(input);
         self.effects.extend(effects);

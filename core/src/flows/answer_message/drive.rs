@@ -99,6 +99,11 @@ impl<'a> Drive<'a> {
                     self.gather(prompt_limit, recall).await?
                 }
                 Some(Call::Reserve { call, want, least }) => {
+                    // The record knows of one open reservation: the last is settled in it before
+                    // tokens are set aside for the next.
+                    if self.pending.settles() && !self.commit().await? {
+                        return Ok(());
+                    }
                     self.reserve(call, want, least).await?
                 }
             };
