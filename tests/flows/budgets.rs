@@ -94,7 +94,7 @@ impl Budget for Mute {
         let grant = self.inner.reserve(request).await;
         if request.key.call == 4 && !self.asked.is_set() {
             self.asked.trigger();
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
         grant
     }

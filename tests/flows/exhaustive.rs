@@ -1,7 +1,8 @@
 //! One turn with one tool round, again and again: at every port call of the whole platform, every
 //! kind of fault, and the death of whoever makes the call.
+#![expect(clippy::print_stdout, reason = "shown when a case fails: which call it was")]
 
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +13,7 @@ use soma_core::flows::stop::Stop;
 use soma_inproc::{FaultKind, FaultPlan, Hit, Script, ScriptedTool};
 use soma_tests::platform::{
     Cast, Client, Moment, Platform, Ports, Report, Stage, Strike, Tools, Unit, Watch, asks_for,
-    check, has_tool_results, spec,
+    check, has_tool_results, repeatable, unrepeatable,
 };
 use tokio::runtime::Builder;
 
@@ -57,7 +58,10 @@ impl Run {
                 asks_for("Let me see. Here it is.", &[("tool", r#"{"say":"ho"}"#)])
             }
         });
-        let spec = spec("tool", again == Again::Allowed);
+        let spec = match again {
+            Again::Allowed => repeatable("tool"),
+            Again::Forbidden => unrepeatable("tool"),
+        };
         let tool = Arc::new(ScriptedTool::new(spec, |arguments| Ok(arguments.clone())));
         let ports = Ports::inproc(&stage, model.clone(), Tools::one(tool.clone()));
         Self { stage, ports, model, tool, go_on }
@@ -66,7 +70,9 @@ impl Run {
     /// Starts everything, asks, waits in mid-answer until every lease and claim had to be kept
     /// alive, and then until everything is quiet again.
     async fn talk(&self, platform: &Arc<Platform>) -> Outcome {
-        Unit::ALL.into_iter().for_each(|unit| platform.start(unit));
+        for unit in Unit::ALL {
+            platform.start(unit);
+        }
         let mut client = Client::new(platform, "acme");
         client.say("What does the tool say?").await;
         client.until(|view| view.text.ends_with("So says the tool, ")).await;
@@ -82,7 +88,7 @@ impl Run {
 impl Outcome {
     /// What must hold after every run: the whole answer, once.
     fn is_whole(&self) {
-        let ended = self.client.view.ended.values().next().expect("it ended");
+        let ended = self.client.view.ended.values().next().unwrap();
         assert_eq!((ended.kind, ended.text.as_str()), (AssistantFinal, ANSWER));
         assert_eq!((self.report.turns.len(), self.report.replicated), (1, 2));
         assert_eq!(self.client.view.events, self.report.events, "the client saw everything");
@@ -102,13 +108,11 @@ impl Outcome {
 fn for_each<T>(case: impl Fn(u64) -> Option<T>) -> u64 {
     let mut nth = 1;
     loop {
-        match catch_unwind(AssertUnwindSafe(|| case(nth))) {
-            Ok(Some(_)) => nth += 1,
-            Ok(None) => return nth - 1,
-            Err(panic) => {
-                println!("it was at call {nth}");
-                resume_unwind(panic);
-            }
+        let outcome = catch_unwind(AssertUnwindSafe(|| case(nth)));
+        assert!(outcome.is_ok(), "it was at call {nth}");
+        match outcome.ok().flatten() {
+            Some(_) => nth += 1,
+            None => return nth - 1,
         }
     }
 }
@@ -174,13 +178,11 @@ async fn with_death(nth: u64, moment: Moment, again: Again) -> Option<Strike> {
 
 fn faults(kind: FaultKind) {
     let cases = for_each(|nth| in_virtual_time(with_fault(nth, kind, Again::Forbidden)));
-    println!("{kind:?}: {cases} cases");
     assert!(cases > 100, "{cases} calls are too few to be the whole platform's");
 }
 
 fn deaths(moment: Moment, again: Again) {
     let cases = for_each(|nth| in_virtual_time(with_death(nth, moment, again)));
-    println!("{moment:?}, again {again:?}: {cases} cases");
     assert!(cases > 100, "{cases} calls are too few to be the whole platform's");
 }
 

@@ -67,7 +67,9 @@ impl Plan {
     pub(crate) fn open(self) -> House {
         let platform = Platform::new(self.stage, self.truth, self.ports);
         let platform = Arc::new(platform.with_settings(self.settings));
-        Unit::ALL.into_iter().for_each(|unit| platform.start(unit));
+        for unit in Unit::ALL {
+            platform.start(unit);
+        }
         House { platform, model: self.model, echo: self.echo }
     }
 }

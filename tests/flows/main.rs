@@ -1,4 +1,5 @@
 //! The flows of all six services together, over the in-memory ports and in virtual time.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod house;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use soma_core::conversation::event::EventType::{AssistantFinal, ToolResult};
 use soma_core::flows::stop::Stop;
 use soma_inproc::{FaultKind, FaultPlan, Faulty, Script, ScriptedTool};
-use soma_tests::platform::{Tools, asks_for, check, has_tool_results, spec};
+use soma_tests::platform::{Tools, asks_for, check, has_tool_results, unrepeatable};
 
 use crate::house::Plan;
 
@@ -60,7 +60,7 @@ async fn result_that_cannot_be_committed_at_once_is_not_lost() {
     });
     let store = under_plan(&mut plan);
     let leaving = Arc::clone(&store);
-    let tool = ScriptedTool::new(spec("once", false), move |arguments| {
+    let tool = ScriptedTool::new(unrepeatable("once"), move |arguments| {
         go_away(&leaving);
         Ok(arguments.clone())
     });

@@ -166,8 +166,8 @@ fn ended_once_and_in_order(session: &Session, events: &[Event], turns: &[TurnRec
     assert_eq!(session.turns_done, accepted.len() as u64);
     for (place, turn) in turns.iter().enumerate() {
         assert_eq!(turn.number, place as u64 + 1);
-        let of_turn = events.iter().filter(|event| event.turn_id == Some(turn.turn_id));
-        let last = of_turn.last().expect("a turn has events");
+        let mut of_turn = events.iter().filter(|event| event.turn_id == Some(turn.turn_id));
+        let last = of_turn.next_back().expect("a turn has events");
         assert!(last.kind.is_terminal(), "{last:?} follows the end of its turn");
         let done = |state| matches!(state, CallState::Done | CallState::Delivered);
         assert!(turn.calls.iter().all(|call| done(call.state)), "{:#?}", turn.calls);

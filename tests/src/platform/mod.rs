@@ -1,6 +1,7 @@
 //! The whole platform in one thread and in virtual time: the flows of all six services over the
 //! in-memory ports, each service started, stopped and killed on its own, clients that stream and
 //! come back, and the invariants that must hold whatever happened.
+#![expect(clippy::expect_used, clippy::panic, reason = "a failed expectation is a failed test")]
 
 mod cast;
 mod check;
@@ -22,6 +23,6 @@ pub use instances::{Instance, Platform, Unit};
 pub use ports::Ports;
 pub use services::Settings;
 pub use stage::Stage;
-pub use toolbox::{HeldTool, Tools, spec};
+pub use toolbox::{HeldTool, Tools, repeatable, unrepeatable};
 pub use view::{Ended, View};
 pub use watched::{Moment, Strike, Watch};

@@ -75,7 +75,7 @@ pub struct HeldTool {
 impl HeldTool {
     /// A tool of this name.
     pub fn new(name: &str) -> Arc<Self> {
-        Arc::new(Self { spec: spec(name, true), begun: Stop::new(), release: Stop::new() })
+        Arc::new(Self { spec: repeatable(name), begun: Stop::new(), release: Stop::new() })
     }
 }
 
@@ -92,14 +92,18 @@ impl Tool for HeldTool {
     }
 }
 
-/// The description of a tool that takes anything.
-#[expect(clippy::fn_params_excessive_bools, reason = "one, named by the field it sets")]
-pub fn spec(name: &str, idempotent: bool) -> ToolSpec {
+/// The description of a tool that takes anything, and may be run again.
+pub fn repeatable(name: &str) -> ToolSpec {
+    ToolSpec { idempotent: true, ..unrepeatable(name) }
+}
+
+/// The description of a tool that takes anything, and must not be run twice.
+pub fn unrepeatable(name: &str) -> ToolSpec {
     ToolSpec {
         name: name.into(),
         description: "For tests.".into(),
         parameters: json!({"type": "object"}),
-        idempotent,
+        idempotent: false,
         needs_approval: false,
         timeout_seconds: 10,
     }
