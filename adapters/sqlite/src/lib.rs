@@ -4,6 +4,7 @@
 //! thin values over it, each cheap to make from an `Arc<Database>`.
 
 mod budget;
+mod cache;
 mod columns;
 mod database;
 mod leases;
@@ -18,6 +19,7 @@ mod vault;
 mod work;
 
 pub use budget::SqliteBudget;
+pub use cache::SqliteCache;
 pub use database::{Database, OpenError};
 pub use leases::SqliteLeases;
 pub use log::{PARTITIONS, SqliteLog};

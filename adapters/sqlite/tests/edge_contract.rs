@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::contract::Fixture;
-use soma_core::ports::{Log, Memory, Timer, Vault};
+use soma_core::ports::{Cache, Log, Memory, Timer, Vault};
 use soma_core::time::Timestamp;
 use soma_inproc::ManualClock;
-use soma_sqlite::{Database, SqliteLog, SqliteMemory, SqliteVault};
+use soma_sqlite::{Database, SqliteCache, SqliteLog, SqliteMemory, SqliteVault};
 use tempfile::TempDir;
 
 /// What tokio calls time.
@@ -54,10 +54,12 @@ macro_rules! fixture {
     };
 }
 
+fixture!(CacheFixture, Arc<dyn Cache>, |db| Arc::new(SqliteCache::new(db)));
 fixture!(LogFixture, Arc<dyn Log>, |db| Arc::new(SqliteLog::new(db, Arc::new(TokioTimer))));
 fixture!(MemoryFixture, Arc<dyn Memory>, |db| Arc::new(SqliteMemory::new(db, an_hour_later())));
 fixture!(VaultFixture, Arc<dyn Vault>, |db| Arc::new(SqliteVault::new(db)));
 
+soma_core::contract_tests!(cache, CacheFixture);
 soma_core::contract_tests!(log, LogFixture);
 soma_core::contract_tests!(memory, MemoryFixture);
 soma_core::contract_tests!(vault, VaultFixture);

@@ -36,6 +36,9 @@ pub(super) fn erase(
     for delete in TABLES {
         connection.prepare_cached(delete)?.execute(params![session.as_uuid(), tenant.as_str()])?;
     }
+    connection
+        .prepare_cached("DELETE FROM session_cache WHERE session_id = ?1")?
+        .execute([session.as_uuid()])?;
     let key = session.to_string();
     connection
         .prepare_cached("DELETE FROM outbox WHERE lane = ?1 AND key = ?2 AND tenant = ?3")?
