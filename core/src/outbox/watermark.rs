@@ -104,8 +104,8 @@ mod tests {
         fn perform(&mut self, act: &Act) {
             match act {
                 Act::Begin => {
-                    let writer = self.next_transaction();
-                    self.open.insert(writer, Vec::new());
+                    self.last_transaction += 1;
+                    self.open.insert(self.last_transaction, Vec::new());
                 }
                 Act::Insert(which) => {
                     if let Some(writer) = self.writer(*which) {
@@ -126,11 +126,6 @@ mod tests {
             }
         }
 
-        const fn next_transaction(&mut self) -> u64 {
-            self.last_transaction += 1;
-            self.last_transaction
-        }
-
         fn writer(&self, which: Index) -> Option<u64> {
             (!self.open.is_empty())
                 .then(|| *which.get(&self.open.keys().collect::<Vec<_>>()))
@@ -141,7 +136,7 @@ mod tests {
             self.look = match self.look {
                 Look::Nowhere => Look::HandedOut(self.last_row),
                 Look::HandedOut(handed_out) => {
-                    let taken = self.next_transaction();
+                    let taken = self.last_transaction;
                     let ended = self.open.keys().next().copied().unwrap_or(taken + 1);
                     Look::Horizon(Horizon { handed_out, taken, ended })
                 }

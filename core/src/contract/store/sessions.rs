@@ -81,7 +81,7 @@ pub async fn pages_of_sessions_hold_each_session_once(fixture: impl Fixture<Port
     }
 
     let (mut seen, mut after) = (Vec::new(), None);
-    loop {
+    for _ in 0..=talks.len() {
         let page = ledger.store.sessions(&talks[0].tenant, after, 2).await.unwrap();
         let Some(last) = page.last() else { break };
         after = Some((last.updated_at, last.session_id));
