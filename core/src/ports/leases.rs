@@ -20,7 +20,8 @@ use crate::work::lease::{PartitionLease, Resource};
 ///   was left.
 /// - [`renew`](Self::renew) by an older epoch, or after the lease was taken over, answers `false`
 ///   and changes nothing.
-/// - [`release`](Self::release) by an older epoch changes nothing.
+/// - [`release`](Self::release) by an older epoch changes nothing; a lease that was released is not
+///   renewed.
 /// - [`join`](Self::join) counts each live member of a group once; one that has not joined again
 ///   within its `ttl` no longer counts, and one that [`leave`](Self::leave)s neither.
 #[async_trait]

@@ -25,6 +25,7 @@ pub struct OutboxDepth {
 /// - [`read`](Self::read) answers the rows of one lane in the order their commits were made; no row
 ///   appears later below one that was answered.
 /// - Messages with the same key are in the same lane.
+/// - The id of a row that is gone is not given again.
 /// - A row is answered again until it is settled or buried.
 /// - [`settle`](Self::settle) and [`bury`](Self::bury) under a lease that was taken over answer
 ///   `false` and change nothing.

@@ -16,7 +16,7 @@ use crate::work::ingest::{BatchOutcome, ReplicaBatch};
 /// - An event that is there already is skipped.
 /// - A batch under an older epoch, or from another position, is [`BatchOutcome::Fenced`]; one that
 ///   was applied is [`BatchOutcome::AlreadyDone`].
-/// - A row is visible to its own tenant only.
+/// - A row is visible to its own tenant only; one of an erased session is not kept.
 #[async_trait]
 pub trait Replica: Send + Sync {
     /// Applies a batch.

@@ -32,9 +32,11 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - Turns are numbered from 1 without a gap in the order of commits. `only_if_idle` and `expected`
 ///   give [`CommitOutcome::Conflict`] when they do not hold; `live_turn` gives
 ///   [`CommitOutcome::TurnDone`].
+/// - Progress of a turn that is done is [`CommitOutcome::TurnDone`].
 /// - A session is visible to its own tenant only; to another it does not exist.
 /// - After [`erase`](Self::erase) the session does not exist for anyone, its content and its queued
-///   work are gone, and no commit brings it back.
+///   work are gone, its rows in replica and outbox too, and no commit brings it back. What was used
+///   stays used.
 /// - If the implementation is durable, what was committed survives a restart.
 #[async_trait]
 pub trait Store: Send + Sync {

@@ -60,6 +60,7 @@ pub enum Beat {
 /// - The count starts anew when the turn makes progress, or is handed back.
 /// - A claim that was not kept alive for its `ttl` can be claimed by another, with a higher epoch;
 ///   then [`beat`](Self::beat) of the first answers [`Beat::Lost`].
+/// - A claim that was handed back admits no more commits.
 /// - Claims are fair: no tenant holds more than `tenant_cap` claims of a kind, and of the tenants with
 ///   work the one that holds the fewest is served first, the oldest work of a tenant before newer.
 #[async_trait]
