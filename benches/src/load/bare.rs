@@ -15,7 +15,7 @@ use tokio::time::interval;
 
 use super::client::Client;
 use super::error::LoadError;
-use crate::samples::{Samples, per_second};
+use crate::samples::Samples;
 
 /// Between two requests of a client that is alone: it is not to find everything warm.
 const PACE: Duration = Duration::from_millis(20);
@@ -26,15 +26,8 @@ const RECEIPT: &str = "{\"session_id\":\"00000000-0000-0000-0000-000000000000\",
     \"event_id\":\"00000000-0000-0000-0000-000000000000\",\
     \"turn_id\":\"00000000-0000-0000-0000-000000000000\"}";
 
-/// How long requests took, and how many there were in a second.
-#[derive(Debug)]
-pub(super) struct BareTimes {
-    pub(super) times: Samples,
-    pub(super) rate: f64,
-}
-
 /// One client that posts now and then.
-pub(super) async fn alone() -> Result<BareTimes, LoadError> {
+pub(super) async fn alone() -> Result<Samples, LoadError> {
     let server = BareServer::start()?;
     let client = Client::of(&server.url)?;
     let began = Instant::now();
@@ -44,11 +37,11 @@ pub(super) async fn alone() -> Result<BareTimes, LoadError> {
         ticks.tick().await;
         times.push(asked(&client).await?);
     }
-    Ok(BareTimes::of(times, began.elapsed()))
+    Ok(times.into_iter().collect())
 }
 
 /// So many clients, each posting as soon as it has its answer.
-pub(super) async fn crowded(clients: usize) -> Result<BareTimes, LoadError> {
+pub(super) async fn crowded(clients: usize) -> Result<Samples, LoadError> {
     let server = BareServer::start()?;
     let client = Client::of(&server.url)?;
     let began = Instant::now();
@@ -60,19 +53,13 @@ pub(super) async fn crowded(clients: usize) -> Result<BareTimes, LoadError> {
         Ok::<_, LoadError>(times)
     };
     let times = try_join_all((0..clients).map(|_| one())).await?;
-    Ok(BareTimes::of(times.concat(), began.elapsed()))
+    Ok(times.into_iter().flatten().collect())
 }
 
 async fn asked(client: &Client) -> Result<Duration, LoadError> {
     let before = Instant::now();
     client.say(None, "tell me more [words 20]").await?;
     Ok(before.elapsed())
-}
-
-impl BareTimes {
-    fn of(times: Vec<Duration>, span: Duration) -> Self {
-        Self { rate: per_second(times.len(), span), times: times.into_iter().collect() }
-    }
 }
 
 /// A server that accepts everything; stopped when it is dropped.

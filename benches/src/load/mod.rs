@@ -25,21 +25,16 @@ use crate::disk;
 use crate::report::{Report, Scene, Unit};
 use crate::samples::per_second;
 use arguments::Options;
-use bare::BareTimes;
 use stage::Stage;
 
 /// How long the disk alone is measured.
 const DISK: Duration = Duration::from_secs(2);
 
-/// What the machine alone can do.
+/// What the disk alone can do.
 #[derive(Debug)]
 struct Floors {
     sync: Duration,
     syncs_per_second: f64,
-    /// A POST that is answered at once, when the client is alone.
-    post: BareTimes,
-    /// The same among as many clients as in the busiest scene.
-    busy_post: BareTimes,
 }
 
 /// Measures everything, one scene after the other.
@@ -52,10 +47,10 @@ pub async fn run(arguments: &Arguments) -> Result<Report, LoadError> {
     let options = &Options::of(arguments)?;
     let mut report = Report::default();
     report.add(&machine::scene("machine, before")?);
-    let floors = floors(options, &mut report).await?;
+    let floors = floors(options, &mut report)?;
     report.add(&starting::scene(&Stage::set(options)?).await?);
     report.add(&turns::paced(options, &floors).await?);
-    for clients in [1, 16, turns::CROWD] {
+    for clients in [1, 16, 64] {
         report.add(&turns::pressed(options, clients, &floors).await?);
     }
     report.add(&followers::scene(&Stage::set(options)?).await?);
@@ -64,21 +59,15 @@ pub async fn run(arguments: &Arguments) -> Result<Report, LoadError> {
     Ok(report)
 }
 
-async fn floors(options: &Options, report: &mut Report) -> Result<Floors, LoadError> {
+fn floors(options: &Options, report: &mut Report) -> Result<Floors, LoadError> {
     let place = stage::folder(options)?;
     let syncs = disk::syncs(place.path(), DISK).map_err(LoadError::io("sync a file"))?;
     let syncs_per_second = per_second(syncs.count(), syncs.total());
-    let (post, busy_post) = (bare::alone().await?, bare::crowded(turns::CROWD).await?);
-    let mut scene = Scene::new("the machine alone");
+    let mut scene = Scene::new("disk alone");
     scene
         .time("append 4 KiB + fdatasync p50", syncs.median())
         .time("append 4 KiB + fdatasync p99", syncs.percentile(99))
-        .figure("fdatasync rate", syncs_per_second, Unit::PerSecond)
-        .time("bare HTTP 202, 1 client, p50", post.times.median())
-        .time("bare HTTP 202, 1 client, p99", post.times.percentile(99))
-        .time("bare HTTP 202, 64 clients, p50", busy_post.times.median())
-        .time("bare HTTP 202, 64 clients, p99", busy_post.times.percentile(99))
-        .figure("bare HTTP 202, 64 clients, rate", busy_post.rate, Unit::PerSecond);
+        .figure("fdatasync rate", syncs_per_second, Unit::PerSecond);
     report.add(&scene);
-    Ok(Floors { sync: syncs.median(), syncs_per_second, post, busy_post })
+    Ok(Floors { sync: syncs.median(), syncs_per_second })
 }

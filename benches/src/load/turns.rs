@@ -10,6 +10,7 @@ use tokio::time::interval;
 
 use super::Floors;
 use super::arguments::Options;
+use super::bare;
 use super::client::Client;
 use super::error::LoadError;
 use super::process::Process;
@@ -18,9 +19,6 @@ use super::stage::Stage;
 use super::talk::{Talk, Timing};
 use crate::report::{Scene, Unit};
 use crate::samples::{Samples, number, per_second};
-
-/// How many clients there are in the busiest scene.
-pub(super) const CROWD: usize = 64;
 
 /// Between two turns of the open loop: five in a second.
 const PACE: Duration = Duration::from_millis(200);
@@ -35,15 +33,15 @@ const MESSAGE: &str = "tell me more [words 20]";
 /// An open loop: a turn is due every 200 ms, whatever became of those before. Times run from when it
 /// was due, so that a stall is not hidden by turns that were never begun.
 pub(super) async fn paced(options: &Options, floors: &Floors) -> Result<Scene, LoadError> {
+    let bare = bare::alone().await?;
     let stage = Stage::set(options)?;
     let soma = stage.start().await?;
     let talks = talks(&soma, IN_TURN).await?;
     let meter = Meter::start(&soma)?;
     let timings = one_every(PACE, options.span * PATIENCE, talks).await?;
     let mut scene = Scene::new("turns, open loop, 5/s");
-    let bare = &floors.post.times;
     meter.stop(timings.len())?.write(&mut scene, floors.syncs_per_second);
-    write_times(&mut scene, &timings, bare, floors.sync);
+    write_times(&mut scene, &timings, &bare, floors.sync);
     Ok(scene)
 }
 
@@ -53,6 +51,7 @@ pub(super) async fn pressed(
     count: usize,
     floors: &Floors,
 ) -> Result<Scene, LoadError> {
+    let bare = bare::crowded(count).await?;
     let stage = Stage::set(options)?;
     let soma = stage.start().await?;
     let talks = talks(&soma, count).await?;
@@ -64,9 +63,8 @@ pub(super) async fn pressed(
     }
     let timings = gathered(clients).await?;
     let mut scene = Scene::new(format!("turns, closed loop, {count} clients"));
-    let bare = if count == CROWD { &floors.busy_post.times } else { &floors.post.times };
     meter.stop(timings.len())?.write(&mut scene, floors.syncs_per_second);
-    write_times(&mut scene, &timings, bare, floors.sync);
+    write_times(&mut scene, &timings, &bare, floors.sync);
     Ok(scene)
 }
 
@@ -166,8 +164,9 @@ fn write_times(scene: &mut Scene, timings: &[Timing], bare: &Samples, sync: Dura
     let accepted = of(|timing| timing.accepted);
     let durable = (bare.median() + sync).as_secs_f64();
     scene
+        .time("bare HTTP 202 p50", bare.median())
         .time("POST until accepted p50", accepted.median())
-        .over("bare HTTP + fdatasync", durable)
+        .over("bare HTTP p50 + fdatasync p50", durable)
         .time("POST until accepted p99", accepted.percentile(99))
         .over("bare HTTP p99", bare.percentile(99).as_secs_f64());
     let first = of(|timing| timing.first);
