@@ -81,7 +81,7 @@ impl RequestTool {
         }
         let session = self.store.session(&caller.tenant, request.session_id).await?;
         session.ok_or(Refusal::NoSession)?;
-        let call_id = wire::client_call(self.world.ids.uuid());
+        let call_id = CallId::from_uuid(self.world.ids.uuid());
         let call = ToolCall {
             call_id,
             model_call_id: call_id.to_string(),

@@ -11,7 +11,7 @@ use crate::ports::{Leases, PortResult};
 use crate::work::lease::{PartitionLease, Resource};
 
 /// How long a lease and a membership hold without being renewed.
-pub const LEASE_TTL: Duration = Duration::from_secs(10);
+const LEASE_TTL: Duration = Duration::from_secs(10);
 /// How often they are renewed.
 const RENEWAL: Duration = Duration::from_secs(3);
 /// How often an instance that lacks a part of its share looks for it.

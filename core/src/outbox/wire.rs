@@ -2,7 +2,6 @@
 
 use serde::Deserialize;
 use serde_json::{Value, json};
-use uuid::Uuid;
 
 use super::message::{OutboxMessage, Record};
 use super::topic::Topic;
@@ -160,9 +159,4 @@ pub fn heading(topic: Topic, record: &Record) -> Result<Heading, UnreadableRecor
 /// The id of the request of a tool by a client, as an event.
 pub fn request_event(call: CallId) -> EventId {
     EventId::from_uuid(derive(*call.as_uuid(), "requested"))
-}
-
-/// A call id for a tool that a client asks for.
-pub const fn client_call(id: Uuid) -> CallId {
-    CallId::from_uuid(id)
 }
