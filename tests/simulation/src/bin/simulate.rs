@@ -1,0 +1,3 @@
+//! Runs campaigns of simulations.
+
+fn main() {}

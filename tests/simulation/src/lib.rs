@@ -1,0 +1,1 @@
+//! The whole platform in the simulator: the world around it, and what must hold whatever happens.
