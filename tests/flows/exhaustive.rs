@@ -139,7 +139,8 @@ async fn with_fault(nth: u64, kind: FaultKind, again: Again) -> Option<Hit> {
     println!("{hit:?}");
     outcome.is_whole();
     assert_eq!((outcome.ran, outcome.status()), (1, "success"), "the tool ran once");
-    let twice = hit.port == "Model" && matches!(kind, FaultKind::LoseReply | FaultKind::Duplicate);
+    let twice =
+        hit.point.port() == "Model" && matches!(kind, FaultKind::LoseReply | FaultKind::Duplicate);
     assert_eq!(outcome.asked, 2 + usize::from(twice), "the model was asked once per round");
     Some(hit)
 }
@@ -184,6 +185,11 @@ fn faults(kind: FaultKind) {
 fn deaths(moment: Moment, again: Again) {
     let cases = for_each(|nth| in_virtual_time(with_death(nth, moment, again)));
     assert!(cases > 100, "{cases} calls are too few to be the whole platform's");
+}
+
+#[test]
+fn call_that_is_lost_is_made_again() {
+    faults(FaultKind::LoseRequest);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Every port in memory: the model that the other adapters are tested against, and all that a
 //! program needs to embed the core without a server or a file.
 
+mod around;
 mod cache;
 mod faults;
 mod ledger;
@@ -14,6 +15,7 @@ mod tool;
 mod vault;
 mod world;
 
+pub use around::{Around, Effect, Intercept, Point};
 pub use cache::InprocCache;
 pub use faults::{FaultKind, FaultPlan, Faulty, Hit};
 pub use ledger::InprocLedger;

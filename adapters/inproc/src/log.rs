@@ -16,11 +16,12 @@ use soma_core::ports::{Log, PortError, PortResult, Timer};
 
 use crate::lock::locked;
 
-/// How many partitions each topic has.
+/// How many partitions each topic has, if not told otherwise.
 pub const PARTITIONS: u32 = 3;
 
-/// Keeps every topic in memory, each in [`PARTITIONS`] partitions.
+/// Keeps every topic in memory.
 pub struct InprocLog {
+    partitions: u32,
     slots: BTreeMap<(Topic, Partition), Slot>,
     timer: Arc<dyn Timer>,
 }
@@ -48,11 +49,17 @@ struct NoPartition {
 }
 
 impl InprocLog {
-    /// An empty log, whose fetches wait by `timer`.
+    /// An empty log with [`PARTITIONS`] partitions to a topic, whose fetches wait by `timer`.
     pub fn new(timer: Arc<dyn Timer>) -> Self {
-        let partitions =
-            Topic::ALL.iter().flat_map(|topic| (0..PARTITIONS).map(|number| (*topic, number)));
-        Self { slots: partitions.map(|place| (place, Slot::default())).collect(), timer }
+        Self::with_partitions(PARTITIONS, timer)
+    }
+
+    /// An empty log with this many partitions to a topic, at least 1.
+    pub fn with_partitions(partitions: u32, timer: Arc<dyn Timer>) -> Self {
+        let partitions = partitions.max(1);
+        let places = Topic::ALL.iter().flat_map(|topic| (0..partitions).map(|n| (*topic, n)));
+        let slots = places.map(|place| (place, Slot::default())).collect();
+        Self { partitions, slots, timer }
     }
 
     /// Drops every record below `offset`, as retention does.
@@ -62,6 +69,20 @@ impl InprocLog {
             kept.earliest += 1;
         }
         Ok(())
+    }
+
+    /// Drops every record from `next` on, as a broker does that lost its tail: their offsets are
+    /// given again. Answers them.
+    pub fn truncate(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        next: u64,
+    ) -> PortResult<Vec<Record>> {
+        let mut kept = locked(&self.slot(topic, partition)?.kept);
+        let keep = next.saturating_sub(kept.earliest);
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX).min(kept.records.len());
+        Ok(kept.records.split_off(keep).into())
     }
 
     fn slot(&self, topic: Topic, partition: Partition) -> PortResult<&Slot> {
@@ -97,7 +118,7 @@ impl Kept {
 #[async_trait]
 impl Log for InprocLog {
     fn partitions(&self, _topic: Topic) -> u32 {
-        PARTITIONS
+        self.partitions
     }
 
     async fn publish(

@@ -16,8 +16,8 @@ use soma_core::ports::model::ModelEvent;
 use soma_core::ports::{Log, Model, PortError, Vault};
 use soma_core::time::Timestamp;
 use soma_inproc::{
-    FaultKind, FaultPlan, Faulty, Hit, InprocLog, InprocVault, ManualClock, ManualTimer, Script,
-    ScriptedModel,
+    FaultKind, FaultPlan, Faulty, Hit, InprocLog, InprocVault, ManualClock, ManualTimer, Point,
+    Script, ScriptedModel,
 };
 
 const TOPIC: Topic = Topic::MemoryWal;
@@ -70,7 +70,7 @@ async fn calls_of_all_ports_are_counted_in_order_and_only_the_armed_one_suffers(
     assert!(matches!(third, Err(PortError::Unavailable(_))), "{third:?}");
     assert_eq!(fourth.unwrap(), Some(b"s".to_vec()));
     assert_eq!(world.plan.calls(), 4);
-    let hit = Hit { call: 3, port: "Vault", method: "secret", kind: FaultKind::Refuse };
+    let hit = Hit { call: 3, point: Point::Secret, kind: FaultKind::Refuse };
     assert_eq!(world.plan.hits(), [hit]);
 }
 

@@ -1,105 +1,97 @@
-//! A port whose calls suffer what a plan says.
+//! What a plan says becomes of a call.
 
-use std::fmt;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::sync::Arc;
 use std::task::Poll;
 
+use futures_util::StreamExt;
+use futures_util::stream::once;
+use soma_core::conversation::model::ModelFailure;
+use soma_core::ports::model::{ModelEvent, ModelStream};
 use soma_core::ports::{PortError, PortResult};
+use soma_core::tool::ToolOutcome;
 
 use super::plan::{FaultKind, FaultPlan};
+use crate::around::{Around, Effect, Intercept, Point};
 
 /// A port whose calls suffer what a plan says. It is every port that what it wraps is.
-pub struct Faulty<P: ?Sized> {
-    pub(super) inner: Arc<P>,
-    pub(super) plan: Arc<FaultPlan>,
-}
+pub type Faulty<P> = Around<P, Arc<FaultPlan>>;
 
 /// A fault that was ordered.
 #[derive(Debug, thiserror::Error)]
 #[error("a fault was injected")]
-pub(super) struct Injected;
+struct Injected;
 
-/// Whether a call changes something: only then can it be unknown whether it did.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Effect {
-    Reads,
-    Writes,
-}
-
-impl<P> Faulty<P>
-where
-    P: ?Sized + Send + Sync,
-{
-    /// Decorates `inner`: its calls are counted, and suffer, by `plan`.
-    pub const fn new(inner: Arc<P>, plan: Arc<FaultPlan>) -> Self {
-        Self { inner, plan }
-    }
-
-    /// A call that changes nothing.
-    pub(super) async fn reads<T, F>(
-        &self,
-        port: &'static str,
-        method: &'static str,
-        call: impl Fn() -> F + Send + Sync,
-    ) -> PortResult<T>
+impl Intercept for Arc<FaultPlan> {
+    async fn call<T, C, F>(&self, point: Point, ask: C) -> PortResult<T>
     where
+        C: Fn() -> F + Send + Sync,
         F: Future<Output = PortResult<T>> + Send,
         T: Send,
     {
-        let fault = self.plan.next(port, method);
-        self.suffer(fault, Effect::Reads, call).await
-    }
-
-    /// A call that changes something.
-    pub(super) async fn writes<T, F>(
-        &self,
-        port: &'static str,
-        method: &'static str,
-        call: impl Fn() -> F + Send + Sync,
-    ) -> PortResult<T>
-    where
-        F: Future<Output = PortResult<T>> + Send,
-        T: Send,
-    {
-        let fault = self.plan.next(port, method);
-        self.suffer(fault, Effect::Writes, call).await
-    }
-
-    async fn suffer<T, F>(
-        &self,
-        fault: Option<FaultKind>,
-        effect: Effect,
-        call: impl Fn() -> F + Send + Sync,
-    ) -> PortResult<T>
-    where
-        F: Future<Output = PortResult<T>> + Send,
-        T: Send,
-    {
-        match fault {
-            None => call().await,
+        match self.next(point) {
+            None => ask().await,
             Some(FaultKind::Refuse) => Err(PortError::Unavailable(Box::new(Injected))),
+            Some(FaultKind::LoseRequest) => Err(unknown(point.effect())),
             Some(FaultKind::LoseReply) => {
-                drop(call().await?);
-                Err(match effect {
-                    Effect::Reads => PortError::Unavailable(Box::new(Injected)),
-                    Effect::Writes => PortError::Ambiguous(Box::new(Injected)),
-                })
+                drop(ask().await?);
+                Err(unknown(point.effect()))
             }
             Some(FaultKind::Delay) => {
-                self.plan.delay().await;
-                call().await
+                self.delay().await;
+                ask().await
             }
             Some(FaultKind::Duplicate) => {
-                drop(call().await?);
-                call().await.map_err(|error| again(error, effect))
+                drop(ask().await?);
+                ask().await.map_err(|error| again(error, point.effect()))
             }
             Some(FaultKind::Reorder) => {
                 overtaken().await;
-                call().await
+                ask().await
             }
         }
     }
+
+    async fn generate<C, F>(&self, ask: C) -> Result<ModelStream, ModelFailure>
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = Result<ModelStream, ModelFailure>> + Send,
+    {
+        match self.next(Point::Generate) {
+            None => {}
+            Some(FaultKind::Refuse | FaultKind::LoseRequest) => {
+                return Err(ModelFailure::Unavailable(Injected.to_string()));
+            }
+            Some(FaultKind::LoseReply) => return ask().await.map(cut),
+            Some(FaultKind::Delay) => self.delay().await,
+            Some(FaultKind::Duplicate) => drop(ask().await?),
+            Some(FaultKind::Reorder) => overtaken().await,
+        }
+        ask().await
+    }
+
+    /// A toolbox has no faults: whatever a tool does, there is an outcome.
+    async fn run<C, F>(&self, ask: C) -> ToolOutcome
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = ToolOutcome> + Send,
+    {
+        ask().await
+    }
+}
+
+/// What the caller of a lost call learns: what only reads is as good as refused.
+fn unknown(effect: Effect) -> PortError {
+    match effect {
+        Effect::Reads => PortError::Unavailable(Box::new(Injected)),
+        Effect::Writes => PortError::Ambiguous(Box::new(Injected)),
+    }
+}
+
+/// An answer that breaks off after its first text.
+fn cut(answer: ModelStream) -> ModelStream {
+    let text = answer.take(1).filter(|first| ready(matches!(first, Ok(ModelEvent::Text(_)))));
+    text.chain(once(ready(Err(ModelFailure::Broken)))).boxed()
 }
 
 /// What became of a call whose second try failed: the first one happened.
@@ -111,7 +103,7 @@ fn again(error: PortError, effect: Effect) -> PortError {
 }
 
 /// Comes back only after others had their turn, several times.
-pub(super) async fn overtaken() {
+async fn overtaken() {
     const TURNS: usize = 16;
     let mut left = TURNS;
     std::future::poll_fn(|context| {
@@ -123,10 +115,4 @@ pub(super) async fn overtaken() {
         Poll::Pending
     })
     .await;
-}
-
-impl<P: ?Sized> fmt::Debug for Faulty<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Faulty").field("plan", &self.plan).finish_non_exhaustive()
-    }
 }

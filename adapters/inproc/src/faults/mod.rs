@@ -14,9 +14,7 @@
 //! }
 //! ```
 
-mod edge;
 mod faulty;
-mod ledger;
 mod plan;
 
 pub use faulty::Faulty;

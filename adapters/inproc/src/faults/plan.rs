@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use soma_core::ports::Timer;
 
+use crate::around::Point;
 use crate::lock::locked;
 use crate::world::mix;
 
@@ -15,6 +16,8 @@ use crate::world::mix;
 pub enum FaultKind {
     /// It is not done, and the caller knows.
     Refuse,
+    /// It is not done, and the caller does not know. What only reads is as good as refused.
+    LoseRequest,
     /// It is done, and the caller does not know. What only reads is as good as refused.
     LoseReply,
     /// It is done later.
@@ -27,8 +30,14 @@ pub enum FaultKind {
 
 impl FaultKind {
     /// Every kind.
-    pub const ALL: [Self; 5] =
-        [Self::Refuse, Self::LoseReply, Self::Delay, Self::Duplicate, Self::Reorder];
+    pub const ALL: [Self; 6] = [
+        Self::Refuse,
+        Self::LoseRequest,
+        Self::LoseReply,
+        Self::Delay,
+        Self::Duplicate,
+        Self::Reorder,
+    ];
 }
 
 /// A call that suffered a fault.
@@ -36,10 +45,8 @@ impl FaultKind {
 pub struct Hit {
     /// Which call, from 1, of all that were made.
     pub call: u64,
-    /// The port that was called.
-    pub port: &'static str,
-    /// Its method.
-    pub method: &'static str,
+    /// What was asked.
+    pub point: Point,
     /// What happened.
     pub kind: FaultKind,
 }
@@ -107,13 +114,13 @@ impl FaultPlan {
     }
 
     /// Counts a call. Answers what it suffers.
-    pub(super) fn next(&self, port: &'static str, method: &'static str) -> Option<FaultKind> {
+    pub(super) fn next(&self, point: Point) -> Option<FaultKind> {
         let mut state = locked(&self.state);
         state.calls += 1;
         let call = state.calls;
         let armed = state.armed.remove(&call);
         let kind = armed.or_else(|| state.chance.and_then(|chance| chance.kind(call)))?;
-        state.hits.push(Hit { call, port, method, kind });
+        state.hits.push(Hit { call, point, kind });
         Some(kind)
     }
 

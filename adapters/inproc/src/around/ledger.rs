@@ -1,4 +1,4 @@
-//! Faults of the ports of the ledger.
+//! The ports of the ledger.
 
 use std::time::Duration;
 
@@ -22,19 +22,20 @@ use soma_core::work::ingest::{BatchOutcome, ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{PartitionLease, Resource};
 use soma_core::work::session::{EventRange, Session, TurnRecord};
 
-use super::Faulty;
+use super::{Around, Intercept, Point};
 
 #[async_trait]
-impl<P> Store for Faulty<P>
+impl<P, I> Store for Around<P, I>
 where
     P: Store + ?Sized,
+    I: Intercept,
 {
     async fn commit(&self, commit: Commit) -> PortResult<CommitOutcome> {
-        self.writes("Store", "commit", || self.inner.commit(commit.clone())).await
+        self.intercept.call(Point::of(&commit), || self.inner.commit(commit.clone())).await
     }
 
     async fn session(&self, tenant: &TenantId, session: SessionId) -> PortResult<Option<Session>> {
-        self.reads("Store", "session", || self.inner.session(tenant, session)).await
+        self.intercept.call(Point::Session, || self.inner.session(tenant, session)).await
     }
 
     async fn sessions(
@@ -43,7 +44,7 @@ where
         after: Option<(Timestamp, SessionId)>,
         limit: usize,
     ) -> PortResult<Vec<Session>> {
-        self.reads("Store", "sessions", || self.inner.sessions(tenant, after, limit)).await
+        self.intercept.call(Point::Sessions, || self.inner.sessions(tenant, after, limit)).await
     }
 
     async fn events(
@@ -54,33 +55,34 @@ where
         limit: usize,
     ) -> PortResult<Vec<Event>> {
         let call = || self.inner.events(tenant, session, range, limit);
-        self.reads("Store", "events", call).await
+        self.intercept.call(Point::Events, call).await
     }
 
     async fn turn(&self, turn: TurnId) -> PortResult<Option<TurnRecord>> {
-        self.reads("Store", "turn", || self.inner.turn(turn)).await
+        self.intercept.call(Point::Turn, || self.inner.turn(turn)).await
     }
 
     async fn open_calls(&self, session: SessionId) -> PortResult<Vec<CallRecord>> {
-        self.reads("Store", "open_calls", || self.inner.open_calls(session)).await
+        self.intercept.call(Point::OpenCalls, || self.inner.open_calls(session)).await
     }
 
     async fn call(&self, call: CallId) -> PortResult<Option<CallRecord>> {
-        self.reads("Store", "call", || self.inner.call(call)).await
+        self.intercept.call(Point::Call, || self.inner.call(call)).await
     }
 
     async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool> {
-        self.writes("Store", "erase", || self.inner.erase(tenant, session)).await
+        self.intercept.call(Point::Erase, || self.inner.erase(tenant, session)).await
     }
 }
 
 #[async_trait]
-impl<P> Work for Faulty<P>
+impl<P, I> Work for Around<P, I>
 where
     P: Work + ?Sized,
+    I: Intercept,
 {
     async fn ingest(&self, batch: WorkBatch) -> PortResult<BatchOutcome> {
-        self.writes("Work", "ingest", || self.inner.ingest(batch.clone())).await
+        self.intercept.call(Point::Ingest, || self.inner.ingest(batch.clone())).await
     }
 
     async fn claim(
@@ -92,26 +94,27 @@ where
         tenant_cap: usize,
     ) -> PortResult<Option<Claim>> {
         let call = || self.inner.claim(kind, owner, now, ttl, tenant_cap);
-        self.writes("Work", "claim", call).await
+        self.intercept.call(Point::Claim, call).await
     }
 
     async fn beat(&self, claim: &Claim, now: Timestamp, ttl: Duration) -> PortResult<Beat> {
-        self.writes("Work", "beat", || self.inner.beat(claim, now, ttl)).await
+        self.intercept.call(Point::Beat, || self.inner.beat(claim, now, ttl)).await
     }
 
     async fn hand_back(&self, claim: &Claim, now: Timestamp, delay: Duration) -> PortResult<()> {
-        self.writes("Work", "hand_back", || self.inner.hand_back(claim, now, delay)).await
+        self.intercept.call(Point::HandBack, || self.inner.hand_back(claim, now, delay)).await
     }
 
     async fn depth(&self, kind: WorkKind, now: Timestamp) -> PortResult<usize> {
-        self.reads("Work", "depth", || self.inner.depth(kind, now)).await
+        self.intercept.call(Point::WorkDepth, || self.inner.depth(kind, now)).await
     }
 }
 
 #[async_trait]
-impl<P> Leases for Faulty<P>
+impl<P, I> Leases for Around<P, I>
 where
     P: Leases + ?Sized,
+    I: Intercept,
 {
     async fn acquire(
         &self,
@@ -119,52 +122,54 @@ where
         owner: OwnerId,
         ttl: Duration,
     ) -> PortResult<Option<PartitionLease>> {
-        self.writes("Leases", "acquire", || self.inner.acquire(resource, owner, ttl)).await
+        self.intercept.call(Point::Acquire, || self.inner.acquire(resource, owner, ttl)).await
     }
 
     async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool> {
-        self.writes("Leases", "renew", || self.inner.renew(lease, ttl)).await
+        self.intercept.call(Point::Renew, || self.inner.renew(lease, ttl)).await
     }
 
     async fn release(&self, lease: &PartitionLease) -> PortResult<()> {
-        self.writes("Leases", "release", || self.inner.release(lease)).await
+        self.intercept.call(Point::Release, || self.inner.release(lease)).await
     }
 
     async fn join(&self, group: &str, member: OwnerId, ttl: Duration) -> PortResult<usize> {
-        self.writes("Leases", "join", || self.inner.join(group, member, ttl)).await
+        self.intercept.call(Point::Join, || self.inner.join(group, member, ttl)).await
     }
 
     async fn leave(&self, group: &str, member: OwnerId) -> PortResult<()> {
-        self.writes("Leases", "leave", || self.inner.leave(group, member)).await
+        self.intercept.call(Point::Leave, || self.inner.leave(group, member)).await
     }
 }
 
 #[async_trait]
-impl<P> Outbox for Faulty<P>
+impl<P, I> Outbox for Around<P, I>
 where
     P: Outbox + ?Sized,
+    I: Intercept,
 {
     async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>> {
-        self.reads("Outbox", "read", || self.inner.read(lane, limit)).await
+        self.intercept.call(Point::ReadOutbox, || self.inner.read(lane, limit)).await
     }
 
     async fn settle(&self, lease: &PartitionLease, ids: &[u64]) -> PortResult<bool> {
-        self.writes("Outbox", "settle", || self.inner.settle(lease, ids)).await
+        self.intercept.call(Point::SettleOutbox, || self.inner.settle(lease, ids)).await
     }
 
     async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool> {
-        self.writes("Outbox", "bury", || self.inner.bury(lease, id, letter.clone())).await
+        self.intercept.call(Point::BuryOutbox, || self.inner.bury(lease, id, letter.clone())).await
     }
 
     async fn depth(&self) -> PortResult<OutboxDepth> {
-        self.reads("Outbox", "depth", || self.inner.depth()).await
+        self.intercept.call(Point::OutboxDepth, || self.inner.depth()).await
     }
 }
 
 #[async_trait]
-impl<P> MemoryQueue for Faulty<P>
+impl<P, I> MemoryQueue for Around<P, I>
 where
     P: MemoryQueue + ?Sized,
+    I: Intercept,
 {
     async fn due(
         &self,
@@ -173,58 +178,60 @@ where
         hold: Duration,
         limit: usize,
     ) -> PortResult<Vec<DueWrite>> {
-        self.writes("MemoryQueue", "due", || self.inner.due(owner, now, hold, limit)).await
+        self.intercept.call(Point::DueMemory, || self.inner.due(owner, now, hold, limit)).await
     }
 
     async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
-        self.writes("MemoryQueue", "settle", || self.inner.settle(due, wal.clone())).await
+        self.intercept.call(Point::SettleMemory, || self.inner.settle(due, wal.clone())).await
     }
 
     async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
-        self.writes("MemoryQueue", "retry_at", || self.inner.retry_at(due, at)).await
+        self.intercept.call(Point::RetryMemory, || self.inner.retry_at(due, at)).await
     }
 
     async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
-        self.writes("MemoryQueue", "bury", || self.inner.bury(due, letter.clone())).await
+        self.intercept.call(Point::BuryMemory, || self.inner.bury(due, letter.clone())).await
     }
 
     async fn backlog(&self) -> PortResult<u64> {
-        self.reads("MemoryQueue", "backlog", || self.inner.backlog()).await
+        self.intercept.call(Point::Backlog, || self.inner.backlog()).await
     }
 }
 
 #[async_trait]
-impl<P> Replica for Faulty<P>
+impl<P, I> Replica for Around<P, I>
 where
     P: Replica + ?Sized,
+    I: Intercept,
 {
     async fn apply(&self, batch: ReplicaBatch) -> PortResult<BatchOutcome> {
-        self.writes("Replica", "apply", || self.inner.apply(batch.clone())).await
+        self.intercept.call(Point::Replicate, || self.inner.apply(batch.clone())).await
     }
 
     async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>> {
-        self.reads("Replica", "find", || self.inner.find(tenant, event)).await
+        self.intercept.call(Point::FindReplica, || self.inner.find(tenant, event)).await
     }
 
     async fn count(&self, tenant: &TenantId) -> PortResult<u64> {
-        self.reads("Replica", "count", || self.inner.count(tenant)).await
+        self.intercept.call(Point::CountReplica, || self.inner.count(tenant)).await
     }
 }
 
 #[async_trait]
-impl<P> Budget for Faulty<P>
+impl<P, I> Budget for Around<P, I>
 where
     P: Budget + ?Sized,
+    I: Intercept,
 {
     async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant> {
-        self.writes("Budget", "reserve", || self.inner.reserve(request)).await
+        self.intercept.call(Point::Reserve, || self.inner.reserve(request)).await
     }
 
     async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
-        self.writes("Budget", "settle", || self.inner.settle(key, used)).await
+        self.intercept.call(Point::SettleBudget, || self.inner.settle(key, used)).await
     }
 
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
-        self.reads("Budget", "spent", || self.inner.spent(account, window)).await
+        self.intercept.call(Point::Spent, || self.inner.spent(account, window)).await
     }
 }

@@ -1,13 +1,14 @@
 //! Ports that count their calls, and end the life of who makes a call of choice.
 
-mod edge;
-mod ledger;
-
-use std::fmt;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use soma_core::conversation::model::ModelFailure;
 use soma_core::flows::stop::Stop;
+use soma_core::ports::PortResult;
+use soma_core::ports::model::ModelStream;
+use soma_core::tool::ToolOutcome;
+use soma_inproc::{Around, Intercept, Point};
 
 use super::instances::Unit;
 use super::ports::Ports;
@@ -28,10 +29,8 @@ pub struct Strike {
     pub call: u64,
     /// Whose.
     pub unit: Unit,
-    /// The port that was called.
-    pub port: &'static str,
-    /// Its method.
-    pub method: &'static str,
+    /// What was asked.
+    pub point: Point,
     /// When.
     pub moment: Moment,
 }
@@ -88,12 +87,10 @@ impl Watch {
         macro_rules! watched {
             ($($port:ident),+) => {
                 Ports {
-                    $($port: Arc::new(Watched {
-                        inner: Arc::clone(&ports.$port),
-                        unit,
-                        life: life.clone(),
-                        watch: Arc::clone(self),
-                    }),)+
+                    $($port: Arc::new(Around::new(
+                        Arc::clone(&ports.$port),
+                        Watcher { unit, life: life.clone(), watch: Arc::clone(self) },
+                    )),)+
                 }
             };
         }
@@ -114,14 +111,14 @@ impl Watch {
         )
     }
 
-    fn next(&self, unit: Unit, port: &'static str, method: &'static str) -> Option<Moment> {
+    fn next(&self, unit: Unit, point: Point) -> Option<Moment> {
         let mut state = self.state();
         state.calls += 1;
         let (nth, moment) = state.order?;
         if state.calls != nth {
             return None;
         }
-        state.strike = Some(Strike { call: nth, unit, port, method, moment });
+        state.strike = Some(Strike { call: nth, unit, point, moment });
         Some(moment)
     }
 
@@ -149,24 +146,19 @@ impl Life {
     }
 }
 
-/// A port whose calls are watched.
-struct Watched<P: ?Sized> {
-    inner: Arc<P>,
+/// Watches the calls of one life of an instance.
+struct Watcher {
     unit: Unit,
     life: Life,
     watch: Arc<Watch>,
 }
 
-impl<P: ?Sized> Watched<P> {
-    async fn watched<T>(
-        &self,
-        (port, method): (&'static str, &'static str),
-        call: impl Future<Output = T> + Send,
-    ) -> T {
+impl Watcher {
+    async fn watched<T>(&self, point: Point, call: impl Future<Output = T> + Send) -> T {
         if self.life.is_over() {
             return pending().await;
         }
-        match self.watch.next(self.unit, port, method) {
+        match self.watch.next(self.unit, point) {
             None => {
                 let reply = call.await;
                 if self.life.is_over() { pending().await } else { reply }
@@ -186,8 +178,29 @@ impl<P: ?Sized> Watched<P> {
     }
 }
 
-impl<P: ?Sized> fmt::Debug for Watched<P> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Watched({:?})", self.unit)
+impl Intercept for Watcher {
+    async fn call<T, C, F>(&self, point: Point, ask: C) -> PortResult<T>
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = PortResult<T>> + Send,
+        T: Send,
+    {
+        self.watched(point, async { ask().await }).await
+    }
+
+    async fn generate<C, F>(&self, ask: C) -> Result<ModelStream, ModelFailure>
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = Result<ModelStream, ModelFailure>> + Send,
+    {
+        self.watched(Point::Generate, async { ask().await }).await
+    }
+
+    async fn run<C, F>(&self, ask: C) -> ToolOutcome
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = ToolOutcome> + Send,
+    {
+        self.watched(Point::RunTool, async { ask().await }).await
     }
 }

@@ -1,11 +1,8 @@
-//! Faults of the ports at the edge.
+//! The ports at the edge.
 
-use std::future::ready;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::StreamExt;
-use futures_util::stream::once;
 use soma_core::budget::Tokens;
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ids::{SessionId, TenantId};
@@ -15,20 +12,22 @@ use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
 use soma_core::policy::{Decision, PolicyRequest};
 use soma_core::ports::log::{Bounds, Fetched};
-use soma_core::ports::model::{ModelEvent, ModelRequest, ModelStream};
+use soma_core::ports::model::{ModelRequest, ModelStream};
 use soma_core::ports::rate_limit::{Admission, Rate};
+use soma_core::ports::tool::ToolContext;
 use soma_core::ports::vault::KeyRecord;
-use soma_core::ports::{Cache, Log, Memory, Model, Policy, PortResult, RateLimit, Vault};
+use soma_core::ports::{Cache, Log, Memory, Model, Policy, PortResult, RateLimit, Toolbox, Vault};
 use soma_core::time::Timestamp;
+use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec};
 use soma_core::work::session::Session;
 
-use super::faulty::{Injected, overtaken};
-use super::{FaultKind, Faulty};
+use super::{Around, Intercept, Point};
 
 #[async_trait]
-impl<P> Log for Faulty<P>
+impl<P, I> Log for Around<P, I>
 where
     P: Log + ?Sized,
+    I: Intercept,
 {
     fn partitions(&self, topic: Topic) -> u32 {
         self.inner.partitions(topic)
@@ -41,7 +40,7 @@ where
         records: Vec<Record>,
     ) -> PortResult<u64> {
         let call = || self.inner.publish(topic, partition, records.clone());
-        self.writes("Log", "publish", call).await
+        self.intercept.call(Point::Publish, call).await
     }
 
     async fn fetch(
@@ -53,60 +52,53 @@ where
         wait: Duration,
     ) -> PortResult<Fetched> {
         let call = || self.inner.fetch(topic, partition, offset, max_bytes, wait);
-        self.reads("Log", "fetch", call).await
+        self.intercept.call(Point::Fetch, call).await
     }
 
     async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
-        self.reads("Log", "bounds", || self.inner.bounds(topic, partition)).await
+        self.intercept.call(Point::Bounds, || self.inner.bounds(topic, partition)).await
     }
 }
 
 #[async_trait]
-impl<P> Memory for Faulty<P>
+impl<P, I> Memory for Around<P, I>
 where
     P: Memory + ?Sized,
+    I: Intercept,
 {
     async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
-        self.writes("Memory", "remember", || self.inner.remember(write)).await
+        self.intercept.call(Point::Remember, || self.inner.remember(write)).await
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
-        self.reads("Memory", "recall", || self.inner.recall(query)).await
+        self.intercept.call(Point::Recall, || self.inner.recall(query)).await
     }
 
     async fn forget_session(&self, tenant: &TenantId, session: SessionId) -> PortResult<()> {
         let call = || self.inner.forget_session(tenant, session);
-        self.writes("Memory", "forget_session", call).await
+        self.intercept.call(Point::Forget, call).await
     }
 }
 
 #[async_trait]
-impl<P> Policy for Faulty<P>
+impl<P, I> Policy for Around<P, I>
 where
     P: Policy + ?Sized,
+    I: Intercept,
 {
     async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
-        self.reads("Policy", "decide", || self.inner.decide(request)).await
+        self.intercept.call(Point::Decide, || self.inner.decide(request)).await
     }
 }
 
 #[async_trait]
-impl<P> Model for Faulty<P>
+impl<P, I> Model for Around<P, I>
 where
     P: Model + ?Sized,
+    I: Intercept,
 {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
-        match self.plan.next("Model", "generate") {
-            None => {}
-            Some(FaultKind::Refuse) => {
-                return Err(ModelFailure::Unavailable(Injected.to_string()));
-            }
-            Some(FaultKind::LoseReply) => return self.inner.generate(request).await.map(cut),
-            Some(FaultKind::Delay) => self.plan.delay().await,
-            Some(FaultKind::Duplicate) => drop(self.inner.generate(request.clone()).await?),
-            Some(FaultKind::Reorder) => overtaken().await,
-        }
-        self.inner.generate(request).await
+        self.intercept.generate(|| self.inner.generate(request.clone())).await
     }
 
     fn count(&self, text: &str) -> Tokens {
@@ -118,64 +110,76 @@ where
     }
 }
 
-/// An answer that breaks off after its first text.
-fn cut(answer: ModelStream) -> ModelStream {
-    let text = answer.take(1).filter(|first| ready(matches!(first, Ok(ModelEvent::Text(_)))));
-    text.chain(once(ready(Err(ModelFailure::Broken)))).boxed()
+#[async_trait]
+impl<P, I> Toolbox for Around<P, I>
+where
+    P: Toolbox + ?Sized,
+    I: Intercept,
+{
+    fn specs(&self) -> Vec<ToolSpec> {
+        self.inner.specs()
+    }
+
+    async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
+        self.intercept.run(|| self.inner.run(context, call)).await
+    }
 }
 
 #[async_trait]
-impl<P> Cache for Faulty<P>
+impl<P, I> Cache for Around<P, I>
 where
     P: Cache + ?Sized,
+    I: Intercept,
 {
     async fn get(&self, session: SessionId, now: Timestamp) -> PortResult<Option<Session>> {
-        self.reads("Cache", "get", || self.inner.get(session, now)).await
+        self.intercept.call(Point::GetCached, || self.inner.get(session, now)).await
     }
 
     async fn put(&self, session: &Session, now: Timestamp, ttl: Duration) -> PortResult<()> {
-        self.writes("Cache", "put", || self.inner.put(session, now, ttl)).await
+        self.intercept.call(Point::PutCached, || self.inner.put(session, now, ttl)).await
     }
 
     async fn drop_session(&self, session: SessionId) -> PortResult<()> {
-        self.writes("Cache", "drop_session", || self.inner.drop_session(session)).await
+        self.intercept.call(Point::DropCached, || self.inner.drop_session(session)).await
     }
 }
 
 #[async_trait]
-impl<P> Vault for Faulty<P>
+impl<P, I> Vault for Around<P, I>
 where
     P: Vault + ?Sized,
+    I: Intercept,
 {
     async fn put_key(&self, key: &KeyRecord) -> PortResult<()> {
-        self.writes("Vault", "put_key", || self.inner.put_key(key)).await
+        self.intercept.call(Point::PutKey, || self.inner.put_key(key)).await
     }
 
     async fn key(&self, key_id: &str) -> PortResult<Option<KeyRecord>> {
-        self.reads("Vault", "key", || self.inner.key(key_id)).await
+        self.intercept.call(Point::Key, || self.inner.key(key_id)).await
     }
 
     async fn keys(&self, tenant: &TenantId) -> PortResult<Vec<KeyRecord>> {
-        self.reads("Vault", "keys", || self.inner.keys(tenant)).await
+        self.intercept.call(Point::Keys, || self.inner.keys(tenant)).await
     }
 
     async fn remove_key(&self, tenant: &TenantId, key_id: &str) -> PortResult<bool> {
-        self.writes("Vault", "remove_key", || self.inner.remove_key(tenant, key_id)).await
+        self.intercept.call(Point::RemoveKey, || self.inner.remove_key(tenant, key_id)).await
     }
 
     async fn put_secret(&self, provider: &str, sealed: &[u8]) -> PortResult<()> {
-        self.writes("Vault", "put_secret", || self.inner.put_secret(provider, sealed)).await
+        self.intercept.call(Point::PutSecret, || self.inner.put_secret(provider, sealed)).await
     }
 
     async fn secret(&self, provider: &str) -> PortResult<Option<Vec<u8>>> {
-        self.reads("Vault", "secret", || self.inner.secret(provider)).await
+        self.intercept.call(Point::Secret, || self.inner.secret(provider)).await
     }
 }
 
 #[async_trait]
-impl<P> RateLimit for Faulty<P>
+impl<P, I> RateLimit for Around<P, I>
 where
     P: RateLimit + ?Sized,
+    I: Intercept,
 {
     async fn admit(
         &self,
@@ -184,6 +188,6 @@ where
         rate: Rate,
         now: Timestamp,
     ) -> PortResult<Admission> {
-        self.writes("RateLimit", "admit", || self.inner.admit(tenant, key, rate, now)).await
+        self.intercept.call(Point::Admit, || self.inner.admit(tenant, key, rate, now)).await
     }
 }

@@ -1,0 +1,62 @@
+//! A port whose every call goes through something else first: what faults, counting, killing and
+//! simulating have in common.
+
+mod edge;
+mod ledger;
+mod point;
+
+use std::fmt;
+use std::future::Future;
+use std::sync::Arc;
+
+use soma_core::conversation::model::ModelFailure;
+use soma_core::ports::PortResult;
+use soma_core::ports::model::ModelStream;
+use soma_core::tool::ToolOutcome;
+
+pub use point::{Effect, Point};
+
+/// Decides what becomes of the calls of a port. `ask` makes the call: it may be made never, once,
+/// or often.
+pub trait Intercept: Send + Sync {
+    /// A call of a port.
+    fn call<T, C, F>(&self, point: Point, ask: C) -> impl Future<Output = PortResult<T>> + Send
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = PortResult<T>> + Send,
+        T: Send;
+
+    /// A call of the model.
+    fn generate<C, F>(
+        &self,
+        ask: C,
+    ) -> impl Future<Output = Result<ModelStream, ModelFailure>> + Send
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = Result<ModelStream, ModelFailure>> + Send;
+
+    /// A run of a tool.
+    fn run<C, F>(&self, ask: C) -> impl Future<Output = ToolOutcome> + Send
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = ToolOutcome> + Send;
+}
+
+/// A port whose calls go through `I`. It is every port that what it wraps is.
+pub struct Around<P: ?Sized, I> {
+    inner: Arc<P>,
+    intercept: I,
+}
+
+impl<P: ?Sized, I> Around<P, I> {
+    /// Wraps `inner`.
+    pub const fn new(inner: Arc<P>, intercept: I) -> Self {
+        Self { inner, intercept }
+    }
+}
+
+impl<P: ?Sized, I> fmt::Debug for Around<P, I> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Around")
+    }
+}
