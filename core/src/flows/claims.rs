@@ -21,7 +21,9 @@ const TTL: Duration = Duration::from_secs(10);
 /// How often it is kept alive.
 const BEAT: Duration = Duration::from_secs(2);
 /// How often an instance that was not poked looks for work.
-const LOOK: Duration = Duration::from_millis(250);
+const LOOK: Duration = Duration::from_secs(1);
+/// How soon it is tried again after claiming failed.
+const AGAIN: Duration = Duration::from_millis(250);
 /// How long a session rests after its work failed for a passing reason.
 const REST: Duration = Duration::from_secs(1);
 
@@ -106,7 +108,7 @@ impl Claims {
                 }
                 Err(error) => {
                     tracing::warn!(%error, kind = ?self.kind, "claiming is tried again");
-                    self.world.pause(LOOK, stop).await;
+                    self.world.pause(AGAIN, stop).await;
                 }
             }
         }

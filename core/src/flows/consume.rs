@@ -1,6 +1,7 @@
 //! Consumes a topic for a group: leased partitions, batches applied together with their position.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -82,10 +83,8 @@ impl Consume {
 
     async fn read(&self, shares: &Shares, resource: &Resource, stop: &Stop) {
         while !stop.is_set() {
-            let Some(lease) = shares.get(resource) else {
-                self.world.pause(PAUSE, stop).await;
-                continue;
-            };
+            let (leased, stopped) = (pin!(shares.lease(resource)), pin!(stop.wait()));
+            let Either::Left((lease, _)) = select(leased, stopped).await else { return };
             match self.step(&lease, stop).await {
                 Ok(Some(position)) => shares.moved(&lease, position),
                 Ok(None) => shares.drop_lease(&lease),
@@ -103,7 +102,7 @@ impl Consume {
         let Resource::Partition { partition, .. } = lease.resource else { return Ok(None) };
         let from = lease.next_offset;
         let fetch = self.log.fetch(self.topic, partition, from, MAX_BYTES, WAIT);
-        let stopped = std::pin::pin!(stop.wait());
+        let stopped = pin!(stop.wait());
         let fetched = match select(fetch, stopped).await {
             Either::Left((fetched, _)) => fetched?,
             Either::Right(_) => return Ok(Some(from)),

@@ -1,6 +1,7 @@
 //! Publishes what commits left in the outbox: each lane in order, by one relay at a time.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,8 +69,8 @@ impl RelayOutbox {
                 Ok(Left::More) => failures = 0,
                 Ok(Left::Empty | Left::Lost) => {
                     failures = 0;
-                    let look = self.world.pause(LOOK, stop);
-                    select(waiter.wait(), std::pin::pin!(look)).await;
+                    let look = pin!(self.world.pause(LOOK, stop));
+                    select(select(waiter.wait(), pin!(shares.grown())), look).await;
                 }
                 Err(error) => {
                     failures += 1;

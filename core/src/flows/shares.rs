@@ -1,20 +1,25 @@
 //! Sharing partitions and lanes out among the instances of a service: each takes its fair part.
 
 use std::collections::BTreeMap;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use event_listener::Event as Signal;
+use futures_util::future::{Either, select};
 
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
-use crate::ports::{Leases, PortResult};
+use crate::ports::{Leases, Poke, PortResult, Wake};
 use crate::work::lease::{PartitionLease, Resource};
 
 /// How long a lease and a membership hold without being renewed.
-const LEASE_TTL: Duration = Duration::from_secs(10);
-/// How often they are renewed.
+const LEASE_TTL: Duration = Duration::from_secs(8);
+/// How often they are renewed, and how often an instance looks whether its share is fair: what an
+/// instance that died has held is taken over within the sum of both.
 const RENEWAL: Duration = Duration::from_secs(3);
-/// How often an instance that lacks a part of its share looks for it.
+/// How soon an instance that lacks a part of its share looks for it first.
 const LOOK: Duration = Duration::from_millis(300);
 
 /// The part of a set of resources that one instance holds.
@@ -24,17 +29,44 @@ pub struct Shares {
     owner: OwnerId,
     resources: Vec<Resource>,
     held: Mutex<BTreeMap<Resource, PartitionLease>>,
+    gained: Signal,
+    lost: Signal,
+}
+
+/// How much of its share an instance holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Part {
+    Whole,
+    Less,
 }
 
 impl Shares {
     /// Nothing held yet.
     pub fn new(group: impl Into<String>, owner: OwnerId, resources: Vec<Resource>) -> Self {
-        Self { group: group.into(), owner, resources, held: Mutex::default() }
+        Self {
+            group: group.into(),
+            owner,
+            resources,
+            held: Mutex::default(),
+            gained: Signal::new(),
+            lost: Signal::new(),
+        }
     }
 
-    /// The lease of a resource, if it is held.
-    pub fn get(&self, resource: &Resource) -> Option<PartitionLease> {
-        self.lock().get(resource).cloned()
+    /// The lease of a resource, once it is held.
+    pub async fn lease(&self, resource: &Resource) -> PartitionLease {
+        loop {
+            let gained = self.gained.listen();
+            if let Some(lease) = self.lock().get(resource).cloned() {
+                return lease;
+            }
+            gained.await;
+        }
+    }
+
+    /// Comes back once something more is held.
+    pub async fn grown(&self) {
+        self.gained.listen().await;
     }
 
     /// Every lease that is held.
@@ -57,36 +89,51 @@ impl Shares {
         let mut held = self.lock();
         if held.get(&lease.resource).is_some_and(|held| held.epoch == lease.epoch) {
             held.remove(&lease.resource);
+            self.lost.notify(usize::MAX);
         }
     }
 
     /// Keeps the share fair and alive until `stop`, then gives it up.
+    ///
+    /// Whoever joins, lets go or leaves pokes the others. A poke that is lost, and an instance that
+    /// dies, are noticed at the next renewal.
     pub async fn keep(&self, leases: &dyn Leases, world: &World, stop: &Stop) {
-        let mut renewed = None;
+        let mut poked = world.wake.waiter(Poke::Shares);
+        let mut look = LOOK;
+        let mut announced = false;
         while !stop.is_set() {
-            let now = world.clock.now();
-            let due = renewed.is_none_or(|then| now.since(then) >= RENEWAL);
-            match self.balance(leases, due).await {
-                Ok(()) if due => renewed = Some(now),
-                Ok(()) => {}
+            let lost = self.lost.listen();
+            let part = self.balance(leases, &*world.wake).await;
+            if part.is_ok() && !announced {
+                world.wake.poke(Poke::Shares);
+                announced = true;
+            }
+            look = match part {
+                Ok(Part::Whole) => RENEWAL,
+                Ok(Part::Less) => look.saturating_mul(2).min(RENEWAL),
                 Err(error) => {
                     tracing::warn!(%error, group = self.group, "sharing out is tried again");
+                    LOOK
+                }
+            };
+            let pause = pin!(world.pause(look, stop));
+            if let Either::Left((early, _)) = select(select(poked.wait(), lost), pause).await {
+                look = LOOK;
+                if matches!(early, Either::Right(_)) {
+                    // Whatever took it may take it again: what was lost is not asked for at once.
+                    world.pause(LOOK, stop).await;
                 }
             }
-            world.pause(LOOK, stop).await;
         }
-        self.give_up(leases).await;
+        self.give_up(leases, &*world.wake).await;
     }
 
-    async fn balance(&self, leases: &dyn Leases, renew: bool) -> PortResult<()> {
-        if renew {
-            for lease in self.held() {
-                if !leases.renew(&lease, LEASE_TTL).await? {
-                    self.drop_lease(&lease);
-                }
+    /// Renews what is held, and takes or releases what the share lacks or exceeds.
+    async fn balance(&self, leases: &dyn Leases, wake: &dyn Wake) -> PortResult<Part> {
+        for lease in self.held() {
+            if !leases.renew(&lease, LEASE_TTL).await? {
+                self.drop_lease(&lease);
             }
-        } else if self.lock().len() == self.resources.len() {
-            return Ok(());
         }
         let members = leases.join(&self.group, self.owner, LEASE_TTL).await?.max(1);
         let share = self.resources.len().div_ceil(members);
@@ -94,23 +141,25 @@ impl Shares {
             let excess = self.lock().pop_last();
             if let Some((_, lease)) = excess {
                 leases.release(&lease).await?;
+                wake.poke(Poke::Shares);
             }
         }
         for resource in &self.resources {
             if self.lock().len() >= share {
-                break;
+                return Ok(Part::Whole);
             }
-            if self.get(resource).is_some() {
+            if self.lock().contains_key(resource) {
                 continue;
             }
             if let Some(lease) = leases.acquire(resource, self.owner, LEASE_TTL).await? {
                 self.lock().insert(resource.clone(), lease);
+                self.gained.notify(usize::MAX);
             }
         }
-        Ok(())
+        Ok(if self.lock().len() < share { Part::Less } else { Part::Whole })
     }
 
-    async fn give_up(&self, leases: &dyn Leases) {
+    async fn give_up(&self, leases: &dyn Leases, wake: &dyn Wake) {
         let held = std::mem::take(&mut *self.lock());
         for lease in held.into_values() {
             if let Err(error) = leases.release(&lease).await {
@@ -120,6 +169,7 @@ impl Shares {
         if let Err(error) = leases.leave(&self.group, self.owner).await {
             tracing::debug!(%error, group = self.group, "a membership ends by itself");
         }
+        wake.poke(Poke::Shares);
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Resource, PartitionLease>> {

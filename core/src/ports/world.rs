@@ -52,6 +52,8 @@ pub enum Poke {
     Calls,
     /// There are memories to be written.
     Memory,
+    /// A share of partitions or lanes is free, or has to be made smaller.
+    Shares,
     /// A turn of this session was cancelled.
     Cancel(SessionId),
 }

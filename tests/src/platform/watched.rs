@@ -1,5 +1,6 @@
 //! Ports that count their calls, and end the life of who makes a call of choice.
 
+use std::collections::BTreeMap;
 use std::future::{Future, pending};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -45,6 +46,7 @@ pub struct Watch {
 #[derive(Debug, Default)]
 struct State {
     calls: u64,
+    tally: BTreeMap<Point, u64>,
     order: Option<(u64, Moment)>,
     strike: Option<Strike>,
 }
@@ -82,6 +84,11 @@ impl Watch {
         self.state().calls
     }
 
+    /// How often each point was called so far.
+    pub fn tally(&self) -> BTreeMap<Point, u64> {
+        self.state().tally.clone()
+    }
+
     /// The ports of one life of an instance.
     pub(super) fn over(self: &Arc<Self>, ports: &Ports, unit: Unit, life: &Life) -> Ports {
         macro_rules! watched {
@@ -114,6 +121,7 @@ impl Watch {
     fn next(&self, unit: Unit, point: Point) -> Option<Moment> {
         let mut state = self.state();
         state.calls += 1;
+        *state.tally.entry(point).or_default() += 1;
         let (nth, moment) = state.order?;
         if state.calls != nth {
             return None;
