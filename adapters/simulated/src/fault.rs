@@ -1,0 +1,153 @@
+//! What goes wrong, and how often.
+
+use std::fmt;
+use std::time::Duration;
+
+use soma_inproc::Point;
+
+use crate::chance::Chance;
+
+/// What can happen to a call of a port, or to who makes it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Fault {
+    /// It is not done, and the caller knows.
+    Refuse,
+    /// It is not done, and the caller does not know. What only reads is as good as refused.
+    LoseRequest,
+    /// It is done, and the caller does not know. What only reads is as good as refused.
+    LoseReply,
+    /// It is done later.
+    Delay,
+    /// It is done twice, and the second answer is given.
+    Duplicate,
+    /// The process dies before it is done.
+    CrashBefore,
+    /// The process dies after it is done.
+    CrashAfter,
+    /// The process stands still before it is done.
+    PauseBefore,
+    /// The process stands still after it is done, before it knows.
+    PauseAfter,
+}
+
+impl Fault {
+    /// Every kind.
+    pub const ALL: [Self; 9] = [
+        Self::Refuse,
+        Self::LoseRequest,
+        Self::LoseReply,
+        Self::Delay,
+        Self::Duplicate,
+        Self::CrashBefore,
+        Self::CrashAfter,
+        Self::PauseBefore,
+        Self::PauseAfter,
+    ];
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Refuse => "refuse",
+            Self::LoseRequest => "lose request",
+            Self::LoseReply => "lose reply",
+            Self::Delay => "delay",
+            Self::Duplicate => "duplicate",
+            Self::CrashBefore => "crash before",
+            Self::CrashAfter => "crash after",
+            Self::PauseBefore => "pause before",
+            Self::PauseAfter => "pause after",
+        })
+    }
+}
+
+/// Something that went wrong in a run. Its place in the list of all of them names it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Misfortune {
+    /// A call suffered.
+    Call {
+        /// Who made it.
+        who: (&'static str, u32),
+        /// What was asked.
+        point: Point,
+        /// What happened.
+        fault: Fault,
+    },
+    /// Something else in the world: its name.
+    World(&'static str),
+}
+
+/// How a port behaves that is down.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outage {
+    /// It refuses at once.
+    Refusing,
+    /// It does not answer until it is over; then the outcome is not known.
+    Hanging,
+}
+
+/// How often what goes wrong: a number of calls of 65 536 for each fault, in the order of
+/// [`Fault::ALL`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Weather {
+    /// How many calls suffer each fault.
+    pub faults: [u32; Fault::ALL.len()],
+    /// One poke in so many is lost; 0 loses none.
+    pub lost_pokes: u64,
+    /// The longest that a call takes, in microseconds of virtual time.
+    pub latency_micros: u64,
+    /// Sleeps of a tenth of a second and longer end at the next multiple of this.
+    pub slack: Duration,
+    /// Whether replies wait, too: a process may do something else between an effect and its reply.
+    pub slow_replies: SlowReplies,
+    /// The longest delay and the longest pause.
+    pub longest: Duration,
+}
+
+/// Which replies wait until the seed lets them go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SlowReplies {
+    /// None: a reply comes with its effect.
+    None,
+    /// Those of calls that change something.
+    OfWrites,
+    /// All.
+    All,
+}
+
+impl Weather {
+    /// Nothing goes wrong, and everything takes no time.
+    pub const fn fair() -> Self {
+        Self {
+            faults: [0; Fault::ALL.len()],
+            lost_pokes: 0,
+            latency_micros: 0,
+            slack: Duration::ZERO,
+            slow_replies: SlowReplies::OfWrites,
+            longest: Duration::from_secs(12),
+        }
+    }
+
+    /// What a call suffers.
+    pub(crate) fn fault(&self, luck: &mut Chance) -> Option<Fault> {
+        let mut drawn = u32::try_from(luck.draw() & 0xffff).unwrap_or_default();
+        for (fault, weight) in Fault::ALL.into_iter().zip(self.faults) {
+            if drawn < weight {
+                return Some(fault);
+            }
+            drawn -= weight;
+        }
+        None
+    }
+
+    /// How long a delay or a pause is: mostly short, sometimes longer than anything holds.
+    pub(crate) fn span(&self, luck: &mut Chance) -> Duration {
+        let most = match luck.below(4) {
+            0 => self.longest / 1_000,
+            1 => self.longest / 40,
+            2 => self.longest / 6,
+            _ => self.longest,
+        };
+        luck.span(most / 2, most)
+    }
+}

@@ -1,0 +1,91 @@
+//! Birth, time, chance and misfortune: what a simulation is to those who live in it.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use soma_core::ports::Clock;
+use soma_core::time::Timestamp;
+
+use crate::chance::Chance;
+use crate::fault::{Misfortune, Outage, Weather};
+use crate::process::Process;
+use crate::simulation::Shared;
+use crate::trace::Line;
+use crate::world::VirtualClock;
+
+/// A simulation, as those see it who live in it. A copy is the same.
+#[derive(Clone)]
+pub struct Nature {
+    pub(crate) shared: Arc<Shared>,
+}
+
+impl Nature {
+    /// A new life of the instance `number` of `unit`.
+    pub fn process(&self, unit: &'static str, number: u32) -> Process {
+        let id = self.shared.state().born(unit, number);
+        Process::new(Arc::clone(&self.shared), id)
+    }
+
+    /// A stream of chance: each `salt` has its own.
+    pub fn chance(&self, salt: u64) -> Chance {
+        Chance::of(self.shared.seed, salt.wrapping_add(16))
+    }
+
+    /// Virtual time.
+    pub fn clock(&self) -> Arc<dyn Clock> {
+        Arc::new(VirtualClock { shared: Arc::clone(&self.shared) })
+    }
+
+    /// When virtual time began.
+    pub fn beginning(&self) -> Timestamp {
+        self.shared.state().beginning
+    }
+
+    /// How many times a task was polled so far.
+    pub fn steps(&self) -> u64 {
+        self.shared.state().steps
+    }
+
+    /// The hash of every choice so far: two runs that have the same have done the same.
+    pub fn hash(&self) -> u64 {
+        self.shared.state().trace.hash
+    }
+
+    /// The lines of the trace, if it is kept.
+    pub fn lines(&self) -> Vec<Line> {
+        self.shared.state().trace.lines.clone().unwrap_or_default()
+    }
+
+    /// What went wrong so far, also what was spared.
+    pub fn misfortunes(&self) -> Vec<Misfortune> {
+        self.shared.state().misfortunes.clone()
+    }
+
+    /// Notes that something of the world goes wrong. Answers whether it does: it is to be left if it
+    /// is spared.
+    pub fn strikes(&self, what: &'static str) -> bool {
+        self.shared.state().strikes(Misfortune::World(what))
+    }
+
+    /// A port of this name is down for so long.
+    pub fn down(&self, port: &'static str, outage: Outage, span: Duration) {
+        let mut state = self.shared.state();
+        let until = state.now + span;
+        state.outages.insert(port, (outage, until));
+    }
+
+    /// From now on nothing goes wrong; processes that stand still go on when it is time.
+    pub fn calm(&self) {
+        let mut state = self.shared.state();
+        let Weather { latency_micros, slack, slow_replies, longest, .. } = state.weather;
+        state.weather = Weather { latency_micros, slack, slow_replies, longest, ..Weather::fair() };
+        state.outages.clear();
+    }
+}
+
+impl fmt::Debug for Nature {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Nature").field("seed", &self.shared.seed).finish_non_exhaustive()
+    }
+}
