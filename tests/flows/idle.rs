@@ -42,6 +42,13 @@ async fn idle_platform_looks_for_its_share_no_more_often_than_it_renews_it() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn idle_platform_reads_no_lane_that_is_empty() {
+    let [looked, read] = asked_in_a_minute([Point::OutboxLanes, Point::ReadOutbox]).await;
+
+    assert_eq!((looked, read), (2 * 120, 0));
+}
+
+#[tokio::test(start_paused = true)]
 async fn idle_platform_looks_for_work_once_a_second() {
     let [claimed] = asked_in_a_minute([Point::Claim]).await;
 

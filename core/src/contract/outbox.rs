@@ -20,6 +20,7 @@ super::suite! { outbox:
     no_row_appears_below_one_that_was_read,
     id_of_a_row_that_is_gone_is_not_given_again,
     row_is_in_the_lane_of_its_key,
+    lanes_are_those_with_rows,
     row_is_read_again_until_it_is_settled,
     settled_rows_are_gone_and_only_those,
     settlement_under_a_lease_that_was_taken_over_changes_nothing,
@@ -122,6 +123,27 @@ pub async fn row_is_in_the_lane_of_its_key(fixture: impl Fixture<Port = Ledger>)
 
     assert_eq!(ledger.pending().await.len(), 80);
     assert!(lanes.len() > 4, "{lanes:?}");
+}
+
+pub async fn lanes_are_those_with_rows(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let none = ledger.outbox.lanes().await.unwrap();
+    let mut sent = BTreeSet::new();
+    for number in 1..=6 {
+        let talk = self::talk(number);
+        send(&ledger, &talk, "a").await;
+        sent.insert(lane(&talk));
+    }
+    let all = ledger.outbox.lanes().await.unwrap();
+    let ids = read(&ledger, &talk, MANY).await.iter().map(|row| row.id).collect::<Vec<_>>();
+    let lease = lease(&ledger, &talk).await;
+
+    ledger.outbox.settle(&lease, &ids).await.unwrap();
+
+    assert_eq!((none, all), (BTreeSet::new(), sent.clone()));
+    sent.remove(&lane(&talk));
+    assert_eq!(ledger.outbox.lanes().await.unwrap(), sent);
+    assert!(sent.len() > 1, "{sent:?}");
 }
 
 pub async fn row_is_read_again_until_it_is_settled(fixture: impl Fixture<Port = Ledger>) {

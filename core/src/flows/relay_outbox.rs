@@ -82,8 +82,17 @@ impl RelayOutbox {
         }
     }
 
+    /// Relays what waits in the lanes that are held.
     async fn drain(&self, shares: &Shares) -> PortResult<Left> {
-        let held = shares.held();
+        let mut held = shares.held();
+        if held.is_empty() {
+            return Ok(Left::Empty);
+        }
+        let waiting = self.outbox.lanes().await?;
+        held.retain(|lease| match lease.resource {
+            Resource::Lane(lane) => waiting.contains(&lane),
+            Resource::Partition { .. } => false,
+        });
         let lanes = join_all(held.iter().map(|lease| self.lane(lease))).await;
         let mut left = Left::Empty;
         let mut failed = None;

@@ -1,5 +1,7 @@
 //! Messages that wait to be published.
 
+use std::collections::BTreeSet;
+
 use async_trait::async_trait;
 
 use super::PortResult;
@@ -24,6 +26,8 @@ pub struct OutboxDepth {
 ///
 /// - [`read`](Self::read) answers the rows of one lane in the order their commits were made; no row
 ///   appears later below one that was answered.
+/// - [`lanes`](Self::lanes) answers the lanes whose [`read`](Self::read) would answer something, and
+///   only those. It is asked often: its cost does not grow with the number of rows.
 /// - Messages with the same key are in the same lane.
 /// - The id of a row that is gone is not given again.
 /// - A row is answered again until it is settled or buried.
@@ -32,6 +36,9 @@ pub struct OutboxDepth {
 /// - A buried row is a dead letter: kept, published on its topic's dead letters, and no longer read.
 #[async_trait]
 pub trait Outbox: Send + Sync {
+    /// The lanes that have rows.
+    async fn lanes(&self) -> PortResult<BTreeSet<Lane>>;
+
     /// The oldest rows of a lane, at most `limit`.
     async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>>;
 

@@ -1,5 +1,6 @@
 //! The ports of the ledger.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -148,6 +149,10 @@ where
     P: Outbox + ?Sized,
     I: Intercept,
 {
+    async fn lanes(&self) -> PortResult<BTreeSet<Lane>> {
+        self.intercept.call(Point::OutboxLanes, || self.inner.lanes()).await
+    }
+
     async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>> {
         self.intercept.call(Point::ReadOutbox, || self.inner.read(lane, limit)).await
     }

@@ -71,6 +71,7 @@ points! {
     Release: Writes "Leases" "release",
     Join: Writes "Leases" "join",
     Leave: Writes "Leases" "leave",
+    OutboxLanes: Reads "Outbox" "lanes",
     ReadOutbox: Reads "Outbox" "read",
     SettleOutbox: Writes "Outbox" "settle",
     BuryOutbox: Writes "Outbox" "bury",

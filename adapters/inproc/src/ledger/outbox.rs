@@ -16,10 +16,11 @@ use uuid::Uuid;
 
 use super::InprocLedger;
 
-/// The rows, by id, and every key that ever was among them.
+/// The rows, by lane and id, and every key that ever was among them.
 #[derive(Debug, Default)]
 pub(super) struct OutboxTable {
-    rows: BTreeMap<u64, OutboxRow>,
+    /// No lane of these is empty.
+    lanes: BTreeMap<Lane, BTreeMap<u64, OutboxRow>>,
     known: BTreeSet<(Topic, Uuid)>,
     dead: BTreeMap<Uuid, DeadLetter>,
     last_id: u64,
@@ -34,7 +35,17 @@ impl OutboxTable {
         self.last_id += 1;
         let lane = Lane::of(&message.key);
         let row = OutboxRow { id: self.last_id, lane, message, created_at: at };
-        self.rows.insert(row.id, row);
+        self.lanes.entry(lane).or_default().insert(row.id, row);
+    }
+
+    /// Takes a row out of a lane.
+    fn remove(&mut self, lane: Lane, id: u64) -> Option<OutboxRow> {
+        let rows = self.lanes.get_mut(&lane)?;
+        let removed = rows.remove(&id);
+        if rows.is_empty() {
+            self.lanes.remove(&lane);
+        }
+        removed
     }
 
     /// Keeps a dead letter and publishes it.
@@ -45,7 +56,10 @@ impl OutboxTable {
 
     pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) {
         let key = session.to_string();
-        self.rows.retain(|_, row| !(row.message.tenant == *tenant && row.message.key == key));
+        self.lanes.retain(|_, rows| {
+            rows.retain(|_, row| !(row.message.tenant == *tenant && row.message.key == key));
+            !rows.is_empty()
+        });
         let of = Some(tenant);
         self.dead.retain(|_, letter| !(letter.tenant.as_ref() == of && letter.key == key));
     }
@@ -59,17 +73,23 @@ fn platform() -> TenantId {
 
 #[async_trait]
 impl Outbox for InprocLedger {
+    async fn lanes(&self) -> PortResult<BTreeSet<Lane>> {
+        Ok(self.state().outbox.lanes.keys().copied().collect())
+    }
+
     async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>> {
         let state = self.state();
-        let rows = state.outbox.rows.values().filter(|row| row.lane == lane);
+        let rows = state.outbox.lanes.get(&lane).into_iter().flat_map(BTreeMap::values);
         Ok(rows.take(limit).cloned().collect())
     }
 
     async fn settle(&self, lease: &PartitionLease, ids: &[u64]) -> PortResult<bool> {
         let mut state = self.state();
         let held = state.leases.is_held(lease);
-        if held {
-            state.outbox.rows.retain(|id, row| !(ids.contains(id) && covers(lease, row)));
+        if held && let Resource::Lane(lane) = lease.resource {
+            for id in ids {
+                state.outbox.remove(lane, *id);
+            }
         }
         Ok(held)
     }
@@ -77,8 +97,10 @@ impl Outbox for InprocLedger {
     async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool> {
         let mut state = self.state();
         let held = state.leases.is_held(lease);
-        if held && state.outbox.rows.get(&id).is_some_and(|row| covers(lease, row)) {
-            state.outbox.rows.remove(&id);
+        if held
+            && let Resource::Lane(lane) = lease.resource
+            && state.outbox.remove(lane, id).is_some()
+        {
             state.outbox.set_aside(letter);
         }
         Ok(held)
@@ -86,13 +108,8 @@ impl Outbox for InprocLedger {
 
     async fn depth(&self) -> PortResult<OutboxDepth> {
         let state = self.state();
-        let rows = &state.outbox.rows;
-        let oldest = rows.values().map(|row| row.created_at).min();
-        Ok(OutboxDepth { rows: rows.len() as u64, oldest })
+        let rows = state.outbox.lanes.values().flat_map(BTreeMap::values);
+        let (count, oldest) = (rows.clone().count(), rows.map(|row| row.created_at).min());
+        Ok(OutboxDepth { rows: count as u64, oldest })
     }
-}
-
-/// Whether the row is in the lane that is leased.
-fn covers(lease: &PartitionLease, row: &OutboxRow) -> bool {
-    lease.resource == Resource::Lane(row.lane)
 }

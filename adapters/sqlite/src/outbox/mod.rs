@@ -3,6 +3,7 @@
 pub(crate) mod dead;
 pub(crate) mod enqueue;
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -36,6 +37,10 @@ impl SqliteOutbox {
 
 #[async_trait]
 impl Outbox for SqliteOutbox {
+    async fn lanes(&self) -> PortResult<BTreeSet<Lane>> {
+        self.database.read(lanes).await
+    }
+
     async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>> {
         self.database.read(move |c| oldest(c, lane, limit)).await
     }
@@ -54,6 +59,19 @@ impl Outbox for SqliteOutbox {
     async fn depth(&self) -> PortResult<OutboxDepth> {
         self.database.read(depth).await
     }
+}
+
+/// A seek per lane, however many rows each has.
+fn lanes(connection: &Connection) -> Result<BTreeSet<Lane>, SqlError> {
+    let mut following =
+        connection.prepare_cached("SELECT min(lane) FROM outbox WHERE lane >= ?1")?;
+    let mut lanes = BTreeSet::new();
+    let mut from = 0;
+    while let Some(lane) = following.query_row([from], |row| row.get::<_, Option<u32>>(0))? {
+        lanes.insert(Lane(lane));
+        from = lane + 1;
+    }
+    Ok(lanes)
 }
 
 fn oldest(connection: &Connection, lane: Lane, count: usize) -> Result<Vec<OutboxRow>, SqlError> {
