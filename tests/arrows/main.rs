@@ -86,7 +86,8 @@ fn product_knows_neither_tests_nor_benches() {
     for place in [Place::Core, Place::Adapters, Place::Apps] {
         for member in workspace.members(place) {
             for known in workspace.members_known_by(&member) {
-                let fine = !matches!(known.as_str(), "soma-tests" | "soma-benches");
+                let fine =
+                    !matches!(known.as_str(), "soma-tests" | "soma-simulation" | "soma-benches");
                 assert!(fine, "{member} depends on {known}");
             }
         }

@@ -63,7 +63,7 @@ impl Run {
             Again::Forbidden => unrepeatable("tool"),
         };
         let tool = Arc::new(ScriptedTool::new(spec, |arguments| Ok(arguments.clone())));
-        let ports = Ports::inproc(&stage, model.clone(), Tools::one(tool.clone()));
+        let ports = stage.ports(model.clone(), Tools::one(tool.clone()));
         Self { stage, ports, model, tool, go_on }
     }
 

@@ -35,7 +35,7 @@ impl Plan {
         let model = Cast::new(&stage, choose);
         let echo = Arc::new(ScriptedTool::echo("echo"));
         let tools = Tools::one(echo.clone());
-        let ports = Ports::inproc(&stage, model.clone(), tools);
+        let ports = stage.ports(model.clone(), tools);
         let truth = ports.clone();
         Self { stage, ports, truth, settings: Settings::default(), model, echo }
     }

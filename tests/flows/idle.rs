@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use soma_inproc::{Point, Script, ScriptedTool};
-use soma_tests::platform::{Cast, Platform, Ports, Stage, Tools, Unit, Watch};
+use soma_tests::platform::{Cast, Platform, Stage, Tools, Unit, Watch};
 
 /// How often each of these was asked within an idle minute, of two instances of each service.
 async fn asked_in_a_minute<const N: usize>(points: [Point; N]) -> [u64; N] {
     let stage = Stage::new();
     let model = Cast::new(&stage, |_, _| Script::answer("Hello."));
     let tools = Tools::one(Arc::new(ScriptedTool::echo("echo")));
-    let ports = Ports::inproc(&stage, model, tools);
+    let ports = stage.ports(model, tools);
     let watch = Watch::new();
     let platform = Platform::new(stage, ports.clone(), ports).watched_by(&watch);
     for unit in Unit::ALL {

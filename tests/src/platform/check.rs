@@ -15,9 +15,9 @@ use soma_core::tool::CallState;
 use soma_core::turn::input::Input;
 use soma_core::turn::machine::{Phase, Turn};
 use soma_core::work::session::{EventRange, Session, TurnRecord};
+use soma_simulation::platform::Ports;
 
 use super::instances::Platform;
-use super::ports::Ports;
 
 const PATIENCE: Duration = Duration::from_mins(10);
 const LOOK: Duration = Duration::from_millis(50);

@@ -17,8 +17,8 @@ use soma_core::ids::{SessionId, TenantId};
 use soma_core::stream::cursor::Cursor;
 use soma_core::stream::resume::Style;
 use soma_core::work::commit::Receipt;
+use soma_simulation::platform::Gateway;
 
-use super::gateway::Gateway;
 use super::instances::Platform;
 use super::view::{Ended, View};
 

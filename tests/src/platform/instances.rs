@@ -10,59 +10,13 @@ use futures_util::future::{Either, select};
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 use soma_core::ports::Spawner;
+use soma_simulation::platform::{Gateway, Instance, Ports, Settings, Unit, service};
 
-use super::gateway::Gateway;
-use super::ports::Ports;
-use super::services::{self, Settings};
 use super::stage::{Stage, Tasks};
 use super::watched::{Life, Watch};
 
 /// How long a service may take to stop, in virtual time.
 const LONGEST_STOP: Duration = Duration::from_mins(2);
-
-/// One of the six services.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "each is the service of its name")]
-pub enum Unit {
-    Gateway,
-    Worker,
-    Executor,
-    Replicator,
-    MemorySync,
-    OutboxSync,
-}
-
-impl Unit {
-    /// All six.
-    pub const ALL: [Self; 6] = [
-        Self::Gateway,
-        Self::Worker,
-        Self::Executor,
-        Self::Replicator,
-        Self::MemorySync,
-        Self::OutboxSync,
-    ];
-
-    /// Its `number`-th instance, from 1.
-    pub const fn nth(self, number: u32) -> Instance {
-        Instance { unit: self, number }
-    }
-}
-
-/// A running service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Instance {
-    /// Which service.
-    pub unit: Unit,
-    /// Which of its instances, from 1.
-    pub number: u32,
-}
-
-impl From<Unit> for Instance {
-    fn from(unit: Unit) -> Self {
-        unit.nth(1)
-    }
-}
 
 /// The platform.
 pub struct Platform {
@@ -123,14 +77,11 @@ impl Platform {
         let gateway = (instance.unit == Unit::Gateway)
             .then(|| Gateway::new(&ports, &self.settings, &world, &stop));
         let settings = &self.settings;
-        let service: Box<dyn Service> = match (instance.unit, &gateway) {
-            (Unit::Gateway, Some(gateway)) => Box::new(gateway.clone()),
-            (Unit::Gateway | Unit::Worker, _) => services::worker(&ports, settings, world),
-            (Unit::Executor, _) => services::executor(&ports, settings, world),
-            (Unit::Replicator, _) => services::replicator(&ports, world),
-            (Unit::MemorySync, _) => services::memory_sync(&ports, world),
-            (Unit::OutboxSync, _) => services::outbox_sync(&ports, world),
+        let service = match &gateway {
+            Some(gateway) => Some(Box::new(gateway.clone()) as Box<dyn Service>),
+            None => service(instance.unit, &ports, settings, world),
         };
+        let service = service.unwrap_or_else(|| panic!("{instance:?} is no service"));
         let (seen, over) = (stop.clone(), ended.clone());
         tasks.spawn(Box::pin(async move {
             service.run(&seen).await;

@@ -5,10 +5,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
 use soma_core::flows::world::World;
-use soma_core::ports::{Clock, Ids, Spawner, Timer, Wake};
+use soma_core::ports::{Clock, Ids, Model, Spawner, Timer, Toolbox, Wake};
 use soma_core::time::Timestamp;
 use soma_inproc::{CountingIds, InprocWake};
 use soma_runtime::world::TokioTimer;
+use soma_simulation::platform::Ports;
 use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -38,6 +39,11 @@ impl Stage {
             ids: Arc::new(CountingIds::default()),
             wake: Arc::new(InprocWake::new()),
         }
+    }
+
+    /// Every port in memory, with a policy that allows everything.
+    pub fn ports(&self, model: Arc<dyn Model>, tools: Arc<dyn Toolbox>) -> Ports {
+        Ports::inproc(&self.clock, &self.timer, model, tools)
     }
 
     /// The world of an instance with these tasks.

@@ -10,9 +10,7 @@ use soma_core::ports::PortResult;
 use soma_core::ports::model::ModelStream;
 use soma_core::tool::ToolOutcome;
 use soma_inproc::{Around, Intercept, Point};
-
-use super::instances::Unit;
-use super::ports::Ports;
+use soma_simulation::platform::{Ports, Unit};
 
 /// When, in a call, death comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

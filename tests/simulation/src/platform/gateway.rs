@@ -8,6 +8,7 @@ use soma_core::flows::cancel_turn::CancelTurn;
 use soma_core::flows::delete_session::DeleteSession;
 use soma_core::flows::follow_session::FollowSession;
 use soma_core::flows::hub::Hub;
+use soma_core::flows::list_sessions::ListSessions;
 use soma_core::flows::read_session::ReadSession;
 use soma_core::flows::request_tool::RequestTool;
 use soma_core::flows::service::Service;
@@ -28,6 +29,7 @@ pub struct Gateway {
     pub cancel: CancelTurn,
     pub delete: DeleteSession,
     pub read: ReadSession,
+    pub list: ListSessions,
     pub request_tool: RequestTool,
     /// What it knows of the streams.
     pub hub: Hub,
@@ -37,8 +39,8 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// `stop` ends its streams.
-    pub(super) fn new(ports: &Ports, settings: &Settings, world: &World, stop: &Stop) -> Self {
+    /// Puts it together; `stop` ends its streams.
+    pub fn new(ports: &Ports, settings: &Settings, world: &World, stop: &Stop) -> Self {
         let hub = Hub::new();
         let store = || Arc::clone(&ports.store);
         let limits = Arc::clone(&ports.limits);
@@ -49,6 +51,7 @@ impl Gateway {
             cancel: CancelTurn::new(store(), world.clone()),
             delete: DeleteSession::new(store(), Arc::clone(&ports.memory), world.clone()),
             read: ReadSession::new(store()),
+            list: ListSessions::new(store()),
             request_tool: RequestTool::new(store(), policy, specs, world.clone()),
             tail: TailOutbound::new(Arc::clone(&ports.log), hub.clone(), world.clone()),
             hub,

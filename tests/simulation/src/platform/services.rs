@@ -20,6 +20,7 @@ use soma_outbox_sync::OutboxSync;
 use soma_tool_executor::ToolExecutor;
 
 use super::ports::Ports;
+use super::unit::Unit;
 
 /// How the services are set.
 #[derive(Clone, Debug)]
@@ -66,7 +67,24 @@ fn profile(model: &str) -> ModelProfile {
     }
 }
 
-pub(super) fn worker(ports: &Ports, settings: &Settings, world: World) -> Box<dyn Service> {
+/// An instance of a service; none for the gateway, which is a [`Gateway`](super::Gateway).
+pub fn service(
+    unit: Unit,
+    ports: &Ports,
+    settings: &Settings,
+    world: World,
+) -> Option<Box<dyn Service>> {
+    Some(match unit {
+        Unit::Gateway => return None,
+        Unit::Worker => worker(ports, settings, world),
+        Unit::Executor => executor(ports, settings, world),
+        Unit::Replicator => replicator(ports, world),
+        Unit::MemorySync => memory_sync(ports, world),
+        Unit::OutboxSync => outbox_sync(ports, world),
+    })
+}
+
+fn worker(ports: &Ports, settings: &Settings, world: World) -> Box<dyn Service> {
     let answer = AnswerPorts {
         store: Arc::clone(&ports.store),
         log: Arc::clone(&ports.log),
@@ -86,7 +104,7 @@ pub(super) fn worker(ports: &Ports, settings: &Settings, world: World) -> Box<dy
     ))
 }
 
-pub(super) fn executor(ports: &Ports, settings: &Settings, world: World) -> Box<dyn Service> {
+fn executor(ports: &Ports, settings: &Settings, world: World) -> Box<dyn Service> {
     let (store, policy) = (Arc::clone(&ports.store), Arc::clone(&ports.policy));
     let run = RunTools::new(store, policy, Arc::clone(&ports.tools), world.clone());
     Box::new(ToolExecutor::new(
@@ -98,17 +116,17 @@ pub(super) fn executor(ports: &Ports, settings: &Settings, world: World) -> Box<
     ))
 }
 
-pub(super) fn replicator(ports: &Ports, world: World) -> Box<dyn Service> {
+fn replicator(ports: &Ports, world: World) -> Box<dyn Service> {
     let (log, leases) = (Arc::clone(&ports.log), Arc::clone(&ports.leases));
     Box::new(MemoryReplicator::new(log, leases, Arc::clone(&ports.replica), world))
 }
 
-pub(super) fn memory_sync(ports: &Ports, world: World) -> Box<dyn Service> {
+fn memory_sync(ports: &Ports, world: World) -> Box<dyn Service> {
     let (queue, memory) = (Arc::clone(&ports.memory_queue), Arc::clone(&ports.memory));
     Box::new(MemorySync::new(SyncMemory::new(queue, memory, world)))
 }
 
-pub(super) fn outbox_sync(ports: &Ports, world: World) -> Box<dyn Service> {
+fn outbox_sync(ports: &Ports, world: World) -> Box<dyn Service> {
     let (outbox, leases) = (Arc::clone(&ports.outbox), Arc::clone(&ports.leases));
     Box::new(OutboxSync::new(RelayOutbox::new(outbox, leases, Arc::clone(&ports.log), world)))
 }

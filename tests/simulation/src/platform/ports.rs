@@ -4,14 +4,12 @@ use std::fmt;
 use std::sync::Arc;
 
 use soma_core::ports::{
-    Budget, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica, Store,
-    Toolbox, Work,
+    Budget, Clock, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica,
+    Store, Timer, Toolbox, Work,
 };
 use soma_inproc::{
     FaultPlan, Faulty, InprocLedger, InprocLog, InprocMemory, InprocRateLimit, StaticPolicy,
 };
-
-use super::stage::Stage;
 
 /// Every port of the platform. Each can be replaced before the platform is put together.
 #[derive(Clone)]
@@ -34,8 +32,13 @@ pub struct Ports {
 
 impl Ports {
     /// Every port in memory, with a policy that allows everything.
-    pub fn inproc(stage: &Stage, model: Arc<dyn Model>, tools: Arc<dyn Toolbox>) -> Self {
-        let ledger = Arc::new(InprocLedger::new(Arc::clone(&stage.clock)));
+    pub fn inproc(
+        clock: &Arc<dyn Clock>,
+        timer: &Arc<dyn Timer>,
+        model: Arc<dyn Model>,
+        tools: Arc<dyn Toolbox>,
+    ) -> Self {
+        let ledger = Arc::new(InprocLedger::new(Arc::clone(clock)));
         Self {
             store: Arc::clone(&ledger) as _,
             work: Arc::clone(&ledger) as _,
@@ -44,8 +47,8 @@ impl Ports {
             memory_queue: Arc::clone(&ledger) as _,
             replica: Arc::clone(&ledger) as _,
             budget: ledger,
-            log: Arc::new(InprocLog::new(Arc::clone(&stage.timer))),
-            memory: Arc::new(InprocMemory::new(Arc::clone(&stage.clock))),
+            log: Arc::new(InprocLog::new(Arc::clone(timer))),
+            memory: Arc::new(InprocMemory::new(Arc::clone(clock))),
             policy: Arc::new(StaticPolicy::allow_all()),
             model,
             tools,
