@@ -51,6 +51,10 @@ pub enum Beat {
 ///   [`BatchOutcome::Fenced`]; one that was applied is [`BatchOutcome::AlreadyDone`].
 /// - An arrival whose subject the store does not know for that tenant and session is kept as its
 ///   dead letter; one that arrived before changes nothing.
+/// - [`take_in_overdue`](Self::take_in_overdue) does what an arrival would have done, for what was
+///   committed before a time and has not arrived: of turns, messages that were accepted and results
+///   that a turn waits for; of calls, requests. The most overdue comes first. What arrives after
+///   all changes nothing. When nothing is overdue its cost does not grow with what is stored.
 /// - At most one claim per session and kind is held at a time, and it carries the session's oldest
 ///   unfinished turn: turns of a session never run side by side nor out of order.
 /// - A turn is claimed only once it arrived; one that waits for tools only once all its calls are
@@ -67,6 +71,15 @@ pub enum Beat {
 pub trait Work: Send + Sync {
     /// Applies a batch of records.
     async fn ingest(&self, batch: WorkBatch) -> PortResult<BatchOutcome>;
+
+    /// Makes ready what was committed before a time and has not arrived, at most `limit`. Answers
+    /// how much that was. The log only carries: what it lost is still in the store.
+    async fn take_in_overdue(
+        &self,
+        kind: WorkKind,
+        before: Timestamp,
+        limit: usize,
+    ) -> PortResult<usize>;
 
     /// Claims the next session with work of `kind` for `ttl`.
     async fn claim(

@@ -86,6 +86,16 @@ where
         self.intercept.call(Point::Ingest, || self.inner.ingest(batch.clone())).await
     }
 
+    async fn take_in_overdue(
+        &self,
+        kind: WorkKind,
+        before: Timestamp,
+        limit: usize,
+    ) -> PortResult<usize> {
+        let call = || self.inner.take_in_overdue(kind, before, limit);
+        self.intercept.call(Point::TakeInOverdue, call).await
+    }
+
     async fn claim(
         &self,
         kind: WorkKind,

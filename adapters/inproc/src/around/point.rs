@@ -62,6 +62,7 @@ points! {
     Call: Reads "Store" "call",
     Erase: Writes "Store" "erase",
     Ingest: Writes "Work" "ingest",
+    TakeInOverdue: Writes "Work" "take_in_overdue",
     Claim: Writes "Work" "claim",
     Beat: Writes "Work" "beat",
     HandBack: Writes "Work" "hand_back",

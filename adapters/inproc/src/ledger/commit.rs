@@ -123,13 +123,13 @@ impl State {
             conversation.cancel(cancel);
         }
         if let Some(accept) = commit.accept.take() {
-            conversation.accept(accept, age);
+            conversation.accept(accept, age, commit.at);
         }
         if let Some(progress) = commit.turn.take() {
             conversation.progress(progress);
         }
         for change in std::mem::take(&mut commit.calls) {
-            conversation.change_call(change, age);
+            conversation.change_call(change, age, commit.at);
         }
         conversation.record(std::mem::take(&mut commit.events), commit.at)
     }

@@ -18,6 +18,8 @@ pub(super) struct Turn {
     pub(super) tries: u32,
     /// Older work is served first.
     pub(super) age: u64,
+    /// When it was committed.
+    pub(super) accepted_at: Timestamp,
 }
 
 /// A call, as it is queued.
@@ -26,6 +28,8 @@ pub(super) struct Call {
     pub(super) record: CallRecord,
     /// Older work is served first.
     pub(super) age: u64,
+    /// When its request, or then its outcome, was committed.
+    pub(super) moved_at: Timestamp,
 }
 
 /// The last claim of a session's work of one kind.
@@ -175,7 +179,7 @@ impl Conversation {
     }
 
     /// Adds a turn with the next number.
-    pub(super) fn accept(&mut self, accept: AcceptTurn, age: u64) {
+    pub(super) fn accept(&mut self, accept: AcceptTurn, age: u64, at: Timestamp) {
         self.session.turns_accepted += 1;
         let record = TurnRecord {
             tenant: self.session.tenant.clone(),
@@ -187,7 +191,7 @@ impl Conversation {
             inputs: vec![accept.input],
             calls: Vec::new(),
         };
-        self.turns.push(Turn { record, tries: 0, age });
+        self.turns.push(Turn { record, tries: 0, age, accepted_at: at });
     }
 
     /// Adds to a turn's record.
@@ -213,20 +217,20 @@ impl Conversation {
     }
 
     /// Changes the ledger of calls.
-    pub(super) fn change_call(&mut self, change: CallChange, age: u64) {
+    pub(super) fn change_call(&mut self, change: CallChange, age: u64, at: Timestamp) {
         match change {
-            CallChange::Request { turn_id, call } => self.request_call(turn_id, call, age),
+            CallChange::Request { turn_id, call } => self.request_call(turn_id, call, age, at),
             CallChange::Claim { call_id } => {
                 if let Some(call) = self.open_call_mut(call_id) {
                     call.record.state = CallState::Claimed;
                     call.record.tries += 1;
                 }
             }
-            CallChange::Finish { outcome } => self.finish_call(outcome),
+            CallChange::Finish { outcome } => self.finish_call(outcome, at),
         }
     }
 
-    fn request_call(&mut self, turn_id: Option<TurnId>, call: ToolCall, age: u64) {
+    fn request_call(&mut self, turn_id: Option<TurnId>, call: ToolCall, age: u64, at: Timestamp) {
         if self.call(call.call_id).is_some() {
             return;
         }
@@ -239,12 +243,13 @@ impl Conversation {
             tries: 0,
             outcome: None,
         };
-        self.calls.push(Call { record, age });
+        self.calls.push(Call { record, age, moved_at: at });
     }
 
-    fn finish_call(&mut self, outcome: ToolOutcome) {
+    fn finish_call(&mut self, outcome: ToolOutcome, at: Timestamp) {
         if let Some(call) = self.open_call_mut(outcome.call_id) {
             call.record.state = CallState::Done;
+            call.moved_at = at;
             call.record.outcome = Some(outcome);
         }
     }

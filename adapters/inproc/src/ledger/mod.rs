@@ -9,6 +9,7 @@ mod conversation;
 mod leases;
 mod memory_queue;
 mod outbox;
+mod overdue;
 mod replica;
 mod state;
 mod store;

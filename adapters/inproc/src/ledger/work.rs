@@ -142,6 +142,15 @@ impl Work for InprocLedger {
         Ok(outcome)
     }
 
+    async fn take_in_overdue(
+        &self,
+        kind: WorkKind,
+        before: Timestamp,
+        limit: usize,
+    ) -> PortResult<usize> {
+        Ok(self.state().take_in_overdue(kind, before, limit))
+    }
+
     async fn claim(
         &self,
         kind: WorkKind,

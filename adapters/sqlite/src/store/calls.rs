@@ -55,7 +55,7 @@ fn claim(connection: &Connection, commit: &Commit, call: CallId) -> Result<(), S
 fn finish(connection: &Connection, commit: &Commit, outcome: &ToolOutcome) -> Result<(), SqlError> {
     connection
         .prepare_cached(
-            "UPDATE tool_calls SET state = 'done', outcome = ?4
+            "UPDATE tool_calls SET state = 'done', outcome = ?4, done_at = ?5
               WHERE call_id = ?1 AND session_id = ?2 AND tenant = ?3 AND outcome IS NULL",
         )?
         .execute(params![
@@ -63,6 +63,7 @@ fn finish(connection: &Connection, commit: &Commit, outcome: &ToolOutcome) -> Re
             commit.session_id.as_uuid(),
             commit.tenant.as_str(),
             serde_json::to_string(outcome)?,
+            commit.at.as_micros(),
         ])?;
     Ok(())
 }

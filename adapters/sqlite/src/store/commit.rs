@@ -44,7 +44,7 @@ fn move_turns(
         turns::cancel(connection, session, cancel)?;
     }
     if let Some(accept) = &commit.accept {
-        turns::accept(connection, session, accept)?;
+        turns::accept(connection, session, accept, commit.at)?;
     }
     if let Some(progress) = &commit.turn {
         turns::progress(connection, session, progress)?;

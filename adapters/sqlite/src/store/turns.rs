@@ -2,6 +2,7 @@
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::{SessionId, TenantId, TurnId};
+use soma_core::time::Timestamp;
 use soma_core::turn::input::RecordedInput;
 use soma_core::work::commit::{AcceptTurn, Cancel, Commit, TurnProgress};
 use soma_core::work::session::{Session, TurnRecord, TurnState};
@@ -46,6 +47,7 @@ pub(super) fn accept(
     connection: &Connection,
     session: &mut Session,
     accept: &AcceptTurn,
+    at: Timestamp,
 ) -> Result<(), SqlError> {
     session.turns_accepted += 1;
     connection
@@ -58,7 +60,7 @@ pub(super) fn accept(
             session.tenant.as_str(),
             session.session_id.as_uuid(),
             session.turns_accepted,
-            accept.input.at.as_micros(),
+            at.as_micros(),
         ])?;
     record_input(connection, session, accept.turn_id, 0, &accept.input)
 }

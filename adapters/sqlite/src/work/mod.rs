@@ -2,6 +2,7 @@
 
 mod claim;
 mod ingest;
+mod overdue;
 pub(crate) mod ready;
 
 use std::sync::Arc;
@@ -37,6 +38,17 @@ impl SqliteWork {
 impl Work for SqliteWork {
     async fn ingest(&self, batch: WorkBatch) -> PortResult<BatchOutcome> {
         self.database.write(Durability::Relaxed, move |c| ingest::apply(c, &batch)).await
+    }
+
+    async fn take_in_overdue(
+        &self,
+        kind: WorkKind,
+        before: Timestamp,
+        limit: usize,
+    ) -> PortResult<usize> {
+        self.database
+            .write(Durability::Relaxed, move |c| overdue::take_in(c, kind, before, limit))
+            .await
     }
 
     async fn claim(

@@ -7,6 +7,7 @@ mod calls;
 mod claims;
 mod fairness;
 mod lapses;
+mod overdue;
 
 pub use arrivals::*;
 pub use batches::*;
@@ -14,6 +15,7 @@ pub use calls::*;
 pub use claims::*;
 pub use fairness::*;
 pub use lapses::*;
+pub use overdue::*;
 
 super::suite! { work:
     // batches
@@ -34,6 +36,14 @@ super::suite! { work:
     arrival_for_another_session_is_its_dead_letter,
     arrival_of_an_unknown_call_is_its_dead_letter,
     known_arrivals_beside_an_unknown_one_are_taken_in,
+    // overdue
+    message_that_is_overdue_is_taken_in,
+    request_that_is_overdue_is_taken_in,
+    result_that_is_overdue_is_taken_in,
+    result_that_no_turn_waits_for_is_not_overdue,
+    arrival_of_what_was_taken_in_changes_nothing,
+    what_has_arrived_is_not_overdue,
+    most_overdue_is_taken_in_first,
     // claims
     session_is_claimed_once_at_a_time,
     claims_at_the_same_time_share_no_session,
