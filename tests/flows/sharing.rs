@@ -27,7 +27,7 @@ impl Wake for Deaf {
 #[async_trait]
 impl Waiter for Deaf {
     async fn wait(&mut self) {
-        pending().await
+        pending::<()>().await;
     }
 }
 
