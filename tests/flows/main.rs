@@ -7,6 +7,7 @@ mod budgets;
 mod cancelling;
 mod exhaustive;
 mod idle;
+mod losses;
 mod memories;
 mod models;
 mod outages;

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use event_listener::Event as Signal;
-use futures_util::future::{Either, FutureExt, select};
+use futures_util::future::{Either, FutureExt, join, select};
 
 use super::stop::Stop;
 use super::world::World;
@@ -24,6 +24,12 @@ const BEAT: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(1);
 /// How soon it is tried again after claiming failed.
 const AGAIN: Duration = Duration::from_millis(250);
+/// How long after its commit work is overdue: far longer than a log that works needs to carry it.
+const OVERDUE: Duration = Duration::from_mins(1);
+/// How often an instance looks for what is overdue.
+const OVERDUE_LOOK: Duration = Duration::from_secs(30);
+/// How much of it is taken in at once.
+const OVERDUE_BATCH: usize = 500;
 /// How long a session rests after its work failed for a passing reason.
 const REST: Duration = Duration::from_secs(1);
 
@@ -89,19 +95,31 @@ impl Claims {
     /// Works until `stop`, then finishes what is in hand, or hands it back when the drain time is
     /// over.
     pub async fn run(&self, stop: &Stop) {
-        let owner = OwnerId::from_uuid(self.world.ids.uuid());
-        let poke = match self.kind {
+        let abandon = Stop::new();
+        join(self.claim_all(stop, &abandon), self.take_in_overdue(stop)).await;
+        let drain = self.world.timer.sleep(self.capacity.drain);
+        select(self.idle().boxed(), drain).await;
+        abandon.trigger();
+        self.idle().await;
+    }
+
+    const fn poke(&self) -> Poke {
+        match self.kind {
             WorkKind::Turns => Poke::Turns,
             WorkKind::Calls => Poke::Calls,
-        };
-        let mut waiter = self.world.wake.waiter(poke);
-        let abandon = Stop::new();
+        }
+    }
+
+    /// Claims and starts what there is, until `stop`.
+    async fn claim_all(&self, stop: &Stop, abandon: &Stop) {
+        let owner = OwnerId::from_uuid(self.world.ids.uuid());
+        let mut waiter = self.world.wake.waiter(self.poke());
         while !stop.is_set() {
             let finished = self.in_hand.finished.listen();
             let full = self.in_hand.count.load(Ordering::SeqCst) >= self.capacity.sessions;
             let claim = if full { Ok(None) } else { self.claim(owner).await };
             match claim {
-                Ok(Some(claim)) => self.start(claim, &abandon),
+                Ok(Some(claim)) => self.start(claim, abandon),
                 Ok(None) => {
                     let look = std::pin::pin!(self.world.pause(LOOK, stop));
                     select(select(waiter.wait(), finished), look).await;
@@ -112,10 +130,25 @@ impl Claims {
                 }
             }
         }
-        let drain = self.world.timer.sleep(self.capacity.drain);
-        select(self.idle().boxed(), drain).await;
-        abandon.trigger();
-        self.idle().await;
+    }
+
+    /// Takes in, until `stop`, what the log should have carried here long ago: the store has it, and
+    /// the log may have lost it.
+    async fn take_in_overdue(&self, stop: &Stop) {
+        while !stop.is_set() {
+            let before = self.world.clock.now() - OVERDUE;
+            match self.work.take_in_overdue(self.kind, before, OVERDUE_BATCH).await {
+                Ok(0) => self.world.pause(OVERDUE_LOOK, stop).await,
+                Ok(count) => {
+                    tracing::warn!(count, kind = ?self.kind, "work was taken in without its record");
+                    self.world.wake.poke(self.poke());
+                }
+                Err(error) => {
+                    tracing::warn!(%error, kind = ?self.kind, "looking for what is overdue failed");
+                    self.world.pause(OVERDUE_LOOK, stop).await;
+                }
+            }
+        }
     }
 
     async fn claim(&self, owner: OwnerId) -> PortResult<Option<Claim>> {
