@@ -56,7 +56,15 @@ impl UsageTable {
 
     /// What an account has used and set aside.
     pub(super) fn spent(&self, account: &Account, window: BudgetWindow) -> Spent {
-        let account = self.accounts.get(&(account.clone(), window));
-        account.map(LedgerAccount::spent).unwrap_or_default()
+        self.account(account, window).map(LedgerAccount::spent).unwrap_or_default()
+    }
+
+    /// The reservations of an account in a window.
+    pub(super) fn account(
+        &self,
+        account: &Account,
+        window: BudgetWindow,
+    ) -> Option<&LedgerAccount> {
+        self.accounts.get(&(account.clone(), window))
     }
 }
