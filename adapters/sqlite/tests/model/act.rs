@@ -20,6 +20,8 @@ pub(crate) enum Act {
     Commit { commit: Box<Commit>, under: Option<Index> },
     /// A record arrives; maybe under an older lease, or one that was applied.
     Arrive { talk: Talk, subject: Subject, lease: Lease },
+    /// A worker takes in what was committed so long ago and has not arrived.
+    TakeIn { kind: WorkKind, seconds: u64 },
     /// A worker wants work.
     Claim { kind: WorkKind, owner: u128, cap: usize },
     /// A worker keeps a claim alive.
@@ -81,6 +83,7 @@ fn act() -> impl Strategy<Value = Act> {
         8 => (talk(), subject_number(), lease()).prop_map(|(talk, (kind, number), lease)| {
             Act::Arrive { subject: subject(&talk, kind, number), talk, lease }
         }),
+        1 => (kind(), 0..60_u64).prop_map(|(kind, seconds)| Act::TakeIn { kind, seconds }),
         5 => (kind(), 1..3_u128, 1..4_usize)
             .prop_map(|(kind, owner, cap)| Act::Claim { kind, owner, cap }),
         2 => which.clone().prop_map(Act::Beat),

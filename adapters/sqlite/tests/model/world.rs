@@ -31,6 +31,7 @@ pub(crate) enum Answer {
     Nothing,
     Committed(CommitOutcome),
     Batch(BatchOutcome),
+    TakenIn(usize),
     Claimed(Option<Claimed>),
     Beaten(Beat),
     Done(bool),
@@ -76,6 +77,11 @@ impl World {
         match act {
             Act::Commit { commit, under } => self.commit(commit, *under).await,
             Act::Arrive { talk, subject, lease } => self.arrive(talk, *subject, *lease).await,
+            Act::TakeIn { kind, seconds } => {
+                let before = self.now - Duration::from_secs(*seconds);
+                let taken = self.ledger.work.take_in_overdue(*kind, before, MANY).await;
+                Answer::TakenIn(taken.unwrap())
+            }
             Act::Claim { kind, owner, cap } => self.claim(*kind, *owner, *cap).await,
             Act::Beat(which) => match self.claimed(*which) {
                 Some(claim) => {
