@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use soma_core::ports::model::ModelRequest;
-use soma_inproc::{Script, ScriptedTool};
+use soma_inproc::{InprocLog, Script, ScriptedTool};
 use soma_tests::platform::{
     Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, asks_for, has_tool_results,
 };
@@ -55,6 +55,13 @@ impl Plan {
                 asks_for("Let me see.", &[(tool, r#"{"say":"ho"}"#)])
             }
         })
+    }
+
+    /// With this log, which is the test's to damage.
+    pub(crate) fn over(mut self, log: &Arc<InprocLog>) -> Self {
+        self.truth.log = log.clone();
+        self.ports.log = log.clone();
+        self
     }
 
     /// With something changed.

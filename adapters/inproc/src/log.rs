@@ -72,17 +72,22 @@ impl InprocLog {
     }
 
     /// Drops every record from `next` on, as a broker does that lost its tail: their offsets are
-    /// given again. Answers them.
+    /// given again. Answers them. Whoever waits for records is told where the partition ends.
     pub fn truncate(
         &self,
         topic: Topic,
         partition: Partition,
         next: u64,
     ) -> PortResult<Vec<Record>> {
-        let mut kept = locked(&self.slot(topic, partition)?.kept);
-        let keep = next.saturating_sub(kept.earliest);
-        let keep = usize::try_from(keep).unwrap_or(usize::MAX).min(kept.records.len());
-        Ok(kept.records.split_off(keep).into())
+        let place = self.slot(topic, partition)?;
+        let lost = {
+            let mut kept = locked(&place.kept);
+            let keep = next.saturating_sub(kept.earliest);
+            let keep = usize::try_from(keep).unwrap_or(usize::MAX).min(kept.records.len());
+            kept.records.split_off(keep).into()
+        };
+        place.grown.notify(usize::MAX);
+        Ok(lost)
     }
 
     fn slot(&self, topic: Topic, partition: Partition) -> PortResult<&Slot> {

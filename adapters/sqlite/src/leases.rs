@@ -8,8 +8,9 @@ use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::OwnerId;
 use soma_core::ports::{Clock, Leases, PortResult};
+use soma_core::stream::chain::Digest32;
 use soma_core::time::Timestamp;
-use soma_core::work::ingest::BatchOutcome;
+use soma_core::work::ingest::{Batch, BatchOutcome};
 use soma_core::work::lease::{PartitionLease, Resource};
 
 use crate::database::{Database, Durability, SqlError};
@@ -39,7 +40,7 @@ impl Leases for SqliteLeases {
     ) -> PortResult<Option<PartitionLease>> {
         let (resource, now) = (resource.clone(), self.clock.now());
         self.database
-            .write(Durability::Relaxed, move |c| acquire(c, resource, owner, now, now + ttl))
+            .write(Durability::Relaxed, move |c| acquire(c, &resource, owner, now, now + ttl))
             .await
     }
 
@@ -74,26 +75,30 @@ impl fmt::Debug for SqliteLeases {
 
 fn acquire(
     connection: &Connection,
-    resource: Resource,
+    resource: &Resource,
     owner: OwnerId,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<Option<PartitionLease>, SqlError> {
-    let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
-    let taken: Option<(u64, u64)> = connection
+    let lease = |row: &Row<'_>| {
+        let (epoch, next_offset) = (row.get(0)?, row.get(1)?);
+        let last = row.get::<_, Option<[u8; 32]>>(2)?.map(Digest32);
+        Ok(PartitionLease { resource: resource.clone(), owner, epoch, next_offset, last })
+    };
+    let taken = connection
         .prepare_cached(
             "INSERT INTO leases (resource, owner, epoch, until) VALUES (?1, ?2, 1, ?4)
              ON CONFLICT (resource) DO UPDATE SET
                  owner = excluded.owner, epoch = epoch + 1, until = excluded.until
               WHERE owner IS NULL OR owner = excluded.owner OR until <= ?3
-             RETURNING epoch, next_offset",
+             RETURNING epoch, next_offset, last_record",
         )?
         .query_row(
             params![resource.to_string(), owner.as_uuid(), now.as_micros(), until.as_micros()],
-            read,
+            lease,
         )
         .optional()?;
-    Ok(taken.map(|(epoch, next_offset)| PartitionLease { resource, owner, epoch, next_offset }))
+    Ok(taken)
 }
 
 fn renew(
@@ -169,19 +174,23 @@ pub(crate) fn position(
     Ok(position)
 }
 
-/// Moves the position from the lease's to `next_offset`: the fence of a batch.
-pub(crate) fn advance(
+/// Moves the position from where the batch begins to where it ends: its fence.
+pub(crate) fn advance<T>(
     connection: &Connection,
-    lease: &PartitionLease,
-    next_offset: u64,
+    batch: &Batch<T>,
 ) -> Result<BatchOutcome, SqlError> {
+    let lease = &batch.lease;
     match position(connection, lease)? {
         Some(at) if at == lease.next_offset => {}
-        Some(at) if at >= next_offset => return Ok(BatchOutcome::AlreadyDone),
+        Some(at) if at >= batch.next_offset => return Ok(BatchOutcome::AlreadyDone),
         Some(_) | None => return Ok(BatchOutcome::Fenced),
     }
     connection
-        .prepare_cached("UPDATE leases SET next_offset = ?2 WHERE resource = ?1")?
-        .execute(params![lease.resource.to_string(), next_offset])?;
+        .prepare_cached("UPDATE leases SET next_offset = ?2, last_record = ?3 WHERE resource = ?1")?
+        .execute(params![
+            lease.resource.to_string(),
+            batch.next_offset,
+            batch.last.map(|digest| digest.0)
+        ])?;
     Ok(BatchOutcome::Applied)
 }

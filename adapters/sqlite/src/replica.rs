@@ -46,7 +46,7 @@ impl Replica for SqliteReplica {
 }
 
 fn apply(connection: &Connection, batch: &ReplicaBatch) -> Result<BatchOutcome, SqlError> {
-    let outcome = leases::advance(connection, &batch.lease, batch.next_offset)?;
+    let outcome = leases::advance(connection, batch)?;
     if outcome != BatchOutcome::Applied {
         return Ok(outcome);
     }

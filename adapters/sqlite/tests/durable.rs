@@ -46,6 +46,7 @@ async fn ready(database: &Arc<Database>, talk: &Talk) {
         .unwrap();
     let batch = WorkBatch {
         next_offset: lease.next_offset + 1,
+        last: None,
         lease,
         at: NOW,
         items: vec![talk.arrival(Subject::Turn(talk.turn(1)))],

@@ -9,6 +9,7 @@ use super::Fixture;
 use super::ledger::{AFTER_TTL, Ledger, NOW, TTL, owner, partition};
 use crate::outbox::lane::Lane;
 use crate::outbox::topic::Topic;
+use crate::stream::chain::Digest32;
 use crate::work::ingest::{Batch, BatchOutcome};
 use crate::work::lease::{PartitionLease, Resource};
 
@@ -41,10 +42,15 @@ async fn acquire(ledger: &Ledger, who: u128) -> Option<PartitionLease> {
     ledger.leases.acquire(&resource(), owner(who), TTL).await.unwrap()
 }
 
+/// The digest of the last record that was applied.
+fn last() -> Digest32 {
+    Digest32::of(b"last")
+}
+
 /// Moves the position to an offset.
 async fn move_to(ledger: &Ledger, lease: &PartitionLease, next_offset: u64) {
     let (lease, items, dead) = (lease.clone(), Vec::new(), Vec::new());
-    let batch = Batch { lease, next_offset, at: NOW, items, dead };
+    let batch = Batch { lease, next_offset, last: Some(last()), at: NOW, items, dead };
     assert_eq!(ledger.replica.apply(batch).await.unwrap(), BatchOutcome::Applied);
 }
 
@@ -55,7 +61,8 @@ pub async fn held_resource_is_refused_to_others(fixture: impl Fixture<Port = Led
     ledger.clock.advance(TTL / 2).await;
     let second = acquire(&ledger, 2).await;
 
-    assert_eq!((first.resource, first.owner, first.next_offset), (resource(), owner(1), 0));
+    assert_eq!((first.resource, first.owner), (resource(), owner(1)));
+    assert_eq!((first.next_offset, first.last), (0, None));
     assert_eq!(second, None);
 }
 
@@ -117,7 +124,7 @@ pub async fn lease_that_ended_goes_to_anyone_with_its_position(
     ledger.clock.advance(AFTER_TTL).await;
 
     let second = acquire(&ledger, 2).await.unwrap();
-    assert_eq!((second.owner, second.next_offset), (owner(2), 7));
+    assert_eq!((second.owner, second.next_offset, second.last), (owner(2), 7, Some(last())));
     assert!(second.epoch > first.epoch);
 }
 
@@ -131,7 +138,7 @@ pub async fn lease_that_was_released_goes_to_anyone_with_its_position(
     ledger.leases.release(&first).await.unwrap();
 
     let second = acquire(&ledger, 2).await.unwrap();
-    assert_eq!((second.owner, second.next_offset), (owner(2), 7));
+    assert_eq!((second.owner, second.next_offset, second.last), (owner(2), 7, Some(last())));
     assert!(second.epoch > first.epoch);
 }
 
@@ -222,8 +229,8 @@ pub async fn epoch_survives_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
     assert_eq!(other.is_none(), F::DURABLE);
     ledger.clock.advance(AFTER_TTL).await;
     let after = acquire(&ledger, 1).await.unwrap();
-    let expected = if F::DURABLE { (true, 7) } else { (true, 0) };
-    assert_eq!((after.epoch > before.epoch, after.next_offset), expected);
+    let expected = if F::DURABLE { (true, 7, Some(last())) } else { (true, 0, None) };
+    assert_eq!((after.epoch > before.epoch, after.next_offset, after.last), expected);
 }
 
 async fn join(ledger: &Ledger, group: &str, member: u128) -> usize {

@@ -117,8 +117,8 @@ impl Ledger {
     /// Takes records in, as their consumer would.
     pub async fn take_in(&self, items: Vec<Arrival>, at: Timestamp) {
         let lease = self.lease(&partition(Topic::ConversationInbound)).await;
-        let batch =
-            Batch { next_offset: lease.next_offset + 1, lease, at, items, dead: Vec::new() };
+        let (next_offset, dead) = (lease.next_offset + 1, Vec::new());
+        let batch = Batch { lease, next_offset, last: None, at, items, dead };
         assert_eq!(self.work.ingest(batch).await.unwrap(), BatchOutcome::Applied);
     }
 

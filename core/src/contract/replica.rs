@@ -6,11 +6,13 @@ use super::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner, partition};
 use super::talk::{Talk, talk, talk_of};
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::topic::Topic;
+use crate::stream::chain::Digest32;
 use crate::work::ingest::{BatchOutcome, ReplicaBatch};
 use crate::work::lease::PartitionLease;
 
 super::suite! { replica:
     batch_inserts_its_rows_and_moves_the_position,
+    batch_may_move_the_position_back,
     event_that_is_there_is_skipped,
     dead_letters_of_a_batch_are_kept,
     batch_under_an_older_epoch_changes_nothing,
@@ -35,6 +37,7 @@ fn row(talk: &Talk, text: &str) -> WalEvent {
 fn batch(talk: &Talk, lease: PartitionLease) -> ReplicaBatch {
     ReplicaBatch {
         next_offset: lease.next_offset + 2,
+        last: Some(Digest32::of(b"unreadable")),
         lease,
         at: NOW,
         items: vec![row(talk, "a")],
@@ -62,7 +65,22 @@ pub async fn batch_inserts_its_rows_and_moves_the_position(fixture: impl Fixture
 
     assert_eq!(outcome, BatchOutcome::Applied);
     assert_eq!(rows(&ledger, &talk).await, (2, Some(row(&talk, "a"))));
-    assert_eq!(lease(&ledger).await.next_offset, batch.next_offset);
+    let moved = lease(&ledger).await;
+    assert_eq!((moved.next_offset, moved.last), (batch.next_offset, batch.last));
+}
+
+/// The log was cut: what was applied is no longer in it.
+pub async fn batch_may_move_the_position_back(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.replica.apply(batch(&talk, lease(&ledger).await)).await.unwrap();
+    let held = lease(&ledger).await;
+    let back = ReplicaBatch { next_offset: 0, last: None, ..batch(&talk, held) };
+
+    let outcome = ledger.replica.apply(back).await.unwrap();
+
+    let moved = lease(&ledger).await;
+    assert_eq!((outcome, moved.next_offset, moved.last), (BatchOutcome::Applied, 0, None));
+    assert_eq!(rows(&ledger, &talk).await.0, 1);
 }
 
 pub async fn event_that_is_there_is_skipped(fixture: impl Fixture<Port = Ledger>) {

@@ -1,5 +1,6 @@
 //! Consumes a topic for a group: leased partitions, batches applied together with their position.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
@@ -7,6 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::{Either, join, join_all, select};
+use serde_json::json;
 
 use super::shares::Shares;
 use super::stop::Stop;
@@ -17,6 +19,7 @@ use crate::outbox::message::Record;
 use crate::outbox::topic::Topic;
 use crate::ports::log::{Bounds, Fetched, Positioned};
 use crate::ports::{Leases, Log, PortResult};
+use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 use crate::work::ingest::BatchOutcome;
 use crate::work::lease::{PartitionLease, Resource};
@@ -82,11 +85,21 @@ impl Consume {
     }
 
     async fn read(&self, shares: &Shares, resource: &Resource, stop: &Stop) {
+        // The epoch in which the position was found to be right.
+        let mut checked = None;
         while !stop.is_set() {
             let (leased, stopped) = (pin!(shares.lease(resource)), pin!(stop.wait()));
             let Either::Left((lease, _)) = select(leased, stopped).await else { return };
-            match self.step(&lease, stop).await {
-                Ok(Some(position)) => shares.moved(&lease, position),
+            let moved = if checked == Some(lease.epoch) {
+                self.step(&lease, stop).await
+            } else {
+                self.check(&lease).await
+            };
+            match moved {
+                Ok(Some(moved)) => {
+                    checked = Some(moved.epoch);
+                    shares.moved(moved);
+                }
                 Ok(None) => shares.drop_lease(&lease),
                 Err(error) => {
                     tracing::warn!(%error, %resource, "consuming is tried again");
@@ -97,49 +110,92 @@ impl Consume {
         }
     }
 
-    /// One batch. Answers the position after it; none if the lease is someone else's.
-    async fn step(&self, lease: &PartitionLease, stop: &Stop) -> PortResult<Option<u64>> {
+    /// Whether the log still has the record that was applied last. If it was cut and grew again, new
+    /// records may be below the position. Answers as [`step`](Self::step) does.
+    async fn check(&self, lease: &PartitionLease) -> PortResult<Option<PartitionLease>> {
+        let Resource::Partition { partition, .. } = lease.resource else { return Ok(None) };
+        let (Some(last), Some(before)) = (lease.last, lease.next_offset.checked_sub(1)) else {
+            return Ok(Some(lease.clone()));
+        };
+        let fetched = self.log.fetch(self.topic, partition, before, 1, Duration::ZERO).await?;
+        let is_there = match fetched {
+            Fetched::Records(records) => {
+                records.first().is_some_and(|found| found.record.digest() == last)
+            }
+            // What retention dropped cannot be compared.
+            Fetched::OutOfRange(bounds) => before < bounds.earliest,
+        };
+        if is_there {
+            return Ok(Some(lease.clone()));
+        }
+        let bounds = self.log.bounds(self.topic, partition).await?;
+        self.start_again(lease, bounds, "the log no longer has the record before the position")
+            .await
+    }
+
+    /// One batch. Answers the lease as it is after it; none if it is someone else's.
+    async fn step(
+        &self,
+        lease: &PartitionLease,
+        stop: &Stop,
+    ) -> PortResult<Option<PartitionLease>> {
         let Resource::Partition { partition, .. } = lease.resource else { return Ok(None) };
         let from = lease.next_offset;
         let fetch = self.log.fetch(self.topic, partition, from, MAX_BYTES, WAIT);
         let stopped = pin!(stop.wait());
         let fetched = match select(fetch, stopped).await {
             Either::Left((fetched, _)) => fetched?,
-            Either::Right(_) => return Ok(Some(from)),
+            Either::Right(_) => return Ok(Some(lease.clone())),
         };
-        let (next, outcome) = match fetched {
-            Fetched::Records(records) => {
-                let Some(last) = records.last() else { return Ok(Some(from)) };
-                let next = last.offset + 1;
-                (next, self.apply.apply(lease, next, &records, Vec::new()).await?)
-            }
+        match fetched {
+            Fetched::Records(records) => match records.last() {
+                Some(last) => self.move_to(lease, last.offset + 1, &records, Vec::new()).await,
+                None => Ok(Some(lease.clone())),
+            },
             Fetched::OutOfRange(bounds) => {
-                let next = bounds.earliest.max(from.min(bounds.next));
-                let dead = vec![self.gap(lease, bounds)];
-                (next, self.apply.apply(lease, next, &[], dead).await?)
+                self.start_again(lease, bounds, "the position is outside the log").await
             }
-        };
-        Ok(match outcome {
-            BatchOutcome::Applied | BatchOutcome::AlreadyDone => Some(next),
+        }
+    }
+
+    /// Goes on from the earliest record, and sets aside that some are missing. What was applied
+    /// before is applied again, which changes nothing: work that has arrived stays where it is, a
+    /// row that is there is skipped, and a dead letter is kept once.
+    async fn start_again(
+        &self,
+        lease: &PartitionLease,
+        bounds: Bounds,
+        error: &str,
+    ) -> PortResult<Option<PartitionLease>> {
+        tracing::error!(resource = %lease.resource, ?bounds, error, "records are missing");
+        let dead = vec![self.gap(lease, bounds, error)];
+        self.move_to(lease, bounds.earliest, &[], dead).await
+    }
+
+    async fn move_to(
+        &self,
+        lease: &PartitionLease,
+        next_offset: u64,
+        records: &[Positioned],
+        dead: Vec<DeadLetter>,
+    ) -> PortResult<Option<PartitionLease>> {
+        Ok(match self.apply.apply(lease, next_offset, records, dead).await? {
+            BatchOutcome::Applied | BatchOutcome::AlreadyDone => {
+                Some(PartitionLease { next_offset, last: last_of(records), ..lease.clone() })
+            }
             BatchOutcome::Fenced => None,
         })
     }
 
-    /// What is set aside when records are gone: the position lies outside the log.
-    fn gap(&self, lease: &PartitionLease, bounds: Bounds) -> DeadLetter {
-        let error = format!(
-            "the position {} is outside the log, which has {} to {}",
-            lease.next_offset, bounds.earliest, bounds.next
-        );
-        tracing::error!(resource = %lease.resource, error, "records are missing");
-        let record = Record {
-            key: String::new(),
-            value: Vec::new(),
-            headers: std::collections::BTreeMap::new(),
-            at: self.world.clock.now(),
-        };
-        let place = Positioned { offset: lease.next_offset, record };
-        dead_letter(lease, &place, &error, self.world.clock.now())
+    /// What is set aside when records are missing.
+    fn gap(&self, lease: &PartitionLease, bounds: Bounds, error: &str) -> DeadLetter {
+        let Bounds { earliest, next } = bounds;
+        let position = lease.next_offset;
+        let value = json!({"position": position, "earliest": earliest, "next": next}).to_string();
+        let at = self.world.clock.now();
+        let (key, value, headers) = (String::new(), value.into_bytes(), BTreeMap::new());
+        let record = Record { key, value, headers, at };
+        dead_letter(lease, &Positioned { offset: position, record }, error, at)
     }
 }
 
@@ -147,6 +203,11 @@ impl fmt::Debug for Consume {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Consume({}/{})", self.group, self.topic)
     }
+}
+
+/// The digest of the last of some records.
+pub(super) fn last_of(records: &[Positioned]) -> Option<Digest32> {
+    records.last().map(|place| place.record.digest())
 }
 
 /// A record as a dead letter; what is too long is cut.

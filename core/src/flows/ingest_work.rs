@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::consume::{Apply, dead_letter};
+use super::consume::{Apply, dead_letter, last_of};
 use super::world::World;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
@@ -57,7 +57,8 @@ impl Apply for IngestWork {
                 Err(error) => dead.push(dead_letter(lease, place, &error.to_string(), at)),
             }
         }
-        let batch = WorkBatch { lease: lease.clone(), next_offset, at, items, dead };
+        let (lease, last) = (lease.clone(), last_of(records));
+        let batch = WorkBatch { lease, next_offset, last, at, items, dead };
         let outcome = self.work.ingest(batch).await?;
         let poke = if self.topic == Topic::ToolRequests { Poke::Calls } else { Poke::Turns };
         self.world.wake.poke(poke);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::consume::{Apply, dead_letter};
+use super::consume::{Apply, dead_letter, last_of};
 use super::world::World;
 use crate::memory::WalEvent;
 use crate::outbox::dead::DeadLetter;
@@ -48,9 +48,8 @@ impl Apply for ReplicateMemory {
                 Err(error) => dead.push(dead_letter(lease, place, &error.to_string(), at)),
             }
         }
-        self.replica
-            .apply(ReplicaBatch { lease: lease.clone(), next_offset, at, items, dead })
-            .await
+        let (lease, last) = (lease.clone(), last_of(records));
+        self.replica.apply(ReplicaBatch { lease, next_offset, last, at, items, dead }).await
     }
 }
 

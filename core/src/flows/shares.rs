@@ -74,12 +74,12 @@ impl Shares {
         self.lock().values().cloned().collect()
     }
 
-    /// Takes note that the position of a lease has moved.
-    pub fn moved(&self, lease: &PartitionLease, next_offset: u64) {
+    /// Takes note of the position to which a lease has moved.
+    pub fn moved(&self, lease: PartitionLease) {
         if let Some(held) = self.lock().get_mut(&lease.resource)
             && held.epoch == lease.epoch
         {
-            held.next_offset = next_offset;
+            *held = lease;
         }
     }
 

@@ -17,7 +17,7 @@ use crate::work::lease::{PartitionLease, Resource};
 /// - Every acquisition moves the epoch up, also by the same owner: a restarted task fences its own
 ///   older self.
 /// - A lease that has ended, or was released, can be acquired by anyone, with the position where it
-///   was left.
+///   was left and the digest that the last batch left.
 /// - [`renew`](Self::renew) by an older epoch, or after the lease was taken over, answers `false`
 ///   and changes nothing.
 /// - [`release`](Self::release) by an older epoch changes nothing; a lease that was released is not

@@ -11,8 +11,8 @@ use crate::work::ingest::{BatchOutcome, ReplicaBatch};
 ///
 /// # Contract
 ///
-/// - [`apply`](Self::apply) inserts the rows, keeps the dead letters and moves the position in one
-///   step, or does nothing.
+/// - [`apply`](Self::apply) inserts the rows, keeps the dead letters and the digest of the last
+///   record and moves the position, forward or back, in one step, or does nothing.
 /// - An event that is there already is skipped.
 /// - A batch under an older epoch, or from another position, is [`BatchOutcome::Fenced`]; one that
 ///   was applied is [`BatchOutcome::AlreadyDone`].

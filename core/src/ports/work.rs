@@ -46,8 +46,8 @@ pub enum Beat {
 ///
 /// # Contract
 ///
-/// - [`ingest`](Self::ingest) moves the position and makes the work ready in one step, or does
-///   neither. A batch under an older epoch or from another position is
+/// - [`ingest`](Self::ingest) moves the position, forward or back, keeps the digest of the last
+///   record and makes the work ready in one step, or does nothing. A batch under an older epoch or from another position is
 ///   [`BatchOutcome::Fenced`]; one that was applied is [`BatchOutcome::AlreadyDone`].
 /// - An arrival whose subject the store does not know for that tenant and session is kept as its
 ///   dead letter; one that arrived before changes nothing.

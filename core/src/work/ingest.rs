@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::ids::{CallId, SessionId, TenantId, TurnId};
 use crate::memory::WalEvent;
 use crate::outbox::dead::DeadLetter;
+use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 use crate::work::lease::PartitionLease;
 
@@ -13,8 +14,11 @@ use crate::work::lease::PartitionLease;
 pub struct Batch<T> {
     /// The lease whose position is moved: checked before anything else.
     pub lease: PartitionLease,
-    /// Where the position moves to: one past the last record of the batch.
+    /// Where the position moves to: one past the last record of the batch. Lower than it was if
+    /// what was applied is no longer in the log.
     pub next_offset: u64,
+    /// The digest of the last record of the batch; none if it has none.
+    pub last: Option<Digest32>,
     /// When it is applied.
     pub at: Timestamp,
     /// What the records say.

@@ -8,6 +8,7 @@ use crate::ids::OwnerId;
 use crate::outbox::lane::Lane;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
+use crate::stream::chain::Digest32;
 
 /// What can be leased.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -45,4 +46,7 @@ pub struct PartitionLease {
     pub epoch: u64,
     /// The next offset to be consumed; 0 for a lane.
     pub next_offset: u64,
+    /// The digest of the record before that offset, as it was when it was applied; none if there
+    /// was none, or it is not known.
+    pub last: Option<Digest32>,
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use soma_core::ids::OwnerId;
 use soma_core::ports::{Leases, PortResult};
+use soma_core::stream::chain::Digest32;
 use soma_core::time::Timestamp;
 use soma_core::work::ingest::{Batch, BatchOutcome};
 use soma_core::work::lease::{PartitionLease, Resource};
@@ -20,6 +21,7 @@ struct Slot {
     epoch: u64,
     ends_at: Timestamp,
     next_offset: u64,
+    last: Option<Digest32>,
 }
 
 /// The leases and the members of groups.
@@ -43,6 +45,7 @@ impl LeaseTable {
         };
         if slot.next_offset == batch.lease.next_offset {
             slot.next_offset = batch.next_offset;
+            slot.last = batch.last;
             BatchOutcome::Applied
         } else if slot.next_offset >= batch.next_offset {
             BatchOutcome::AlreadyDone
@@ -79,8 +82,8 @@ impl Leases for InprocLedger {
         slot.owner = Some(owner);
         slot.epoch += 1;
         slot.ends_at = now + ttl;
-        let Slot { epoch, next_offset, .. } = *slot;
-        Ok(Some(PartitionLease { resource: resource.clone(), owner, epoch, next_offset }))
+        let Slot { epoch, next_offset, last, .. } = *slot;
+        Ok(Some(PartitionLease { resource: resource.clone(), owner, epoch, next_offset, last }))
     }
 
     async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool> {

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/sqlite/0007_vault.sql"),
     include_str!("../../../../migrations/sqlite/0008_cache.sql"),
     include_str!("../../../../migrations/sqlite/0009_overdue.sql"),
+    include_str!("../../../../migrations/sqlite/0010_last_record.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

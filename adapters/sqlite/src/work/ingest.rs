@@ -12,7 +12,7 @@ use crate::outbox::dead;
 
 /// Moves the position, and applies what arrived.
 pub(super) fn apply(connection: &Connection, batch: &WorkBatch) -> Result<BatchOutcome, SqlError> {
-    let outcome = leases::advance(connection, &batch.lease, batch.next_offset)?;
+    let outcome = leases::advance(connection, batch)?;
     if outcome != BatchOutcome::Applied {
         return Ok(outcome);
     }

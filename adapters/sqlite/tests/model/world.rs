@@ -153,7 +153,7 @@ impl World {
         let lease = self.lease(0, Topic::ConversationInbound, lease).await;
         let items = vec![talk.arrival(subject)];
         let next_offset = lease.next_offset + 1;
-        let batch = Batch { lease, next_offset, at: self.now, items, dead: Vec::new() };
+        let batch = Batch { lease, next_offset, last: None, at: self.now, items, dead: Vec::new() };
         Answer::Batch(self.ledger.work.ingest(batch).await.unwrap())
     }
 
@@ -162,7 +162,7 @@ impl World {
         let items = texts.iter().map(|text| WalEvent::new(talk.memory(text), self.now)).collect();
         let dead = vec![talk.letter("unreadable")];
         let next_offset = lease.next_offset + 3;
-        let batch = Batch { lease, next_offset, at: self.now, items, dead };
+        let batch = Batch { lease, next_offset, last: None, at: self.now, items, dead };
         Answer::Batch(self.ledger.replica.apply(batch).await.unwrap())
     }
 

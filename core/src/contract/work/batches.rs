@@ -4,6 +4,7 @@ use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, NOW, TTL, owner, partition};
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
+use crate::stream::chain::Digest32;
 use crate::work::commit::WorkKind;
 use crate::work::ingest::{Batch, BatchOutcome, Subject, WorkBatch};
 use crate::work::lease::PartitionLease;
@@ -12,6 +13,7 @@ use crate::work::lease::PartitionLease;
 fn batch(talk: &Talk, lease: PartitionLease) -> WorkBatch {
     Batch {
         next_offset: lease.next_offset + 2,
+        last: Some(Digest32::of(b"unreadable")),
         lease,
         at: NOW,
         items: vec![talk.arrival(Subject::Turn(talk.turn(1)))],
@@ -38,8 +40,25 @@ pub async fn batch_moves_the_position_and_makes_its_work_ready(
     let outcome = ledger.work.ingest(batch.clone()).await.unwrap();
 
     assert_eq!(outcome, BatchOutcome::Applied);
-    assert_eq!(lease(&ledger).await.next_offset, batch.next_offset);
+    let moved = lease(&ledger).await;
+    assert_eq!((moved.next_offset, moved.last), (batch.next_offset, batch.last));
     assert!(ledger.claim(WorkKind::Turns).await.is_some());
+}
+
+/// The log was cut: what was applied is no longer in it.
+pub async fn batch_may_move_the_position_back(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(talk.accepts(1)).await;
+    ledger.work.ingest(batch(&talk, lease(&ledger).await)).await.unwrap();
+    let held = lease(&ledger).await;
+    let back = WorkBatch { next_offset: 0, last: None, ..batch(&talk, held) };
+
+    let outcome = ledger.work.ingest(back.clone()).await.unwrap();
+    let again = ledger.work.ingest(back).await.unwrap();
+
+    let moved = lease(&ledger).await;
+    assert_eq!((outcome, again), (BatchOutcome::Applied, BatchOutcome::AlreadyDone));
+    assert_eq!((moved.next_offset, moved.last), (0, None));
 }
 
 pub async fn batch_under_an_older_epoch_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
@@ -51,7 +70,8 @@ pub async fn batch_under_an_older_epoch_changes_nothing(fixture: impl Fixture<Po
     let outcome = ledger.work.ingest(batch(&talk, old)).await.unwrap();
 
     assert_eq!(outcome, BatchOutcome::Fenced);
-    assert_eq!(lease(&ledger).await.next_offset, new.next_offset);
+    let kept = lease(&ledger).await;
+    assert_eq!((kept.next_offset, kept.last), (new.next_offset, None));
     assert_untouched(&ledger).await;
 }
 

@@ -20,6 +20,7 @@ pub use overdue::*;
 super::suite! { work:
     // batches
     batch_moves_the_position_and_makes_its_work_ready,
+    batch_may_move_the_position_back,
     batch_under_an_older_epoch_changes_nothing,
     batch_of_an_older_epoch_is_fenced_though_it_was_applied,
     batch_of_another_owner_changes_nothing,
