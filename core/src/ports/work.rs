@@ -47,8 +47,9 @@ pub enum Beat {
 /// # Contract
 ///
 /// - [`ingest`](Self::ingest) moves the position, forward or back, keeps the digest of the last
-///   record and makes the work ready in one step, or does nothing. A batch under an older epoch or from another position is
-///   [`BatchOutcome::Fenced`]; one that was applied is [`BatchOutcome::AlreadyDone`].
+///   record and makes the work ready in one step, or does nothing. A batch under an older epoch or
+///   from another position is [`BatchOutcome::Fenced`]; one that was applied is
+///   [`BatchOutcome::AlreadyDone`].
 /// - An arrival whose subject the store does not know for that tenant and session is kept as its
 ///   dead letter; one that arrived before changes nothing.
 /// - [`take_in_overdue`](Self::take_in_overdue) does what an arrival would have done, for what was
