@@ -1,5 +1,6 @@
 //! What the platform asks of its ports while there is nothing to do.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -25,9 +26,7 @@ async fn asked_in_a_minute<const N: usize>(points: [Point; N]) -> [u64; N] {
     let after = watch.tally();
 
     points.map(|point| {
-        let count = |tally: &std::collections::BTreeMap<Point, u64>| {
-            tally.get(&point).copied().unwrap_or_default()
-        };
+        let count = |tally: &BTreeMap<Point, u64>| tally.get(&point).copied().unwrap_or_default();
         count(&after) - count(&before)
     })
 }
