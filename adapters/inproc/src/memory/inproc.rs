@@ -33,6 +33,12 @@ impl InprocMemory {
         Self { memories: Mutex::default(), clock }
     }
 
+    /// The keys of everything that is remembered, and from which conversation it is.
+    pub fn keys(&self) -> BTreeMap<String, SessionId> {
+        let memories = locked(&self.memories);
+        memories.iter().map(|((_, key), one)| (key.clone(), one.memory.session_id)).collect()
+    }
+
     fn of(&self, tenant: &TenantId) -> Vec<Indexed> {
         let memories = locked(&self.memories);
         memories.values().filter(|one| one.memory.tenant == *tenant).cloned().collect()

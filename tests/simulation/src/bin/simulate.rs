@@ -1,3 +1,167 @@
-//! Runs campaigns of simulations.
+//! Runs simulations: whole campaigns, or one seed again.
 
-fn main() {}
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Parser;
+use soma_simulation::campaign::{Campaign, Summary};
+use soma_simulation::coverage::Coverage;
+use soma_simulation::run::{Order, Outcome, run};
+use soma_simulation::shrink::shrink;
+
+/// Runs the whole platform in one thread under one seed, with every fault, again and again.
+#[derive(Debug, Parser)]
+#[command(name = "simulate")]
+struct Arguments {
+    /// How many seeds to run.
+    #[arg(long, default_value_t = 1_000)]
+    seeds: u64,
+    /// The first seed.
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// How many threads run them.
+    #[arg(long, default_value_t = 1)]
+    threads: usize,
+    /// Ends after so many seconds, however many seeds are left.
+    #[arg(long)]
+    seconds: Option<u64>,
+    /// Prints the summary as JSON.
+    #[arg(long)]
+    json: bool,
+    /// Runs this one seed.
+    #[arg(long)]
+    seed: Option<u64>,
+    /// Prints what happened in it, and the hash.
+    #[arg(long, requires = "seed")]
+    trace: bool,
+    /// Leaves out what is not needed for it to fail.
+    #[arg(long, requires = "seed")]
+    shrink: bool,
+    /// Spares it these misfortunes, by their places.
+    #[arg(long, requires = "seed", value_delimiter = ',')]
+    spare: Vec<usize>,
+    /// Leaves these acts of its clients out, by their places.
+    #[arg(long, requires = "seed", value_delimiter = ',')]
+    leave_out: Vec<usize>,
+}
+
+fn main() -> ExitCode {
+    let arguments = Arguments::parse();
+    let (text, clean) = match arguments.seed {
+        Some(seed) => one(seed, &arguments),
+        None => many(&arguments),
+    };
+    // A reader that has read enough is no failure of the simulation.
+    let _closed = std::io::stdout().lock().write_all(text.as_bytes());
+    if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn one(seed: u64, arguments: &Arguments) -> (String, bool) {
+    let mut order = Order::of(seed);
+    order.spared = arguments.spare.iter().copied().collect();
+    order.left_out = arguments.leave_out.iter().copied().collect();
+    if arguments.shrink {
+        match shrink(&order) {
+            Some((smaller, _)) => order = smaller,
+            None => return (format!("seed {seed} does not fail\n"), true),
+        }
+    }
+    order.traced = arguments.trace;
+    let outcome = run(&order);
+    let mut text = String::new();
+    for line in &outcome.lines {
+        text += &format!("{line}\n");
+    }
+    text += &told(&order, &outcome);
+    (text, outcome.violations.is_empty())
+}
+
+fn told(order: &Order, outcome: &Outcome) -> String {
+    let mut text = format!(
+        "seed {}: {} messages, {} steps, {} misfortunes ({} spared), {:.1} s of virtual time, hash {:016x}\n",
+        order.seed,
+        outcome.messages,
+        outcome.steps,
+        outcome.misfortunes.len(),
+        order.spared.len(),
+        outcome.passed.as_secs_f64(),
+        outcome.hash,
+    );
+    for violation in &outcome.violations {
+        text += &format!("  broken: {violation}\n");
+    }
+    if !outcome.violations.is_empty() {
+        text += &format!("again: {}\n", again(order));
+    }
+    text
+}
+
+/// The one line that runs it again.
+fn again(order: &Order) -> String {
+    let mut line = format!("cargo run --release --bin simulate -- --seed {}", order.seed);
+    for (flag, places) in [("spare", &order.spared), ("leave-out", &order.left_out)] {
+        if !places.is_empty() {
+            let _written = write!(line, " --{flag} {}", list(places));
+        }
+    }
+    line
+}
+
+fn list(places: &BTreeSet<usize>) -> String {
+    let places: Vec<String> = places.iter().map(ToString::to_string).collect();
+    places.join(",")
+}
+
+fn many(arguments: &Arguments) -> (String, bool) {
+    let campaign = Campaign {
+        from: arguments.from,
+        seeds: arguments.seeds,
+        threads: arguments.threads,
+        most: arguments.seconds.map(Duration::from_secs),
+    };
+    let summary = campaign.run(|so_far| {
+        let _closed = writeln!(std::io::stderr(), "{}", progress(so_far));
+    });
+    let clean = summary.failures.is_empty();
+    let text = if arguments.json {
+        serde_json::to_string(&summary).map(|json| json + "\n").unwrap_or_default()
+    } else {
+        summed_up(&summary)
+    };
+    (text, clean)
+}
+
+fn progress(summary: &Summary) -> String {
+    let Summary { runs, seconds, runs_per_second, failures, .. } = summary;
+    format!("{runs} runs in {seconds:.0} s, {runs_per_second:.0}/s, {} failed", failures.len())
+}
+
+fn summed_up(summary: &Summary) -> String {
+    let never = summary.coverage.never();
+    let mut text = format!(
+        "seeds {} to {}: {}\n{} messages, {} steps, {} misfortunes, hash {:016x}\ncovered {} of {} faults at await points\n",
+        summary.from,
+        summary.from + summary.runs,
+        progress(summary),
+        summary.messages,
+        summary.steps,
+        summary.misfortunes,
+        summary.hash,
+        Coverage::listed().saturating_sub(never.len()),
+        Coverage::listed(),
+    );
+    for never in never {
+        text += &format!("  never: {never}\n");
+    }
+    for unlisted in summary.coverage.unlisted() {
+        text += &format!("  not listed: {unlisted}\n");
+    }
+    for (seed, what) in &summary.failures {
+        text += &format!("seed {seed} failed: {}\n", what.join("; "));
+        text += &format!("  again: {}\n", again(&Order::of(*seed)));
+    }
+    text
+}

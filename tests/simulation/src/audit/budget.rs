@@ -1,0 +1,124 @@
+//! The usage ledger, counted again.
+
+use std::collections::BTreeMap;
+
+use soma_core::budget::window::BudgetWindow;
+use soma_core::budget::{Account, ReservationKey, Tokens, UsageChange};
+use soma_core::ids::TurnId;
+
+use super::Invariant;
+
+type Place = (Account, BudgetWindow);
+
+#[derive(Debug)]
+struct Reservation {
+    place: Place,
+    amount: Tokens,
+    used: Option<Tokens>,
+}
+
+#[derive(Debug, Default)]
+struct Sum {
+    reserved: Tokens,
+    used: Tokens,
+    /// What calls used beyond what they had reserved.
+    over: Tokens,
+}
+
+/// What every account has used and set aside.
+#[derive(Debug, Default)]
+pub(super) struct Accounts {
+    limit: Option<Tokens>,
+    sums: BTreeMap<Place, Sum>,
+    reservations: BTreeMap<ReservationKey, Reservation>,
+    really: BTreeMap<TurnId, Tokens>,
+}
+
+impl Accounts {
+    pub(super) fn new(limit: Option<Tokens>) -> Self {
+        Self { limit, ..Self::default() }
+    }
+
+    /// A change took effect. Says what is wrong with it.
+    pub(super) fn change(&mut self, change: &UsageChange) -> Result<(), (Invariant, String)> {
+        match change {
+            UsageChange::Reserve { key, account, window, amount } => {
+                let place = (account.clone(), *window);
+                if self.reservations.contains_key(key) {
+                    return Ok(());
+                }
+                let sum = self.sums.entry(place.clone()).or_default();
+                sum.reserved += amount;
+                let total = sum.reserved + sum.used;
+                let most = self.limit.map(|limit| limit + sum.over);
+                self.reservations.insert(*key, Reservation { place, amount: *amount, used: None });
+                if most.is_some_and(|most| total > most) {
+                    let what = format!("{account:?} has {total} of {most:?} tokens after {key:?}");
+                    return Err((Invariant::Budget, what));
+                }
+                Ok(())
+            }
+            UsageChange::Settle { key, used } => {
+                let Some(found) = self.reservations.get_mut(key) else {
+                    return Err((
+                        Invariant::Budget,
+                        format!("{key:?} was settled, never reserved"),
+                    ));
+                };
+                if found.used.is_none() {
+                    found.used = Some(*used);
+                    let sum = self.sums.entry(found.place.clone()).or_default();
+                    sum.reserved -= found.amount;
+                    sum.used += used;
+                    sum.over += used.saturating_sub(found.amount);
+                }
+                Ok(())
+            }
+        }
+    }
+
+    /// What was reserved for an erased session's turn was settled in full.
+    pub(super) fn erase(&mut self, turn: TurnId) {
+        let open: Vec<_> = self.of(turn).filter(|(_, found)| found.used.is_none()).collect();
+        let open: Vec<_> = open.into_iter().map(|(key, found)| (*key, found.amount)).collect();
+        for (key, used) in open {
+            let _settled = self.change(&UsageChange::Settle { key, used });
+        }
+    }
+
+    /// How many reservations a turn has made.
+    pub(super) fn reservations(&self, turn: TurnId) -> u32 {
+        u32::try_from(self.of(turn).count()).unwrap_or(u32::MAX)
+    }
+
+    fn of(&self, turn: TurnId) -> impl Iterator<Item = (&ReservationKey, &Reservation)> {
+        let key = |call| ReservationKey { turn_id: turn, call };
+        self.reservations.range(key(0)..=key(u32::MAX))
+    }
+
+    pub(super) fn really_used(&mut self, turn: TurnId, tokens: Tokens) {
+        *self.really.entry(turn).or_default() += tokens;
+    }
+
+    /// What does not add up now that nothing is under way: accounts with what they have, and what
+    /// is wrong with the reservations.
+    pub(super) fn at_rest(&self, found: &mut Vec<(Invariant, String)>) {
+        for (key, reservation) in &self.reservations {
+            if reservation.used.is_none() {
+                found.push((Invariant::Budget, format!("{key:?} is still set aside")));
+            }
+        }
+        for (turn, really) in &self.really {
+            let settled: Tokens = self.of(*turn).filter_map(|(_, one)| one.used).sum();
+            if settled < *really {
+                let what = format!("{turn} used {really} tokens, and {settled} were settled");
+                found.push((Invariant::Budget, what));
+            }
+        }
+    }
+
+    /// Every account with what it has used by the auditor's count.
+    pub(super) fn used(&self) -> impl Iterator<Item = (&Place, Tokens)> {
+        self.sums.iter().map(|(place, sum)| (place, sum.used))
+    }
+}

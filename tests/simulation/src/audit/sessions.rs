@@ -1,0 +1,137 @@
+//! Sessions, their turns, their claims and their tool calls, as the auditor knows them.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
+use soma_core::stream::chain::Chain;
+use soma_core::time::Timestamp;
+use soma_core::work::commit::WorkKind;
+use soma_simulated::mix;
+
+use super::{Invariant, Repeatable};
+
+/// A turn.
+#[derive(Debug)]
+pub(super) struct Turn {
+    pub(super) id: TurnId,
+    pub(super) ended: bool,
+    /// Whether a decision to answer it is recorded.
+    pub(super) allowed: bool,
+    pub(super) model_calls: u32,
+    /// How often it was claimed since it made progress or was handed back.
+    pub(super) claims: u32,
+}
+
+/// The last claim of a kind.
+#[derive(Debug, Default)]
+pub(super) struct Slot {
+    pub(super) epoch: u64,
+    pub(super) held: bool,
+    pub(super) ends_at: Timestamp,
+}
+
+/// A session.
+#[derive(Debug)]
+pub(super) struct Session {
+    pub(super) tenant: TenantId,
+    pub(super) chain: Chain,
+    pub(super) events: BTreeSet<EventId>,
+    /// In the order they were accepted.
+    pub(super) turns: Vec<Turn>,
+    pub(super) slots: [Slot; 2],
+    pub(super) erased: bool,
+}
+
+/// A tool call.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    pub(super) claims: u32,
+    pub(super) runs: u32,
+    pub(super) allowed: bool,
+}
+
+/// Every session.
+#[derive(Debug, Default)]
+pub(super) struct Sessions {
+    pub(super) by_id: BTreeMap<SessionId, Session>,
+    pub(super) of_turn: BTreeMap<TurnId, SessionId>,
+    pub(super) calls: BTreeMap<CallId, Call>,
+    pub(super) accepted: u64,
+    pub(super) ended: u64,
+    /// Turns that were unfinished when their session was erased.
+    pub(super) erased_pending: u64,
+}
+
+pub(super) const fn slot_of(kind: WorkKind) -> usize {
+    match kind {
+        WorkKind::Turns => 0,
+        WorkKind::Calls => 1,
+    }
+}
+
+impl Sessions {
+    pub(super) fn turn_mut(&mut self, turn: TurnId) -> Option<&mut Turn> {
+        let session = self.by_id.get_mut(self.of_turn.get(&turn)?)?;
+        session.turn_mut(turn)
+    }
+
+    /// Counts a model call. Answers how many there were, this one included, and whether the turn may
+    /// be answered.
+    pub(super) fn model_called(&mut self, turn: TurnId) -> Option<(u32, bool)> {
+        let turn = self.turn_mut(turn)?;
+        turn.model_calls += 1;
+        Some((turn.model_calls, turn.allowed))
+    }
+
+    /// Counts a run of a tool.
+    pub(super) fn tool_ran(
+        &mut self,
+        id: CallId,
+        repeatable: Repeatable,
+    ) -> Result<(), (Invariant, String)> {
+        let call = self.calls.entry(id).or_default();
+        call.runs += 1;
+        let Call { claims, runs, allowed } = *call;
+        if !allowed {
+            return Err((Invariant::FailClosed, format!("{id} ran without leave")));
+        }
+        if runs > claims {
+            let what = format!("{id} ran {runs} times, and was claimed {claims} times");
+            return Err((Invariant::Fencing, what));
+        }
+        if repeatable == Repeatable::No && runs > 1 {
+            return Err((Invariant::NothingDuplicated, format!("{id} ran {runs} times")));
+        }
+        Ok(())
+    }
+
+    pub(super) fn digest(&self) -> u64 {
+        self.by_id.values().fold(self.accepted, |hash, session| {
+            let head = session.chain.head.0;
+            let head = head.first_chunk::<8>().map_or(0, |bytes| u64::from_be_bytes(*bytes));
+            mix(hash ^ head ^ session.chain.count.0)
+        })
+    }
+}
+
+impl Session {
+    pub(super) fn open(id: SessionId, tenant: TenantId) -> Self {
+        Self {
+            tenant,
+            chain: Chain::new(id),
+            events: BTreeSet::new(),
+            turns: Vec::new(),
+            slots: Default::default(),
+            erased: false,
+        }
+    }
+
+    pub(super) fn turn_mut(&mut self, turn: TurnId) -> Option<&mut Turn> {
+        self.turns.iter_mut().find(|known| known.id == turn)
+    }
+
+    /// The turn that may run.
+    pub(super) fn head(&self) -> Option<TurnId> {
+        self.turns.iter().find(|turn| !turn.ended).map(|turn| turn.id)
+    }
+}

@@ -1,0 +1,111 @@
+//! Many runs, on many threads, and what they covered.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde::Serialize;
+
+use crate::coverage::Coverage;
+use crate::run::{Order, Outcome, run};
+
+/// How often a campaign says how far it is.
+const NEWS: Duration = Duration::from_secs(5);
+/// A campaign that found so many failures has found enough.
+const ENOUGH: usize = 20;
+
+/// Which seeds are run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Campaign {
+    /// The first seed.
+    pub from: u64,
+    /// How many; the campaign ends earlier when its time is over.
+    pub seeds: u64,
+    /// On how many threads, at least 1.
+    pub threads: usize,
+    /// How long it may take.
+    pub most: Option<Duration>,
+}
+
+/// What a campaign came to.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Summary {
+    /// The first seed.
+    pub from: u64,
+    /// How many seeds were run.
+    pub runs: u64,
+    /// How long it took, in seconds.
+    pub seconds: f64,
+    /// Runs per second, all threads together.
+    pub runs_per_second: f64,
+    /// How many messages were accepted, all runs together.
+    pub messages: u64,
+    /// How many times a task was polled, all runs together.
+    pub steps: u64,
+    /// How many misfortunes struck, all runs together.
+    pub misfortunes: u64,
+    /// The hash of all runs: the same seeds of the same build have the same, in whatever order.
+    pub hash: u64,
+    /// The runs in which something did not hold: seed and what.
+    pub failures: BTreeMap<u64, Vec<String>>,
+    /// What was covered.
+    #[serde(skip)]
+    pub coverage: Coverage,
+}
+
+impl Campaign {
+    /// Runs it. `news` hears now and then how far it is.
+    #[expect(clippy::disallowed_methods, reason = "speed is told in real time")]
+    pub fn run(self, news: impl Fn(&Summary) + Sync) -> Summary {
+        let begun = Instant::now();
+        let next = AtomicU64::new(self.from);
+        let end = self.from.saturating_add(self.seeds);
+        let over = AtomicBool::new(false);
+        let told = Mutex::new(begun);
+        let total = Mutex::new(Summary { from: self.from, ..Summary::default() });
+        thread::scope(|scope| {
+            for _ in 0..self.threads.max(1) {
+                scope.spawn(|| {
+                    loop {
+                        let seed = next.fetch_add(1, Ordering::Relaxed);
+                        let late = self.most.is_some_and(|most| begun.elapsed() >= most);
+                        if seed >= end || late || over.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        let outcome = run(&Order::of(seed));
+                        let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                        total.add(&outcome, begun.elapsed());
+                        over.fetch_or(total.failures.len() >= ENOUGH, Ordering::Relaxed);
+                        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                        if told.elapsed() >= NEWS {
+                            *told = Instant::now();
+                            news(&total);
+                        }
+                    }
+                });
+            }
+        });
+        total.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Summary {
+    fn add(&mut self, outcome: &Outcome, elapsed: Duration) {
+        self.runs += 1;
+        self.seconds = elapsed.as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "a speed for people")]
+        let runs = self.runs as f64;
+        self.runs_per_second = runs / self.seconds.max(1e-9);
+        self.messages += outcome.messages;
+        self.steps += outcome.steps;
+        self.misfortunes += outcome.misfortunes.len() as u64;
+        self.hash = self.hash.wrapping_add(soma_simulated::mix(outcome.hash ^ outcome.seed));
+        if !outcome.violations.is_empty() {
+            let what = outcome.violations.iter().map(ToString::to_string).collect();
+            self.failures.insert(outcome.seed, what);
+        }
+        self.coverage.add(&outcome.misfortunes);
+    }
+}

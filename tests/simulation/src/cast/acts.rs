@@ -1,0 +1,125 @@
+//! What clients do.
+
+use std::time::Duration;
+
+use soma_core::flows::submit_message::WhenBusy;
+use soma_core::ids::TenantId;
+use soma_core::stream::resume::Style;
+use soma_simulated::Chance;
+
+use super::swarm::Swarm;
+use super::words::Words;
+
+/// One thing a client does.
+#[derive(Clone, Debug)]
+pub enum Act {
+    /// Says something, until it is accepted or refused.
+    Say {
+        /// What.
+        words: Words,
+        /// What to do if a turn of the session is running.
+        when_busy: WhenBusy,
+        /// Whether policy denies it.
+        denied: Denied,
+        /// How many requests with the same key are under way at once.
+        copies: u64,
+    },
+    /// Follows the stream for a while.
+    Read(Duration),
+    /// Does nothing for a while, not even read.
+    Wait(Duration),
+    /// Breaks the connection.
+    Leave,
+    /// Cancels what is unfinished.
+    Cancel,
+    /// Runs a tool, by its initial.
+    Request(char),
+    /// Tries to get at another tenant's session.
+    Pry,
+    /// Looks at its sessions, and at the events of its own.
+    Look,
+    /// Deletes the session; then it is done.
+    Delete,
+}
+
+/// Whether policy denies a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Denied {
+    /// It does.
+    Yes,
+    /// It does not.
+    No,
+}
+
+/// What a client is going to do.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// Its tenant.
+    pub tenant: TenantId,
+    /// How it wants the running answer.
+    pub style: Style,
+    /// What it does, each with its place among the acts of all clients.
+    pub acts: Vec<(usize, Act)>,
+}
+
+impl Part {
+    /// The parts of all clients of a run.
+    pub fn draw(chance: &mut Chance, swarm: &Swarm, tenants: &[TenantId]) -> Vec<Self> {
+        let parts = (0..swarm.sessions).map(|_| Self {
+            tenant: chance.pick(tenants).clone(),
+            style: if chance.one_in(5) { Style::Cumulative } else { Style::Deltas },
+            acts: Vec::new(),
+        });
+        let mut parts: Vec<Self> = parts.collect();
+        let mut place = 0;
+        for number in 0..swarm.messages {
+            let index = chance.index(parts.len());
+            let act = say(chance, swarm, number);
+            for act in std::iter::once(act).chain(others(chance, swarm)) {
+                parts[index].acts.push((place, act));
+                place += 1;
+            }
+        }
+        parts
+    }
+}
+
+fn say(chance: &mut Chance, swarm: &Swarm, number: u64) -> Act {
+    Act::Say {
+        words: Words::draw(chance, swarm, number),
+        when_busy: *chance.pick(&[
+            WhenBusy::Enqueue,
+            WhenBusy::Enqueue,
+            WhenBusy::Enqueue,
+            WhenBusy::Reject,
+            WhenBusy::Interrupt,
+        ]),
+        denied: if chance.one_in(swarm.denied) { Denied::Yes } else { Denied::No },
+        copies: if chance.one_in(swarm.repeats) { 2 + chance.below(2) } else { 1 },
+    }
+}
+
+/// What follows upon a message.
+fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
+    let mut acts = Vec::new();
+    let (short, long) = (Duration::from_millis(1), Duration::from_secs(2));
+    if chance.one_in(3) {
+        acts.push(Act::Read(chance.span(short, long)));
+    }
+    if chance.one_in(swarm.waits * 2) {
+        acts.push(Act::Wait(chance.span(short, long)));
+    }
+    for (often, act) in [
+        (swarm.leaves, Act::Leave),
+        (swarm.cancels, Act::Cancel),
+        (swarm.requests, Act::Request(*chance.pick(&['e', 'c', 'd', 's', 'K']))),
+        (swarm.pries, Act::Pry),
+        (swarm.pries, Act::Look),
+        (swarm.deletes * 3, Act::Delete),
+    ] {
+        if chance.one_in(often) {
+            acts.push(act);
+        }
+    }
+    acts
+}

@@ -1,0 +1,217 @@
+//! A model that does what the message says.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::StreamExt;
+use futures_util::stream::unfold;
+use soma_core::budget::Tokens;
+use soma_core::conversation::model::{
+    ChatMessage, FinishReason, ModelFailure, ModelToolCall, Usage,
+};
+use soma_core::ids::TurnId;
+use soma_core::ports::model::{ModelEvent, ModelRequest, ModelStream};
+use soma_core::ports::{Model, Timer};
+use soma_simulated::Process;
+
+use super::tools::name_of;
+use super::words::{Told, Trouble, Words};
+use crate::audit::Audit;
+
+/// How long a silent model is waited for.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How often the model was called for each turn.
+#[derive(Debug, Default)]
+pub struct Calls(Mutex<BTreeMap<TurnId, u64>>);
+
+impl Calls {
+    /// Counts one. Answers how many there were before.
+    fn count(&self, turn: TurnId) -> u64 {
+        let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = calls.entry(turn).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+/// The model, as one process asks it.
+pub struct SimulatedModel {
+    process: Process,
+    timer: Arc<dyn Timer>,
+    calls: Arc<Calls>,
+    audit: Arc<Audit>,
+}
+
+impl SimulatedModel {
+    /// The model, as `process` asks it.
+    pub fn new(process: &Process, calls: Arc<Calls>, audit: Arc<Audit>) -> Self {
+        let timer = process.world().timer;
+        Self { process: process.clone(), timer, calls, audit }
+    }
+}
+
+#[async_trait]
+impl Model for SimulatedModel {
+    async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
+        let call = self.calls.count(request.turn_id);
+        self.audit.model_called(request.turn_id);
+        let words = Words::parse(last_words(&request.messages));
+        let trouble = words.trouble(call);
+        match trouble {
+            Trouble::Busy(seconds) => {
+                let retry_after_seconds = (seconds > 0).then_some(seconds);
+                return Err(ModelFailure::RateLimited { retry_after_seconds });
+            }
+            Trouble::Down => return Err(ModelFailure::Unavailable("down".into())),
+            Trouble::Filter => return Err(ModelFailure::ContentFilter),
+            Trouble::None | Trouble::Cut | Trouble::Hang | Trouble::Empty | Trouble::Poison => {}
+        }
+        let prompt = request.messages.iter().map(|one| one.tokens(&count)).sum();
+        let round = rounds(&request.messages);
+        let asks = words.rounds.get(round).filter(|_| !request.tools.is_empty());
+        let answer = Answer {
+            turn: request.turn_id,
+            timer: Arc::clone(&self.timer),
+            audit: Arc::clone(&self.audit),
+            process: self.process.clone(),
+            asks: asks.map(|asks| tool_calls(asks)).unwrap_or_default(),
+            left: request.max_tokens,
+            said: 0,
+            prompt,
+            piece: 0,
+            call,
+            trouble,
+            words,
+        };
+        Ok(unfold(Some(answer), Answer::step).boxed())
+    }
+
+    fn count(&self, text: &str) -> Tokens {
+        count(text)
+    }
+
+    fn describe(&self) -> String {
+        "the simulated model".into()
+    }
+}
+
+impl fmt::Debug for SimulatedModel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimulatedModel")
+    }
+}
+
+/// The tokens of a text: one for every four bytes.
+fn count(text: &str) -> Tokens {
+    text.len().div_ceil(4) as Tokens
+}
+
+fn last_words(messages: &[ChatMessage]) -> &str {
+    let said = messages.iter().rev().find_map(|message| match message {
+        ChatMessage::User { content } => Some(content.as_str()),
+        ChatMessage::System { .. } | ChatMessage::Assistant { .. } | ChatMessage::Tool { .. } => {
+            None
+        }
+    });
+    said.unwrap_or_default()
+}
+
+/// How often the model asked for tools since the person spoke.
+fn rounds(messages: &[ChatMessage]) -> usize {
+    let since = messages.iter().rev().take_while(|one| !matches!(one, ChatMessage::User { .. }));
+    since.filter(|one| matches!(one, ChatMessage::Assistant { tool_calls, .. } if !tool_calls.is_empty())).count()
+}
+
+fn tool_calls(initials: &str) -> Vec<ModelToolCall> {
+    let calls = initials.chars().enumerate().map(|(index, initial)| ModelToolCall {
+        id: format!("call-{index}"),
+        name: name_of(initial).to_owned(),
+        arguments: format!("{{\"n\":{index}}}"),
+    });
+    calls.collect()
+}
+
+/// An answer that is being given.
+struct Answer {
+    turn: TurnId,
+    timer: Arc<dyn Timer>,
+    audit: Arc<Audit>,
+    process: Process,
+    words: Words,
+    asks: Vec<ModelToolCall>,
+    trouble: Trouble,
+    call: u64,
+    piece: u64,
+    prompt: Tokens,
+    said: Tokens,
+    /// How many tokens it may still say.
+    left: Tokens,
+}
+
+impl Answer {
+    async fn step(
+        answer: Option<Self>,
+    ) -> Option<(Result<ModelEvent, ModelFailure>, Option<Self>)> {
+        let mut answer = answer?;
+        if answer.piece == 0 {
+            answer.audit.model_used(answer.turn, answer.prompt);
+        }
+        let pieces = if answer.trouble == Trouble::Empty { 0 } else { answer.words.pieces };
+        let pause = answer.words.pause();
+        if !pause.is_zero() {
+            answer.timer.sleep(pause).await;
+        }
+        if answer.piece > 0 || pieces < 2 {
+            match answer.trouble {
+                Trouble::Cut => return Some((Err(ModelFailure::Broken), None)),
+                Trouble::Hang => {
+                    answer.timer.sleep(PATIENCE).await;
+                    return Some((Err(ModelFailure::Timeout), None));
+                }
+                Trouble::Poison => return answer.process.die().await,
+                Trouble::None
+                | Trouble::Busy(_)
+                | Trouble::Down
+                | Trouble::Filter
+                | Trouble::Empty => {}
+            }
+        }
+        let text = answer.next_piece().filter(|_| answer.piece < pieces);
+        let Some(text) = text else { return Some((Ok(answer.done()), None)) };
+        answer.piece += 1;
+        Some((Ok(ModelEvent::Text(text)), Some(answer)))
+    }
+
+    /// What it says next, unless it has said as much as it may.
+    fn next_piece(&mut self) -> Option<String> {
+        let Self { words: Words { number, .. }, call, piece, .. } = self;
+        let text = format!("{number}.{call}.{piece} grün 漢字 🙂; ");
+        let tokens = count(&text);
+        self.left = self.left.checked_sub(tokens)?;
+        self.said += tokens;
+        self.audit.model_used(self.turn, tokens);
+        Some(text)
+    }
+
+    fn done(&self) -> ModelEvent {
+        let finish = match self.asks.is_empty() {
+            true if self.piece < self.words.pieces => FinishReason::Length,
+            true => FinishReason::Stop,
+            false => FinishReason::ToolCalls,
+        };
+        let (prompt_tokens, completion_tokens) = (self.prompt, self.said);
+        let usage = match self.words.told {
+            Told::Truth => Some(Usage { prompt_tokens, completion_tokens, estimated: false }),
+            Told::Nothing => None,
+            Told::TooMuch => {
+                let completion_tokens = completion_tokens * 3 + 1_000;
+                Some(Usage { prompt_tokens, completion_tokens, estimated: false })
+            }
+        };
+        ModelEvent::Done { tool_calls: self.asks.clone(), finish, usage, model: "simulated".into() }
+    }
+}

@@ -1,0 +1,28 @@
+//! A policy that denies what says that it is to be denied.
+
+use async_trait::async_trait;
+use soma_core::ids::TenantId;
+use soma_core::policy::{Action, Decision, PolicyRequest};
+use soma_core::ports::{Policy, PortResult};
+
+/// Denies the tool `denied`, messages whose metadata has `deny`, and all memory of one tenant.
+#[derive(Clone, Debug)]
+pub struct SimulatedPolicy {
+    /// Whose messages are not remembered, if anyone's.
+    pub forgetful: Option<TenantId>,
+}
+
+#[async_trait]
+impl Policy for SimulatedPolicy {
+    async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
+        let denied = match request.action {
+            Action::ConversationSend => !request.context["metadata"]["deny"].is_null(),
+            Action::ToolExecute => request.resource == "denied",
+            Action::MemoryWrite | Action::MemoryRecall => {
+                self.forgetful.as_ref() == Some(&request.tenant)
+            }
+        };
+        let reasons = denied.then(|| "it is denied".to_owned());
+        Ok(Decision::new(request, !denied, reasons.into_iter().collect()))
+    }
+}

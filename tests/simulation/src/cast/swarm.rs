@@ -1,0 +1,60 @@
+//! How the people of a run behave: each seed has others.
+
+use soma_simulated::Chance;
+
+/// How often people do what: one in so many times, never for 0.
+#[derive(Clone, Debug)]
+pub struct Swarm {
+    /// How many conversations.
+    pub sessions: u64,
+    /// How many messages, all conversations together.
+    pub messages: u64,
+    /// How many tenants they are of.
+    pub tenants: u64,
+    /// Messages that ask for tools.
+    pub tools: u64,
+    /// Messages whose model calls go wrong.
+    pub trouble: u64,
+    /// Messages whose answers come slowly.
+    pub slow: u64,
+    /// Messages that are sent again.
+    pub repeats: u64,
+    /// Cancellations.
+    pub cancels: u64,
+    /// Disconnections.
+    pub leaves: u64,
+    /// Tools that a client asks for.
+    pub requests: u64,
+    /// Attempts at what is another's.
+    pub pries: u64,
+    /// Deletions.
+    pub deletes: u64,
+    /// Messages that policy denies.
+    pub denied: u64,
+    /// Waits before the next act.
+    pub waits: u64,
+}
+
+impl Swarm {
+    /// What the seed decides.
+    pub fn draw(chance: &mut Chance) -> Self {
+        let sessions = 3 + chance.below(5);
+        let mut often = |of: &[u64]| *chance.pick(of);
+        Self {
+            sessions,
+            messages: often(&[12, 16, 20, 20, 24, 28]),
+            tenants: often(&[1, 2, 3]),
+            tools: often(&[0, 2, 4, 8]),
+            trouble: often(&[0, 3, 8, 20]),
+            slow: often(&[0, 4, 10]),
+            repeats: often(&[0, 3, 10]),
+            cancels: often(&[0, 5, 15]),
+            leaves: often(&[0, 2, 6]),
+            requests: often(&[0, 6, 20]),
+            pries: often(&[0, 10, 30]),
+            deletes: often(&[0, 0, 8, 30]),
+            denied: often(&[0, 0, 6, 20]),
+            waits: often(&[1, 3, 0]),
+        }
+    }
+}

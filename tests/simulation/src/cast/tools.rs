@@ -1,0 +1,123 @@
+//! Tools that answer, fail, take their time, and kill who runs them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use serde_json::json;
+use soma_core::ids::CallId;
+use soma_core::ports::tool::ToolContext;
+use soma_core::ports::{Timer, Toolbox};
+use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec, ToolStatus};
+use soma_simulated::Process;
+
+use crate::audit::{Audit, Repeatable};
+
+/// What a tool does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Does {
+    Answers,
+    TakesLong,
+    Fails,
+    KillsBefore,
+    KillsAfter,
+}
+
+/// Initial, name, whether it may be run again, and what it does.
+const TOOLS: &[(char, &str, Repeatable, Does)] = &[
+    ('b', "broken", Repeatable::Yes, Does::Fails),
+    ('c', "charge", Repeatable::No, Does::Answers),
+    ('K', "charge_then_die", Repeatable::No, Does::KillsAfter),
+    ('d', "denied", Repeatable::Yes, Does::Answers),
+    ('k', "die_then_charge", Repeatable::No, Does::KillsBefore),
+    ('e', "echo", Repeatable::Yes, Does::Answers),
+    ('y', "echo_then_die", Repeatable::Yes, Does::KillsAfter),
+    ('s', "slow", Repeatable::Yes, Does::TakesLong),
+];
+
+/// The name of the tool with this initial; of none, a tool that does not exist.
+pub(super) fn name_of(initial: char) -> &'static str {
+    let found = TOOLS.iter().find(|(known, ..)| *known == initial);
+    found.map_or("unknown", |(_, name, ..)| name)
+}
+
+/// How often each call was run.
+#[derive(Debug, Default)]
+pub struct Runs(Mutex<BTreeMap<CallId, u32>>);
+
+impl Runs {
+    fn count(&self, call: CallId) -> u32 {
+        let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = runs.entry(call).or_default();
+        *count += 1;
+        *count - 1
+    }
+}
+
+/// The tools, as one process runs them.
+pub struct SimulatedToolbox {
+    process: Process,
+    timer: Arc<dyn Timer>,
+    runs: Arc<Runs>,
+    audit: Arc<Audit>,
+}
+
+impl SimulatedToolbox {
+    /// The tools, as `process` runs them.
+    pub fn new(process: &Process, runs: Arc<Runs>, audit: Arc<Audit>) -> Self {
+        let timer = process.world().timer;
+        Self { process: process.clone(), timer, runs, audit }
+    }
+}
+
+/// The tools' descriptions.
+pub fn specs() -> Vec<ToolSpec> {
+    let specs = TOOLS.iter().map(|(_, name, repeatable, _)| ToolSpec {
+        name: (*name).to_owned(),
+        description: String::new(),
+        parameters: json!({}),
+        idempotent: *repeatable == Repeatable::Yes,
+        needs_approval: false,
+        timeout_seconds: 30,
+    });
+    specs.collect()
+}
+
+#[async_trait]
+impl Toolbox for SimulatedToolbox {
+    fn specs(&self) -> Vec<ToolSpec> {
+        specs()
+    }
+
+    async fn run(&self, _context: &ToolContext, call: &ToolCall) -> ToolOutcome {
+        let failed = |why: &str| ToolOutcome::failed(call.call_id, ToolStatus::Error, why);
+        let tool = TOOLS.iter().find(|(_, name, ..)| *name == call.tool_name);
+        let Some((_, _, repeatable, does)) = tool else { return failed("there is no such tool") };
+        let first = self.runs.count(call.call_id) == 0;
+        if *does == Does::TakesLong {
+            self.timer.sleep(Duration::from_secs(3)).await;
+        }
+        if *does == Does::KillsBefore && first {
+            return self.process.die().await;
+        }
+        self.audit.tool_ran(call.call_id, *repeatable);
+        match does {
+            Does::Fails => failed("it is broken"),
+            Does::KillsAfter if first => self.process.die().await,
+            Does::Answers | Does::TakesLong | Does::KillsBefore | Does::KillsAfter => ToolOutcome {
+                call_id: call.call_id,
+                status: ToolStatus::Success,
+                payload: json!({"ok": true}),
+                execution_time: 0.0,
+            },
+        }
+    }
+}
+
+impl fmt::Debug for SimulatedToolbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SimulatedToolbox")
+    }
+}

@@ -1,0 +1,172 @@
+//! What a message says decides what becomes of it, so that a run from which messages are left out
+//! does the same to the others.
+
+use std::fmt;
+use std::time::Duration;
+
+use soma_simulated::Chance;
+
+use super::swarm::Swarm;
+
+/// How the calls of the model go wrong.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trouble {
+    /// They do not.
+    #[default]
+    None,
+    /// The answer breaks off.
+    Cut,
+    /// Nothing comes, until it is given up.
+    Hang,
+    /// It is busy, and says for how many seconds.
+    Busy(u64),
+    /// It cannot be reached.
+    Down,
+    /// A filter refuses.
+    Filter,
+    /// It says nothing at all.
+    Empty,
+    /// It kills the worker that asks.
+    Poison,
+}
+
+/// What usage a model tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Told {
+    /// What it used.
+    #[default]
+    Truth,
+    /// Nothing.
+    Nothing,
+    /// More than it was allowed, as a model does that sums up what it repeats.
+    TooMuch,
+}
+
+/// What a message says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Words {
+    /// Tells it from others.
+    pub number: u64,
+    /// How many pieces the answer has.
+    pub pieces: u64,
+    /// How long the model takes for each, in milliseconds.
+    pub pace: u64,
+    /// The tools that are asked for, round by round, by their initials.
+    pub rounds: Vec<String>,
+    /// What goes wrong.
+    pub trouble: Trouble,
+    /// In how many calls it does; 9 is always.
+    pub times: u64,
+    /// What the model says that it used.
+    pub told: Told,
+}
+
+impl Words {
+    /// What is said as the `number`-th message of a run.
+    pub fn draw(chance: &mut Chance, swarm: &Swarm, number: u64) -> Self {
+        let rounds = if chance.one_in(swarm.tools) { 1 + chance.below(2) } else { 0 };
+        let trouble = if chance.one_in(swarm.trouble) {
+            *chance.pick(&[
+                Trouble::Cut,
+                Trouble::Cut,
+                Trouble::Hang,
+                Trouble::Busy(chance_seconds(number)),
+                Trouble::Down,
+                Trouble::Filter,
+                Trouble::Empty,
+                Trouble::Poison,
+            ])
+        } else {
+            Trouble::None
+        };
+        Self {
+            number,
+            pieces: 1 + chance.below(5),
+            pace: if chance.one_in(swarm.slow) { chance.below(4_000) } else { chance.below(30) },
+            rounds: (0..rounds).map(|_| tools(chance)).collect(),
+            trouble,
+            times: *chance.pick(&[1, 1, 1, 2, 2, 9]),
+            told: *chance.pick(&[Told::Truth, Told::Truth, Told::Nothing, Told::TooMuch]),
+        }
+    }
+
+    /// How long the model takes for a piece.
+    pub fn pause(&self) -> Duration {
+        Duration::from_millis(self.pace)
+    }
+
+    /// What goes wrong in the model's `call`-th call of a turn, from 0.
+    pub fn trouble(&self, call: u64) -> Trouble {
+        if call < self.times || self.times == 9 { self.trouble } else { Trouble::None }
+    }
+
+    /// Reads what was said; what is not of this kind says nothing.
+    pub fn parse(text: &str) -> Self {
+        let mut words = Self { pieces: 1, ..Self::default() };
+        for word in text.split(' ') {
+            let (name, value) = word.split_at_checked(1).unwrap_or_default();
+            let number = value.parse().unwrap_or_default();
+            match name {
+                "m" => words.number = number,
+                "p" => words.pieces = number,
+                "d" => words.pace = number,
+                "t" => words.rounds.push(value.to_owned()),
+                "x" => words.times = number,
+                "c" => words.trouble = Trouble::Cut,
+                "h" => words.trouble = Trouble::Hang,
+                "b" => words.trouble = Trouble::Busy(number),
+                "u" => words.trouble = Trouble::Down,
+                "f" => words.trouble = Trouble::Filter,
+                "e" => words.trouble = Trouble::Empty,
+                "k" => words.trouble = Trouble::Poison,
+                "n" => words.told = Told::Nothing,
+                "l" => words.told = Told::TooMuch,
+                _ => {}
+            }
+        }
+        words
+    }
+}
+
+/// A busy model's wait: at times longer than a turn waits for it.
+const fn chance_seconds(number: u64) -> u64 {
+    match number % 4 {
+        0 => 0,
+        1 => 1,
+        2 => 7,
+        _ => 90,
+    }
+}
+
+/// One to three tools of one round.
+fn tools(chance: &mut Chance) -> String {
+    let many = 1 + chance.below(3);
+    (0..many).map(|_| *chance.pick(&['e', 'e', 'c', 's', 'b', 'd', 'k', 'K', 'y'])).collect()
+}
+
+impl fmt::Display for Words {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "m{} p{} d{}", self.number, self.pieces, self.pace)?;
+        for round in &self.rounds {
+            write!(f, " t{round}")?;
+        }
+        match self.trouble {
+            Trouble::None => {}
+            Trouble::Cut => f.write_str(" c")?,
+            Trouble::Hang => f.write_str(" h")?,
+            Trouble::Busy(seconds) => write!(f, " b{seconds}")?,
+            Trouble::Down => f.write_str(" u")?,
+            Trouble::Filter => f.write_str(" f")?,
+            Trouble::Empty => f.write_str(" e")?,
+            Trouble::Poison => f.write_str(" k")?,
+        }
+        if self.trouble != Trouble::None {
+            write!(f, " x{}", self.times)?;
+        }
+        match self.told {
+            Told::Truth => Ok(()),
+            Told::Nothing => f.write_str(" n"),
+            Told::TooMuch => f.write_str(" l"),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! The instances of the services: born, stopped, killed, and born again.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use soma_core::flows::service::Service;
+use soma_core::flows::stop::Stop;
+use soma_core::ports::{Model, Toolbox};
+use soma_simulated::{Chance, Nature, Process};
+
+use crate::cast::Gateways;
+use crate::platform::{Gateway, Instance, Ports, Settings, Unit, service};
+
+/// Makes what an instance has of its own: the model and the tools die with it.
+pub trait Furnish: Send + Sync {
+    /// The model, as this process asks it.
+    fn model(&self, process: &Process) -> Arc<dyn Model>;
+
+    /// The tools, as this process runs them.
+    fn tools(&self, process: &Process) -> Arc<dyn Toolbox>;
+}
+
+/// Every instance that lives.
+pub struct House {
+    nature: Nature,
+    /// The ports before anything goes wrong between them and a process.
+    base: Ports,
+    furnish: Arc<dyn Furnish>,
+    settings: Settings,
+    living: Mutex<BTreeMap<Instance, Living>>,
+}
+
+/// One life of an instance.
+#[derive(Clone, Debug)]
+pub struct Living {
+    /// Its process.
+    pub process: Process,
+    /// Asks it to stop.
+    pub stop: Stop,
+    gateway: Option<Gateway>,
+}
+
+impl House {
+    /// A house in which nobody lives.
+    pub fn new(nature: Nature, base: Ports, furnish: Arc<dyn Furnish>, settings: Settings) -> Self {
+        Self { nature, base, furnish, settings, living: Mutex::default() }
+    }
+
+    /// Gives an instance a new life.
+    pub fn start(&self, instance: Instance) -> Living {
+        let Instance { unit, number } = instance;
+        let process = self.nature.process(unit.name(), number);
+        let (stop, world) = (Stop::new(), process.world());
+        let ports = self.ports(&process);
+        let gateway = (unit == Unit::Gateway).then(|| {
+            let mut gateway = Gateway::new(&ports, &self.settings, &world, &stop);
+            gateway.gone = process.gone();
+            gateway
+        });
+        let service = match &gateway {
+            Some(gateway) => Some(Box::new(gateway.clone()) as Box<dyn Service>),
+            None => service(unit, &ports, &self.settings, world),
+        };
+        if let Some(service) = service {
+            let (stop, life) = (stop.clone(), process.clone());
+            process.spawn(async move {
+                service.run(&stop).await;
+                life.crash();
+            });
+        }
+        let living = Living { process, stop, gateway };
+        self.living().insert(instance, living.clone());
+        living
+    }
+
+    /// The gateways that live and answer, by their numbers.
+    pub fn gateways(&self) -> Vec<(u32, Gateway)> {
+        let living = self.living();
+        let gateways = living.iter().filter_map(|(instance, living)| {
+            let open = !living.stop.is_set() && living.process.is_alive();
+            living.gateway.clone().filter(|_| open).map(|gateway| (instance.number, gateway))
+        });
+        gateways.collect()
+    }
+
+    /// The ports, as a process has them.
+    fn ports(&self, process: &Process) -> Ports {
+        macro_rules! simulated {
+            ($($port:ident),+) => {
+                Ports {
+                    $($port: process.port(Arc::clone(&self.base.$port)),)+
+                    model: process.port(self.furnish.model(process)),
+                    tools: process.port(self.furnish.tools(process)),
+                }
+            };
+        }
+        simulated!(
+            store,
+            work,
+            leases,
+            outbox,
+            memory_queue,
+            replica,
+            budget,
+            log,
+            memory,
+            policy,
+            limits
+        )
+    }
+
+    fn living(&self) -> MutexGuard<'_, BTreeMap<Instance, Living>> {
+        self.living.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gateways for House {
+    fn pick(&self, chance: &mut Chance, not: Option<u32>) -> Option<(u32, Gateway)> {
+        let mut open = self.gateways();
+        if open.len() > 1 {
+            open.retain(|(number, _)| Some(*number) != not);
+        }
+        if open.is_empty() { None } else { Some(open.swap_remove(chance.index(open.len()))) }
+    }
+}
+
+impl fmt::Debug for House {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "House({:?})", self.living().keys().collect::<Vec<_>>())
+    }
+}

@@ -1,0 +1,163 @@
+//! Puts the world of a run together.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use soma_core::flows::claims::Capacity;
+use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
+use soma_core::ports::{Log, Model, Toolbox};
+use soma_inproc::{InprocLedger, InprocLog, InprocMemory, InprocRateLimit};
+use soma_simulated::{Nature, Process, SimulatedBudget, SimulatedLog};
+
+use super::disasters::Disasters;
+use super::fate::Fate;
+use super::house::{Furnish, House};
+use super::lying_memory::LyingMemory;
+use super::plan::Plan;
+use crate::audit::{Audit, Audited, AuditedLog};
+use crate::cast::{Calls, Runs, SimulatedModel, SimulatedPolicy, SimulatedToolbox};
+use crate::platform::{Ports, Settings, Unit};
+
+/// The world of a run.
+pub struct Stage {
+    /// The process of the world itself: it never dies.
+    pub process: Process,
+    /// Sees what takes effect.
+    pub audit: Arc<Audit>,
+    /// What is remembered.
+    pub memory: Arc<InprocMemory>,
+    /// Given when nothing goes wrong any more.
+    pub calm: Stop,
+    /// The log, as all processes have it.
+    pub log: Arc<SimulatedLog<dyn Log>>,
+    /// Where the instances live.
+    pub house: Arc<House>,
+}
+
+/// What instances have of their own.
+struct Furniture {
+    audit: Arc<Audit>,
+    calls: Arc<Calls>,
+    runs: Arc<Runs>,
+}
+
+impl Furnish for Furniture {
+    fn model(&self, process: &Process) -> Arc<dyn Model> {
+        Arc::new(SimulatedModel::new(process, Arc::clone(&self.calls), Arc::clone(&self.audit)))
+    }
+
+    fn tools(&self, process: &Process) -> Arc<dyn Toolbox> {
+        Arc::new(SimulatedToolbox::new(process, Arc::clone(&self.runs), Arc::clone(&self.audit)))
+    }
+}
+
+impl Stage {
+    /// Starts everything that `plan` has.
+    pub fn open(nature: &Nature, plan: Plan, policy: SimulatedPolicy) -> Self {
+        let process = nature.process("world", 0);
+        let world = process.world();
+        let ledger = Arc::new(InprocLedger::new(nature.clock()));
+        let audit = Audit::new(Arc::clone(&ledger), plan.budget);
+        let records =
+            Arc::new(InprocLog::with_partitions(plan.partitions, Arc::clone(&world.timer)));
+        let audited = Arc::new(AuditedLog::new(Arc::clone(&records), Arc::clone(&audit)));
+        let log =
+            SimulatedLog::new(audited as Arc<dyn Log>, nature.clock(), Arc::clone(&world.timer));
+        let log = Arc::new(log);
+        let budget = Arc::new(SimulatedBudget::new(ledger));
+        let memory = Arc::new(InprocMemory::new(nature.clock()));
+        let lies = Arc::new(AtomicBool::new(false));
+        let calm = Stop::new();
+        let lying = LyingMemory {
+            inner: Arc::clone(&memory),
+            lies: Arc::clone(&lies),
+            audit: Arc::clone(&audit),
+        };
+        let furniture =
+            Furniture { audit: Arc::clone(&audit), calls: Arc::default(), runs: Arc::default() };
+        let ports = ports((&furniture, &process), &log, &budget, lying, policy);
+        let house =
+            Arc::new(House::new(nature.clone(), ports, Arc::new(furniture), settings(&plan)));
+        fates(nature, &process, &world, &house, &plan, &calm);
+        let disasters = Disasters {
+            nature: nature.clone(),
+            world,
+            chance: nature.chance(1),
+            plan,
+            calm: calm.clone(),
+            log: Arc::clone(&log),
+            records,
+            budget,
+            lies,
+            audit: Arc::clone(&audit),
+        };
+        process.spawn(disasters.unfold());
+        Self { process, audit, memory, calm, log, house }
+    }
+}
+
+/// The ports before anything goes wrong between them and a process.
+fn ports(
+    (furniture, process): (&Furniture, &Process),
+    log: &Arc<SimulatedLog<dyn Log>>,
+    budget: &Arc<SimulatedBudget>,
+    memory: LyingMemory<InprocMemory>,
+    policy: SimulatedPolicy,
+) -> Ports {
+    let ledger = Arc::new(Audited::new(Arc::clone(&furniture.audit)));
+    Ports {
+        store: Arc::clone(&ledger) as _,
+        work: Arc::clone(&ledger) as _,
+        leases: Arc::clone(&ledger) as _,
+        outbox: Arc::clone(&ledger) as _,
+        memory_queue: Arc::clone(&ledger) as _,
+        replica: ledger,
+        budget: Arc::clone(budget) as _,
+        log: Arc::clone(log) as _,
+        memory: Arc::new(memory),
+        policy: Arc::new(policy),
+        model: furniture.model(process),
+        tools: furniture.tools(process),
+        limits: Arc::new(InprocRateLimit::new()),
+    }
+}
+
+fn settings(plan: &Plan) -> Settings {
+    let mut settings = Settings::default();
+    settings.turns.budget_limit = plan.budget;
+    settings.capacity = Capacity { sessions: 8, ..settings.capacity };
+    settings
+}
+
+fn fates(
+    nature: &Nature,
+    process: &Process,
+    world: &World,
+    house: &Arc<House>,
+    plan: &Plan,
+    calm: &Stop,
+) {
+    let mut salt = 100;
+    for (unit, many) in Unit::ALL.into_iter().zip(plan.instances) {
+        for number in 1..=many {
+            salt += 1;
+            let fate = Fate {
+                house: Arc::clone(house),
+                nature: nature.clone(),
+                world: world.clone(),
+                chance: nature.chance(salt),
+                strikes: plan.strikes,
+                calm: calm.clone(),
+            };
+            process.spawn(fate.unfold(unit.nth(number)));
+        }
+    }
+}
+
+impl fmt::Debug for Stage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Stage").field("house", &self.house).finish_non_exhaustive()
+    }
+}

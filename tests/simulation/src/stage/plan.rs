@@ -1,0 +1,137 @@
+//! What a seed decides of the world: how many of each service, what the weather is, and what befalls
+//! them. Every seed has another mix (swarm testing: Groce et al., ISSTA 2012): what never happens in
+//! one run leaves room for more of the rest.
+
+use std::time::Duration;
+
+use soma_simulated::{Chance, Fault, SlowReplies, Weather};
+
+use crate::platform::Unit;
+
+/// What a seed decides of the world.
+#[derive(Clone, Debug)]
+pub struct Plan {
+    /// How many instances of each service, in the order of [`Unit::ALL`].
+    pub instances: [u32; Unit::ALL.len()],
+    /// How many partitions each topic has.
+    pub partitions: u32,
+    /// What calls suffer.
+    pub weather: Weather,
+    /// How long it goes on; then everything is whole again.
+    pub storm: Duration,
+    /// The mean time between misfortunes of an instance; none if none befall.
+    pub strikes: Option<Duration>,
+    /// The mean time between misfortunes of the world; none if none befall.
+    pub disasters: Option<Duration>,
+    /// Which misfortunes of the world may befall, in the order of [`Disaster::ALL`].
+    pub disasters_on: [bool; Disaster::ALL.len()],
+    /// The most tokens a tenant may use; none is without limit.
+    pub budget: Option<u64>,
+}
+
+/// What befalls the world.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[expect(missing_docs, reason = "each is named by what happens")]
+pub enum Disaster {
+    StoreFailsOver,
+    StoreHangs,
+    LogIsDown,
+    PartitionStalls,
+    RetentionPasses,
+    TailIsLost,
+    PolicyIsDown,
+    ModelIsDown,
+    MemoryIsDown,
+    MemoryHangs,
+    MemoryLies,
+    CountersAreFlushed,
+    LimitsAreDown,
+}
+
+impl Disaster {
+    /// Every kind.
+    pub const ALL: [Self; 13] = [
+        Self::StoreFailsOver,
+        Self::StoreHangs,
+        Self::LogIsDown,
+        Self::PartitionStalls,
+        Self::RetentionPasses,
+        Self::TailIsLost,
+        Self::PolicyIsDown,
+        Self::ModelIsDown,
+        Self::MemoryIsDown,
+        Self::MemoryHangs,
+        Self::MemoryLies,
+        Self::CountersAreFlushed,
+        Self::LimitsAreDown,
+    ];
+
+    /// Its name.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::StoreFailsOver => "the store fails over",
+            Self::StoreHangs => "the store hangs",
+            Self::LogIsDown => "the log is down",
+            Self::PartitionStalls => "a partition stalls",
+            Self::RetentionPasses => "retention passes a position",
+            Self::TailIsLost => "a partition loses its tail",
+            Self::PolicyIsDown => "policy is down",
+            Self::ModelIsDown => "the model is down",
+            Self::MemoryIsDown => "the memory is down",
+            Self::MemoryHangs => "the memory hangs",
+            Self::MemoryLies => "the memory lies",
+            Self::CountersAreFlushed => "the counters are flushed",
+            Self::LimitsAreDown => "the rate limit is down",
+        }
+    }
+}
+
+impl Plan {
+    /// What the seed decides.
+    pub fn draw(chance: &mut Chance) -> Self {
+        let instances = [2, 3, 2, 2, 2, 2];
+        let extra = chance.index(instances.len() * 4);
+        let grown = std::array::from_fn(|unit| instances[unit] + u32::from(unit == extra));
+        Self {
+            instances: grown,
+            partitions: *chance.pick(&[1, 1, 2, 3]),
+            weather: weather(chance),
+            storm: chance.span(Duration::from_secs(2), Duration::from_secs(16)),
+            strikes: maybe(chance, &[2, 6, 20]),
+            disasters: maybe(chance, &[1, 4, 12]),
+            disasters_on: std::array::from_fn(|_| chance.one_in(2)),
+            budget: if chance.one_in(3) { Some(500 + chance.below(12_000)) } else { None },
+        }
+    }
+}
+
+/// A mean time in seconds, or never.
+fn maybe(chance: &mut Chance, seconds: &[u64]) -> Option<Duration> {
+    if chance.one_in(3) { None } else { Some(Duration::from_secs(*chance.pick(seconds))) }
+}
+
+fn weather(chance: &mut Chance) -> Weather {
+    let most: u32 = *chance.pick(&[0, 30, 120, 400, 1_500]);
+    let faults = std::array::from_fn(|fault| {
+        let drawn = u32::try_from(chance.below(u64::from(most) + 1)).unwrap_or_default();
+        let drawn = if chance.one_in(2) { drawn } else { 0 };
+        // Deaths and pauses cost a run much time: they are as frequent only where little else is.
+        if matches!(Fault::ALL[fault], Fault::Refuse | Fault::LoseReply) {
+            drawn
+        } else {
+            drawn / 3
+        }
+    });
+    Weather {
+        faults,
+        lost_pokes: *chance.pick(&[0, 0, 0, 2, 20]),
+        latency_micros: *chance.pick(&[0, 20, 400, 4_000]),
+        slack: Duration::from_millis(*chance.pick(&[0, 250, 1_000, 1_000])),
+        slow_replies: *chance.pick(&[
+            SlowReplies::OfWrites,
+            SlowReplies::OfWrites,
+            SlowReplies::All,
+        ]),
+        longest: Duration::from_secs(*chance.pick(&[1, 5, 13, 31])),
+    }
+}
