@@ -4,6 +4,7 @@
 //! `content` as hex)); `hash(seq)` = SHA-256(hash(seq − 1) ‖ seq as 8 bytes big-endian ‖ digest);
 //! `hash(0)` = SHA-256 of the session id's text. JCS is RFC 8785.
 
+mod canonical;
 #[cfg(test)]
 mod properties;
 #[cfg(test)]
@@ -12,11 +13,13 @@ mod tests;
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::conversation::event::{Event, NewEvent, Seq, VERSION};
-use crate::ids::SessionId;
+use crate::conversation::event::{Event, EventType, NewEvent, Role, Seq, VERSION};
+use crate::ids::{EventId, PersonaId, SessionId, TurnId};
+use crate::time::Timestamp;
+use canonical::{canonical, canonical_struct};
 
 macro_rules! hex_bytes {
     ($(#[$doc:meta])* $name:ident, $len:literal) => {
@@ -28,14 +31,12 @@ macro_rules! hex_bytes {
             /// Reads the lower-case hex form.
             pub fn from_hex(text: &str) -> Option<Self> {
                 let digits = text.as_bytes();
-                let hex = |digit: &u8| matches!(digit, b'0'..=b'9' | b'a'..=b'f');
-                if digits.len() != 2 * $len || !digits.iter().all(hex) {
+                if digits.len() != 2 * $len {
                     return None;
                 }
                 let mut bytes = [0_u8; $len];
                 for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
-                    let text = std::str::from_utf8(pair).ok()?;
-                    *byte = u8::from_str_radix(text, 16).ok()?;
+                    *byte = digit(pair[0])? << 4 | digit(pair[1])?;
                 }
                 Some(Self(bytes))
             }
@@ -43,7 +44,7 @@ macro_rules! hex_bytes {
 
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
+                f.write_str(hex(&self.0, &mut [0; 2 * $len]))
             }
         }
 
@@ -55,7 +56,7 @@ macro_rules! hex_bytes {
 
         impl Serialize for $name {
             fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.collect_str(self)
+                serializer.serialize_str(hex(&self.0, &mut [0; 2 * $len]))
             }
         }
 
@@ -66,6 +67,25 @@ macro_rules! hex_bytes {
             }
         }
     };
+}
+
+/// The value of a lower-case hex digit.
+const fn digit(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        _ => None,
+    }
+}
+
+/// Writes `bytes` in hex into `digits`, which has two for each.
+fn hex<'a>(bytes: &[u8], digits: &'a mut [u8]) -> &'a str {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    for (pair, byte) in digits.chunks_exact_mut(2).zip(bytes) {
+        pair[0] = DIGITS[usize::from(byte >> 4)];
+        pair[1] = DIGITS[usize::from(byte & 15)];
+    }
+    std::str::from_utf8(digits).unwrap_or_default()
 }
 
 hex_bytes!(/** A SHA-256 digest; as text, 64 hex digits. */ Digest32, 32);
@@ -170,7 +190,22 @@ pub struct Link {
     pub seq: Seq,
     /// SHA-256(nonce ‖ JCS({message, metadata})).
     pub content: Digest32,
-    envelope: Value,
+    envelope: Envelope,
+}
+
+/// Field by field in the order of their names.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+struct Envelope {
+    content: Digest32,
+    event_id: EventId,
+    occurred_at: Timestamp,
+    persona_id: Option<PersonaId>,
+    role: Role,
+    session_id: SessionId,
+    turn_id: Option<TurnId>,
+    #[serde(rename = "type")]
+    kind: EventType,
+    version: String,
 }
 
 impl Link {
@@ -181,34 +216,36 @@ impl Link {
 
     /// The link of an event of which only the content digest is left.
     pub fn erased(event: &Event, content: Digest32) -> Self {
-        let envelope = json!({
-            "event_id": event.event_id,
-            "session_id": event.session_id,
-            "turn_id": event.turn_id,
-            "persona_id": event.persona_id,
-            "role": event.role,
-            "type": event.kind,
-            "version": event.version,
-            "occurred_at": event.occurred_at,
-            "content": content,
-        });
+        let envelope = Envelope {
+            content,
+            event_id: event.event_id,
+            occurred_at: event.occurred_at,
+            persona_id: event.persona_id.clone(),
+            role: event.role,
+            session_id: event.session_id,
+            turn_id: event.turn_id,
+            kind: event.kind,
+            version: event.version.clone(),
+        };
         Self { seq: event.seq, content, envelope }
     }
 
     fn digest(&self) -> Digest32 {
-        Digest32::of_json(&self.envelope)
+        Digest32::of(&canonical_struct(&self.envelope, None))
     }
 }
 
 /// SHA-256(nonce ‖ JCS({message, metadata})).
 pub fn content_digest(event: &Event) -> Digest32 {
-    let content = canonical(&json!({"message": event.message, "metadata": event.metadata}));
+    let content = Content { message: &event.message, metadata: &event.metadata };
+    let content = canonical_struct(&content, Some(&event.metadata));
     let hash = Sha256::new().chain_update(event.nonce.0).chain_update(content).finalize();
     Digest32(hash.into())
 }
 
-/// The canonical JSON (RFC 8785) of a value that is made of maps, lists, texts and finite numbers.
-#[expect(clippy::expect_used, reason = "such values always serialize")]
-fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
-    serde_json_canonicalizer::to_vec(value).expect("JSON values have a canonical form")
+/// Field by field in the order of their names.
+#[derive(Serialize)]
+struct Content<'a> {
+    message: &'a str,
+    metadata: &'a Map<String, Value>,
 }
