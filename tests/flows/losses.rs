@@ -62,7 +62,7 @@ async fn cut(log: &InprocLog, topic: Topic) -> usize {
     let mut lost = 0;
     for partition in 0..log.partitions(topic) {
         let Bounds { next, .. } = log.bounds(topic, partition).await.unwrap();
-        lost += log.truncate(topic, partition, next.saturating_sub(1)).unwrap().len();
+        lost += log.truncate(topic, partition, next.saturating_sub(1)).unwrap();
     }
     lost
 }

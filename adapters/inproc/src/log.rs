@@ -37,7 +37,7 @@ struct Slot {
 #[derive(Debug, Default)]
 struct Kept {
     earliest: u64,
-    records: VecDeque<Record>,
+    records: VecDeque<Arc<Record>>,
 }
 
 /// A partition that does not exist.
@@ -72,19 +72,15 @@ impl InprocLog {
     }
 
     /// Drops every record from `next` on, as a broker does that lost its tail: their offsets are
-    /// given again. Answers them. Whoever waits for records is told where the partition ends.
-    pub fn truncate(
-        &self,
-        topic: Topic,
-        partition: Partition,
-        next: u64,
-    ) -> PortResult<Vec<Record>> {
+    /// given again. Answers how many those were. Whoever waits for records is told where the partition ends.
+    pub fn truncate(&self, topic: Topic, partition: Partition, next: u64) -> PortResult<usize> {
         let place = self.slot(topic, partition)?;
         let lost = {
             let mut kept = locked(&place.kept);
-            let keep = next.saturating_sub(kept.earliest);
-            let keep = usize::try_from(keep).unwrap_or(usize::MAX).min(kept.records.len());
-            kept.records.split_off(keep).into()
+            let keep = usize::try_from(next.saturating_sub(kept.earliest)).unwrap_or(usize::MAX);
+            let lost = kept.records.len().saturating_sub(keep);
+            kept.records.truncate(keep);
+            lost
         };
         place.grown.notify(usize::MAX);
         Ok(lost)
@@ -114,7 +110,7 @@ impl Kept {
             let record = self.records.get(usize::try_from(offset - bounds.earliest).ok()?)?;
             let first = bytes == 0;
             bytes = bytes.saturating_add(record.value.len().max(1));
-            (first || bytes <= max_bytes).then(|| Positioned { offset, record: record.clone() })
+            (first || bytes <= max_bytes).then(|| Positioned { offset, record: Arc::clone(record) })
         });
         Fetched::Records(fit.collect())
     }
@@ -136,7 +132,7 @@ impl Log for InprocLog {
         let first = {
             let mut kept = locked(&place.kept);
             let first = kept.bounds().next;
-            kept.records.extend(records);
+            kept.records.extend(records.into_iter().map(Arc::new));
             first
         };
         place.grown.notify(usize::MAX);

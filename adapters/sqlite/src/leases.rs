@@ -44,9 +44,10 @@ impl Leases for SqliteLeases {
             .await
     }
 
-    async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool> {
-        let (lease, until) = (lease.clone(), self.clock.now() + ttl);
-        self.database.write(Durability::Relaxed, move |c| renew(c, &lease, until)).await
+    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
+        let (leases, until) = (leases.to_vec(), self.clock.now() + ttl);
+        let renewed = move |c: &Connection| leases.iter().map(|l| renew(c, l, until)).collect();
+        self.database.write(Durability::Relaxed, renewed).await
     }
 
     async fn release(&self, lease: &PartitionLease) -> PortResult<()> {

@@ -188,7 +188,7 @@ fn read(
             headers: from_json(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
             at: Timestamp::from_micros(row.get(4)?),
         };
-        found.push(Positioned { offset: row.get(0)?, record });
+        found.push(Positioned { offset: row.get(0)?, record: record.into() });
     }
     Ok(Fetched::Records(found))
 }

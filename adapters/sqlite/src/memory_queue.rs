@@ -136,7 +136,7 @@ fn settle(connection: &Connection, id: u64, token: u64, wal: &WalEvent) -> Resul
         kind: WalEvent::TYPE.into(),
         tenant: wal.write.tenant.clone(),
         dedupe_key: *wal.write.event_id.as_uuid(),
-        payload: serde_json::to_value(wal)?,
+        payload: serde_json::to_value(wal)?.into(),
         numbered_by: None,
     };
     enqueue(connection, &message, wal.written_at)?;

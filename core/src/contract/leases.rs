@@ -23,6 +23,7 @@ super::suite! { leases:
     renewed_lease_does_not_end,
     renewal_by_an_older_epoch_changes_nothing,
     renewal_after_it_was_taken_over_changes_nothing,
+    each_of_many_renewals_is_judged_by_itself,
     lease_that_was_released_is_not_renewed,
     release_by_an_older_epoch_changes_nothing,
     release_after_it_was_taken_over_changes_nothing,
@@ -148,7 +149,7 @@ pub async fn renewed_lease_does_not_end(fixture: impl Fixture<Port = Ledger>) {
     let mut renewed = Vec::new();
     for _ in 0..3 {
         ledger.clock.advance(TTL / 2).await;
-        renewed.push(ledger.leases.renew(&lease, TTL).await.unwrap());
+        renewed.extend(ledger.leases.renew(&[lease.clone()], TTL).await.unwrap());
     }
     ledger.clock.advance(TTL / 2).await;
 
@@ -165,7 +166,7 @@ pub async fn renewal_by_an_older_epoch_changes_nothing(fixture: impl Fixture<Por
     let old = acquire(&ledger, 1).await.unwrap();
     acquire(&ledger, 1).await.unwrap();
 
-    let renewed = ledger.leases.renew(&old, TTL * 9).await.unwrap();
+    let renewed = ledger.leases.renew(&[old.clone()], TTL * 9).await.unwrap() == [true];
 
     ledger.clock.advance(AFTER_TTL).await;
     assert!(!renewed);
@@ -178,11 +179,23 @@ pub async fn renewal_after_it_was_taken_over_changes_nothing(fixture: impl Fixtu
     ledger.clock.advance(AFTER_TTL).await;
     let new = acquire(&ledger, 2).await.unwrap();
 
-    let renewed = ledger.leases.renew(&old, TTL).await.unwrap();
+    let renewed = ledger.leases.renew(&[old.clone()], TTL).await.unwrap() == [true];
 
     assert!(!renewed);
     assert_eq!(acquire(&ledger, 1).await, None);
-    assert!(ledger.leases.renew(&new, TTL).await.unwrap());
+    assert!(ledger.leases.renew(&[new], TTL).await.unwrap() == [true]);
+}
+
+pub async fn each_of_many_renewals_is_judged_by_itself(fixture: impl Fixture<Port = Ledger>) {
+    let ledger = fixture.open().await;
+    let old = acquire(&ledger, 1).await.unwrap();
+    let new = acquire(&ledger, 1).await.unwrap();
+
+    let renewed = ledger.leases.renew(&[old, new], TTL * 9).await.unwrap();
+
+    ledger.clock.advance(AFTER_TTL).await;
+    assert_eq!(renewed, [false, true]);
+    assert_eq!(acquire(&ledger, 2).await, None, "the newer one was not prolonged");
 }
 
 pub async fn lease_that_was_released_is_not_renewed(fixture: impl Fixture<Port = Ledger>) {
@@ -190,7 +203,7 @@ pub async fn lease_that_was_released_is_not_renewed(fixture: impl Fixture<Port =
     let lease = acquire(&ledger, 1).await.unwrap();
     ledger.leases.release(&lease).await.unwrap();
 
-    let renewed = ledger.leases.renew(&lease, TTL).await.unwrap();
+    let renewed = ledger.leases.renew(&[lease.clone()], TTL).await.unwrap() == [true];
 
     assert!(!renewed);
     assert!(acquire(&ledger, 2).await.is_some());

@@ -142,7 +142,7 @@ where
 
     let found: Vec<_> =
         fetch(&log, first, MUCH).await.into_iter().map(|found| found.record).collect();
-    assert_eq!(found, [strange, bare]);
+    assert_eq!(found, [strange.into(), bare.into()]);
 }
 
 /// Reading takes nothing away, and may begin anywhere.

@@ -116,7 +116,7 @@ pub async fn settled_write_is_gone_and_its_record_published(fixture: impl Fixtur
     assert_eq!(due(&ledger, at(3_600)).await, []);
     let published = ledger.published(Topic::MemoryWal).await;
     let payloads = published.iter().map(|message| message.payload.clone());
-    assert_eq!(payloads.collect::<Vec<_>>(), [serde_json::to_value(wal(&taken)).unwrap()]);
+    assert_eq!(payloads.collect::<Vec<_>>(), [serde_json::to_value(wal(&taken)).unwrap().into()]);
     assert_eq!(published[0].key, talk.session_id.to_string());
     assert_eq!(published[0].tenant, talk.tenant);
 }

@@ -154,7 +154,7 @@ impl Talk {
             kind: "suite".into(),
             tenant: self.tenant.clone(),
             dedupe_key: self.named(&format!("message/{text}")),
-            payload: json!({"text": text}),
+            payload: json!({"text": text}).into(),
             numbered_by: None,
         }
     }

@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use event_listener::Event as Signal;
-use futures_util::future::{Either, FutureExt, join, select};
+use futures_util::future::{Either, FutureExt, select};
 
+use super::side_by_side::side_by_side;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -96,7 +97,8 @@ impl Claims {
     /// over.
     pub async fn run(&self, stop: &Stop) {
         let abandon = Stop::new();
-        join(self.claim_all(stop, &abandon), self.take_in_overdue(stop)).await;
+        side_by_side([self.claim_all(stop, &abandon).boxed(), self.take_in_overdue(stop).boxed()])
+            .await;
         let drain = self.world.timer.sleep(self.capacity.drain);
         select(self.idle().boxed(), drain).await;
         abandon.trigger();

@@ -7,10 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{Either, join, join_all, select};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 use serde_json::json;
 
 use super::shares::Shares;
+use super::side_by_side::side_by_side;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -25,7 +27,8 @@ use crate::work::ingest::BatchOutcome;
 use crate::work::lease::{PartitionLease, Resource};
 
 const MAX_BYTES: usize = 1 << 20;
-const WAIT: Duration = Duration::from_millis(500);
+/// How long a fetch may wait for a record: it is told of each that comes.
+const WAIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
 /// The most of a record that a dead letter keeps, in bytes.
 const LONGEST_LETTER: usize = 256 * 1024;
@@ -80,8 +83,9 @@ impl Consume {
             .collect();
         let member = format!("{}/{}", self.group, self.topic);
         let shares = Shares::new(member, owner, resources.clone());
-        let reading = join_all(resources.iter().map(|resource| self.read(&shares, resource, stop)));
-        join(shares.keep(&*self.leases, &self.world, stop), reading).await;
+        let keeping = shares.keep(&*self.leases, &self.world, stop).boxed();
+        let reading = resources.iter().map(|resource| self.read(&shares, resource, stop).boxed());
+        side_by_side(std::iter::once(keeping).chain(reading)).await;
     }
 
     async fn read(&self, shares: &Shares, resource: &Resource, stop: &Stop) {
@@ -195,7 +199,7 @@ impl Consume {
         let at = self.world.clock.now();
         let (key, value, headers) = (String::new(), value.into_bytes(), BTreeMap::new());
         let record = Record { key, value, headers, at };
-        dead_letter(lease, &Positioned { offset: position, record }, error, at)
+        dead_letter(lease, &Positioned { offset: position, record: record.into() }, error, at)
     }
 }
 

@@ -18,6 +18,7 @@ pub mod request_tool;
 pub mod run_tools;
 pub mod service;
 pub mod shares;
+mod side_by_side;
 pub mod stop;
 pub mod submit_message;
 pub mod sync_memory;

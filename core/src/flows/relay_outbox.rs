@@ -5,9 +5,11 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{join, join_all, select};
+use futures_util::FutureExt;
+use futures_util::future::{join_all, select};
 
 use super::shares::Shares;
+use super::side_by_side::side_by_side;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -58,7 +60,8 @@ impl RelayOutbox {
         let owner = OwnerId::from_uuid(self.world.ids.uuid());
         let lanes = Lane::all().map(Resource::Lane).collect();
         let shares = Shares::new("outbox-sync", owner, lanes);
-        join(shares.keep(&*self.leases, &self.world, stop), self.relay(&shares, stop)).await;
+        let keeping = shares.keep(&*self.leases, &self.world, stop).boxed();
+        side_by_side([keeping, self.relay(&shares, stop).boxed()]).await;
     }
 
     async fn relay(&self, shares: &Shares, stop: &Stop) {

@@ -98,14 +98,14 @@ impl Shares {
     /// Whoever joins, lets go or leaves pokes the others. A poke that is lost, and an instance that
     /// dies, are noticed at the next renewal.
     pub async fn keep(&self, leases: &dyn Leases, world: &World, stop: &Stop) {
-        let mut poked = world.wake.waiter(Poke::Shares);
+        let mut poked = world.wake.waiter(self.poke());
         let mut look = LOOK;
         let mut announced = false;
         while !stop.is_set() {
             let lost = self.lost.listen();
             let part = self.balance(leases, &*world.wake).await;
             if part.is_ok() && !announced {
-                world.wake.poke(Poke::Shares);
+                world.wake.poke(self.poke());
                 announced = true;
             }
             look = match part {
@@ -130,10 +130,11 @@ impl Shares {
 
     /// Renews what is held, and takes or releases what the share lacks or exceeds.
     async fn balance(&self, leases: &dyn Leases, wake: &dyn Wake) -> PortResult<Part> {
-        for lease in self.held() {
-            if !leases.renew(&lease, LEASE_TTL).await? {
-                self.drop_lease(&lease);
-            }
+        let held = self.held();
+        if !held.is_empty() {
+            let renewed = leases.renew(&held, LEASE_TTL).await?;
+            let lost = held.iter().zip(renewed).filter(|(_, renewed)| !renewed);
+            lost.for_each(|(lease, _)| self.drop_lease(lease));
         }
         let members = leases.join(&self.group, self.owner, LEASE_TTL).await?.max(1);
         let share = self.resources.len().div_ceil(members);
@@ -141,7 +142,7 @@ impl Shares {
             let excess = self.lock().pop_last();
             if let Some((_, lease)) = excess {
                 leases.release(&lease).await?;
-                wake.poke(Poke::Shares);
+                wake.poke(self.poke());
             }
         }
         for resource in &self.resources {
@@ -169,7 +170,15 @@ impl Shares {
         if let Err(error) = leases.leave(&self.group, self.owner).await {
             tracing::debug!(%error, group = self.group, "a membership ends by itself");
         }
-        wake.poke(Poke::Shares);
+        wake.poke(self.poke());
+    }
+
+    /// What those who share are poked about.
+    fn poke(&self) -> Poke {
+        match self.resources.first() {
+            Some(Resource::Partition { topic, .. }) => Poke::Partitions(*topic),
+            Some(Resource::Lane(_)) | None => Poke::Lanes,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Resource, PartitionLease>> {

@@ -4,9 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, join_all, select};
+use futures_util::FutureExt;
+use futures_util::future::{Either, select};
 
 use super::hub::Hub;
+use super::side_by_side::side_by_side;
 use super::stop::Stop;
 use super::world::World;
 use crate::conversation::event::Event;
@@ -18,7 +20,8 @@ use crate::ports::{Log, PortResult};
 use crate::stream::delta::{DELTA_TYPE, Delta};
 
 const TOPIC: Topic = Topic::ConversationOutbound;
-const WAIT: Duration = Duration::from_millis(500);
+/// How long a fetch may wait for a record: it is told of each that comes.
+const WAIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(200);
 const MAX_BYTES: usize = 1 << 20;
 /// How many records before the end a gateway begins to read: to know the answers that are being
@@ -42,7 +45,7 @@ impl TailOutbound {
     /// Tails every partition until `stop`.
     pub async fn run(&self, stop: &Stop) {
         let partitions = 0..self.log.partitions(TOPIC);
-        join_all(partitions.map(|partition| self.tail(partition, stop))).await;
+        side_by_side(partitions.map(|partition| self.tail(partition, stop).boxed())).await;
     }
 
     async fn tail(&self, partition: Partition, stop: &Stop) {

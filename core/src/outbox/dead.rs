@@ -56,7 +56,8 @@ impl DeadLetter {
                 "offset": self.offset,
                 "error_message": self.error,
                 "timestamp": self.at,
-            }),
+            })
+            .into(),
             numbered_by: None,
         }
     }

@@ -1,6 +1,7 @@
 //! A message on its way out, and the record it becomes.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,8 +28,8 @@ pub struct OutboxMessage {
     pub tenant: TenantId,
     /// Unique per topic: a second message with it is skipped. The header `event_id`.
     pub dedupe_key: Uuid,
-    /// The record's value: a JSON object.
-    pub payload: Value,
+    /// The record's value: a JSON object. Shared, for it is looked at more often than it is made.
+    pub payload: Arc<Value>,
     /// If set, the payload gets the field `seq`: the number this event is given in the same commit.
     pub numbered_by: Option<EventId>,
 }
@@ -42,7 +43,7 @@ impl OutboxMessage {
             kind: event.kind.as_str().into(),
             tenant: tenant.clone(),
             dedupe_key: *event.event_id.as_uuid(),
-            payload: serde_json::to_value(event).unwrap_or_default(),
+            payload: Arc::new(serde_json::to_value(event).unwrap_or_default()),
             numbered_by: None,
         }
     }
@@ -51,7 +52,9 @@ impl OutboxMessage {
     #[must_use]
     pub fn numbered(mut self, events: &[Event]) -> Self {
         let event = self.numbered_by.take().and_then(|id| events.iter().find(|e| e.event_id == id));
-        if let (Some(event), Some(fields)) = (event, self.payload.as_object_mut()) {
+        if let (Some(event), Some(fields)) =
+            (event, Arc::make_mut(&mut self.payload).as_object_mut())
+        {
             fields.insert("seq".into(), event.seq.0.into());
         }
         self

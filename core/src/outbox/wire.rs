@@ -29,7 +29,8 @@ pub fn inbound(turn: TurnId, accepted: &Accepted) -> OutboxMessage {
             "attachments": accepted.attachments,
             "metadata": metadata,
             "role": "user",
-        }),
+        })
+        .into(),
         numbered_by: Some(accepted.event_id),
     }
 }
@@ -57,7 +58,8 @@ pub fn tool_request(
             "tool_name": call.tool_name,
             "args": arguments,
             "metadata": {"tenant": tenant, "request_id": call.call_id},
-        }),
+        })
+        .into(),
         numbered_by: None,
     }
 }
@@ -81,7 +83,8 @@ pub fn tool_result(record: &CallRecord, outcome: &ToolOutcome) -> OutboxMessage 
             "payload": outcome.payload,
             "metadata": {"tenant": record.tenant, "request_id": outcome.call_id},
             "execution_time": outcome.execution_time,
-        }),
+        })
+        .into(),
         numbered_by: None,
     }
 }

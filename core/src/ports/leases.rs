@@ -34,8 +34,9 @@ pub trait Leases: Send + Sync {
         ttl: Duration,
     ) -> PortResult<Option<PartitionLease>>;
 
-    /// Keeps the lease for another `ttl`. Answers whether it still was the owner's.
-    async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool>;
+    /// Keeps leases for another `ttl`, all in one step. Answers of each, in their order, whether it
+    /// still was its owner's.
+    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>>;
 
     /// Gives the lease up.
     async fn release(&self, lease: &PartitionLease) -> PortResult<()>;

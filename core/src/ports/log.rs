@@ -1,5 +1,6 @@
 //! The event log: topics with partitions, read from a position.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -15,7 +16,7 @@ pub struct Positioned {
     /// Its offset in the partition.
     pub offset: u64,
     /// What it says.
-    pub record: Record,
+    pub record: Arc<Record>,
 }
 
 /// Where a partition begins and ends.

@@ -36,7 +36,7 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - A session is visible to its own tenant only; to another it does not exist.
 /// - After [`erase`](Self::erase) the session does not exist for anyone, its content and its queued
 ///   work are gone, its rows in replica and outbox too, and no commit brings it back. What was used
-///   stays used.
+///   stays used, and what its turns had set aside counts as used, whole: nobody is left to settle it.
 /// - If the implementation is durable, what was committed survives a restart.
 #[async_trait]
 pub trait Store: Send + Sync {

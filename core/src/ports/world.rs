@@ -7,6 +7,7 @@ use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use crate::ids::SessionId;
+use crate::outbox::topic::Topic;
 use crate::stream::chain::Nonce;
 use crate::time::Timestamp;
 
@@ -52,8 +53,10 @@ pub enum Poke {
     Calls,
     /// There are memories to be written.
     Memory,
-    /// A share of partitions or lanes is free, or has to be made smaller.
-    Shares,
+    /// The partitions of a topic may be shared out anew.
+    Partitions(Topic),
+    /// The lanes of the outbox may be shared out anew.
+    Lanes,
     /// A turn of this session was cancelled.
     Cancel(SessionId),
 }

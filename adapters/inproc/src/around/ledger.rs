@@ -136,8 +136,8 @@ where
         self.intercept.call(Point::Acquire, || self.inner.acquire(resource, owner, ttl)).await
     }
 
-    async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool> {
-        self.intercept.call(Point::Renew, || self.inner.renew(lease, ttl)).await
+    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
+        self.intercept.call(Point::Renew, || self.inner.renew(leases, ttl)).await
     }
 
     async fn release(&self, lease: &PartitionLease) -> PortResult<()> {

@@ -86,12 +86,15 @@ impl Leases for InprocLedger {
         Ok(Some(PartitionLease { resource: resource.clone(), owner, epoch, next_offset, last }))
     }
 
-    async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool> {
+    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
         let now = self.clock.now();
         let mut state = self.state();
-        let slot = state.leases.slots.get_mut(&lease.resource);
-        let held = slot.filter(|slot| slot.is_held_by(lease));
-        Ok(held.map(|slot| slot.ends_at = now + ttl).is_some())
+        let renewed = leases.iter().map(|lease| {
+            let slot = state.leases.slots.get_mut(&lease.resource);
+            let held = slot.filter(|slot| slot.is_held_by(lease));
+            held.map(|slot| slot.ends_at = now + ttl).is_some()
+        });
+        Ok(renewed.collect())
     }
 
     async fn release(&self, lease: &PartitionLease) -> PortResult<()> {

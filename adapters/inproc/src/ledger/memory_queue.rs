@@ -138,7 +138,7 @@ fn wal_message(wal: &WalEvent) -> OutboxMessage {
         kind: WalEvent::TYPE.into(),
         tenant: wal.write.tenant.clone(),
         dedupe_key: *wal.write.event_id.as_uuid(),
-        payload: serde_json::to_value(wal).unwrap_or_default(),
+        payload: serde_json::to_value(wal).unwrap_or_default().into(),
         numbered_by: None,
     }
 }

@@ -12,6 +12,10 @@ use soma_simulation::coverage::Coverage;
 use soma_simulation::run::{Order, Outcome, run};
 use soma_simulation::shrink::shrink;
 
+/// A run makes and drops some hundred thousand small things.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs the whole platform in one thread under one seed, with every fault, again and again.
 #[derive(Debug, Parser)]
 #[command(name = "simulate")]

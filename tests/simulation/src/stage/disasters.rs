@@ -8,7 +8,6 @@ use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::Log;
-use soma_core::ports::log::Fetched;
 use soma_inproc::InprocLog;
 use soma_simulated::{Chance, Nature, Outage, SimulatedBudget, SimulatedLog};
 
@@ -93,25 +92,20 @@ impl Disasters {
         use futures_util::FutureExt;
 
         let (topic, partition) = self.place();
-        let now = Duration::ZERO;
         let Some(Ok(bounds)) = self.records.bounds(topic, partition).now_or_never() else { return };
         let kept = bounds.next - bounds.earliest;
         let few = 1 + self.chance.below(kept.min(4));
         if kept < few {
             return;
         }
-        let tail = disaster == Disaster::TailIsLost;
-        let from = if tail { bounds.next - few } else { bounds.earliest };
-        let all = self.records.fetch(topic, partition, from, usize::MAX, now).now_or_never();
-        let Some(Ok(Fetched::Records(records))) = all else { return };
-        let many = usize::try_from(few).unwrap_or(usize::MAX);
-        let lost: Vec<_> = records.into_iter().take(many).collect();
-        self.audit.log_lost(topic, partition, &lost);
-        let done = if tail {
+        let done = if disaster == Disaster::TailIsLost {
+            let next = bounds.next - few;
+            self.audit.log_lost(topic, partition, next);
             self.log.lose_broker(topic, partition);
-            self.records.truncate(topic, partition, from).map(drop)
+            self.records.truncate(topic, partition, next).map(drop)
         } else {
-            self.records.drop_before(topic, partition, from + few)
+            self.audit.log_lost(topic, partition, bounds.next);
+            self.records.drop_before(topic, partition, bounds.earliest + few)
         };
         debug_assert!(done.is_ok(), "the partition is there");
     }

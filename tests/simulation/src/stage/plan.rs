@@ -126,7 +126,7 @@ fn weather(chance: &mut Chance) -> Weather {
         faults,
         lost_pokes: *chance.pick(&[0, 0, 0, 2, 20]),
         latency_micros: *chance.pick(&[0, 20, 400, 4_000]),
-        slack: Duration::from_millis(*chance.pick(&[0, 250, 1_000, 1_000])),
+        slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 2])),
         slow_replies: *chance.pick(&[
             SlowReplies::OfWrites,
             SlowReplies::OfWrites,
