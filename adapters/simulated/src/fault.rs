@@ -43,6 +43,20 @@ impl Fault {
         Self::PauseBefore,
         Self::PauseAfter,
     ];
+
+    /// Whether a call can suffer it. A toolbox always has an outcome, so only its process suffers; a
+    /// model is asked again by who wants to ask it again, never by the network.
+    pub fn befalls(self, point: Point) -> bool {
+        match self {
+            Self::Refuse | Self::LoseRequest | Self::LoseReply => point != Point::RunTool,
+            Self::Duplicate => !matches!(point, Point::RunTool | Point::Generate),
+            Self::Delay
+            | Self::CrashBefore
+            | Self::CrashAfter
+            | Self::PauseBefore
+            | Self::PauseAfter => true,
+        }
+    }
 }
 
 impl fmt::Display for Fault {

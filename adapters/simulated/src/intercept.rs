@@ -163,12 +163,9 @@ impl Intercept for Process {
                 drop(ask().await?);
                 return Err(ModelFailure::Broken);
             }
-            Some(Fault::Duplicate) => {
-                drop(ask().await?);
-                ask().await
-            }
             Some(
                 Fault::Delay
+                | Fault::Duplicate
                 | Fault::CrashBefore
                 | Fault::CrashAfter
                 | Fault::PauseBefore

@@ -229,7 +229,7 @@ impl State {
 
     /// What a call suffers.
     pub(crate) fn suffers(&mut self, process: ProcessId, point: Point) -> Option<Fault> {
-        let fault = self.weather.fault(&mut self.luck)?;
+        let fault = self.weather.fault(&mut self.luck).filter(|fault| fault.befalls(point))?;
         let life = &self.lives[process];
         let who = (life.unit, life.number);
         self.strikes(Misfortune::Call { who, point, fault }).then_some(fault)

@@ -149,7 +149,7 @@ pub async fn renewed_lease_does_not_end(fixture: impl Fixture<Port = Ledger>) {
     let mut renewed = Vec::new();
     for _ in 0..3 {
         ledger.clock.advance(TTL / 2).await;
-        renewed.extend(ledger.leases.renew(&[lease.clone()], TTL).await.unwrap());
+        renewed.extend(ledger.leases.renew(std::slice::from_ref(&lease), TTL).await.unwrap());
     }
     ledger.clock.advance(TTL / 2).await;
 
@@ -166,7 +166,7 @@ pub async fn renewal_by_an_older_epoch_changes_nothing(fixture: impl Fixture<Por
     let old = acquire(&ledger, 1).await.unwrap();
     acquire(&ledger, 1).await.unwrap();
 
-    let renewed = ledger.leases.renew(&[old.clone()], TTL * 9).await.unwrap() == [true];
+    let renewed = ledger.leases.renew(std::slice::from_ref(&old), TTL * 9).await.unwrap() == [true];
 
     ledger.clock.advance(AFTER_TTL).await;
     assert!(!renewed);
@@ -179,7 +179,7 @@ pub async fn renewal_after_it_was_taken_over_changes_nothing(fixture: impl Fixtu
     ledger.clock.advance(AFTER_TTL).await;
     let new = acquire(&ledger, 2).await.unwrap();
 
-    let renewed = ledger.leases.renew(&[old.clone()], TTL).await.unwrap() == [true];
+    let renewed = ledger.leases.renew(std::slice::from_ref(&old), TTL).await.unwrap() == [true];
 
     assert!(!renewed);
     assert_eq!(acquire(&ledger, 1).await, None);
@@ -203,7 +203,7 @@ pub async fn lease_that_was_released_is_not_renewed(fixture: impl Fixture<Port =
     let lease = acquire(&ledger, 1).await.unwrap();
     ledger.leases.release(&lease).await.unwrap();
 
-    let renewed = ledger.leases.renew(&[lease.clone()], TTL).await.unwrap() == [true];
+    let renewed = ledger.leases.renew(std::slice::from_ref(&lease), TTL).await.unwrap() == [true];
 
     assert!(!renewed);
     assert!(acquire(&ledger, 2).await.is_some());

@@ -36,6 +36,7 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::Events,
             Point::Turn,
             Point::Ingest,
+            Point::TakeInOverdue,
             Point::Claim,
             Point::Beat,
             Point::HandBack,
@@ -60,6 +61,7 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::FinishCall,
             Point::OpenCalls,
             Point::Ingest,
+            Point::TakeInOverdue,
             Point::Claim,
             Point::Beat,
             Point::HandBack,
@@ -92,6 +94,7 @@ const AWAITS: &[(Unit, &[Point])] = &[
     (
         Unit::OutboxSync,
         &[
+            Point::OutboxLanes,
             Point::ReadOutbox,
             Point::SettleOutbox,
             Point::Publish,
@@ -154,22 +157,8 @@ impl Coverage {
 fn listed() -> BTreeSet<(&'static str, Point, Fault)> {
     let points = AWAITS.iter().flat_map(|(unit, points)| points.iter().map(move |p| (unit, p)));
     let all = points.flat_map(|(unit, point)| {
-        let faults = Fault::ALL.into_iter().filter(|fault| can_suffer(*point, *fault));
+        let faults = Fault::ALL.into_iter().filter(|fault| fault.befalls(*point));
         faults.map(|fault| (unit.name(), *point, fault))
     });
     all.collect()
-}
-
-/// A toolbox always has an outcome: only its process can suffer.
-fn can_suffer(point: Point, fault: Fault) -> bool {
-    match fault {
-        Fault::Refuse | Fault::LoseRequest | Fault::LoseReply | Fault::Duplicate => {
-            point != Point::RunTool
-        }
-        Fault::Delay
-        | Fault::CrashBefore
-        | Fault::CrashAfter
-        | Fault::PauseBefore
-        | Fault::PauseAfter => true,
-    }
 }

@@ -35,6 +35,9 @@ struct Arguments {
     /// Prints the summary as JSON.
     #[arg(long)]
     json: bool,
+    /// Fails, too, if a listed fault at a listed await point was never hit.
+    #[arg(long)]
+    covered: bool,
     /// Runs this one seed.
     #[arg(long)]
     seed: Option<u64>,
@@ -129,7 +132,8 @@ fn many(arguments: &Arguments) -> (String, bool) {
     let summary = campaign.run(|so_far| {
         let _closed = writeln!(std::io::stderr(), "{}", progress(so_far));
     });
-    let clean = summary.failures.is_empty();
+    let covered = !arguments.covered || summary.coverage.never().is_empty();
+    let clean = summary.failures.is_empty() && covered;
     let text = if arguments.json {
         serde_json::to_string(&summary).map(|json| json + "\n").unwrap_or_default()
     } else {

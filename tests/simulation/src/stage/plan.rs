@@ -89,6 +89,7 @@ impl Disaster {
 impl Plan {
     /// What the seed decides.
     pub fn draw(chance: &mut Chance) -> Self {
+        let longest = Duration::from_secs(*chance.pick(&[2, 5, 10]));
         let instances = [2, 3, 2, 2, 2, 2];
         let extra = chance.index(instances.len() * 4);
         let grown = std::array::from_fn(|unit| instances[unit] + u32::from(unit == extra));
@@ -96,7 +97,7 @@ impl Plan {
             instances: grown,
             partitions: *chance.pick(&[1, 1, 2, 3]),
             weather: weather(chance),
-            storm: chance.span(Duration::from_secs(2), Duration::from_secs(16)),
+            storm: chance.span(Duration::from_millis(500), longest),
             strikes: maybe(chance, &[2, 6, 20]),
             disasters: maybe(chance, &[1, 4, 12]),
             disasters_on: std::array::from_fn(|_| chance.one_in(2)),
@@ -126,7 +127,7 @@ fn weather(chance: &mut Chance) -> Weather {
         faults,
         lost_pokes: *chance.pick(&[0, 0, 0, 2, 20]),
         latency_micros: *chance.pick(&[0, 20, 400, 4_000]),
-        slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 2])),
+        slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 5, 5])),
         slow_replies: *chance.pick(&[
             SlowReplies::OfWrites,
             SlowReplies::OfWrites,
