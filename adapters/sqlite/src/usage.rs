@@ -3,7 +3,7 @@
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::budget::window::BudgetWindow;
 use soma_core::budget::{Account, ReservationKey, Spent, Tokens, UsageChange};
-use soma_core::ids::PersonaId;
+use soma_core::ids::{PersonaId, SessionId, TenantId, TurnId};
 
 use crate::database::SqlError;
 
@@ -88,6 +88,26 @@ pub(crate) fn settle(
             .execute(params![tenant, persona, window, reserved, tokens(used)])?;
     }
     Ok(())
+}
+
+/// Counts as used, whole, what the turns of a session have set aside.
+pub(crate) fn settle_in_full(
+    connection: &Connection,
+    tenant: &TenantId,
+    session: SessionId,
+) -> Result<(), SqlError> {
+    let open: Vec<(ReservationKey, Tokens)> = connection
+        .prepare_cached(
+            "SELECT l.turn_id, l.call, l.reserved FROM turns t
+               JOIN usage_ledger l ON l.turn_id = t.turn_id AND l.used IS NULL
+              WHERE t.session_id = ?1 AND t.tenant = ?2",
+        )?
+        .query_and_then(params![session.as_uuid(), tenant.as_str()], |row| {
+            let turn_id = TurnId::from_uuid(row.get(0)?);
+            Ok::<_, SqlError>((ReservationKey { turn_id, call: row.get(1)? }, row.get(2)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    open.into_iter().try_for_each(|(key, reserved)| settle(connection, key, reserved))
 }
 
 /// What an account has used and set aside in a window.

@@ -54,6 +54,9 @@ impl State {
         }
         self.conversations.remove(&session);
         self.erased.insert(session);
+        for (turn, _) in self.session_of_turn.iter().filter(|(_, of)| **of == session) {
+            self.usage.settle_in_full(*turn);
+        }
         self.session_of_turn.retain(|_, of| *of != session);
         self.session_of_call.retain(|_, of| *of != session);
         self.outbox.erase(tenant, session);

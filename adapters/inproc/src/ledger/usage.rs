@@ -8,6 +8,7 @@ use soma_core::budget::window::BudgetWindow;
 use soma_core::budget::{
     Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens, UsageChange,
 };
+use soma_core::ids::TurnId;
 
 type Place = (Account, BudgetWindow);
 
@@ -37,6 +38,16 @@ impl UsageTable {
         if let Some(account) = self.places.get(&key).and_then(|place| self.accounts.get_mut(place))
         {
             account.settle(key, used);
+        }
+    }
+
+    /// Counts as used, whole, what a turn has set aside.
+    pub(super) fn settle_in_full(&mut self, turn: TurnId) {
+        let key = |call| ReservationKey { turn_id: turn, call };
+        for (key, place) in self.places.range(key(u32::MIN)..=key(u32::MAX)) {
+            let Some(account) = self.accounts.get_mut(place) else { continue };
+            let reserved = account.entry(*key).map_or(0, |entry| entry.reserved);
+            account.settle(*key, reserved);
         }
     }
 

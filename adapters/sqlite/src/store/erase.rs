@@ -5,6 +5,7 @@ use soma_core::ids::{SessionId, TenantId};
 use soma_core::outbox::lane::Lane;
 
 use crate::database::SqlError;
+use crate::usage;
 
 /// Where the content and the work of a session are. What was used and what was decided stays: it
 /// says nothing of what was said.
@@ -33,6 +34,7 @@ pub(super) fn erase(
     if marked == 0 {
         return Ok(false);
     }
+    usage::settle_in_full(connection, tenant, session)?;
     for delete in TABLES {
         connection.prepare_cached(delete)?.execute(params![session.as_uuid(), tenant.as_str()])?;
     }

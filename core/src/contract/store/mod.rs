@@ -96,7 +96,7 @@ super::suite! { store:
     erased_session_leaves_no_work,
     no_commit_brings_an_erased_session_back,
     erasing_leaves_other_sessions_alone,
-    erasing_gives_no_tokens_back,
+    erasing_settles_what_was_set_aside_in_full,
     what_was_committed_survives_a_restart,
     what_was_erased_stays_erased_after_a_restart,
 }

@@ -5,8 +5,8 @@ use super::super::ledger::{Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::{talk, talk_of};
 use super::commits::everything;
 use super::sight::{Sight, sight};
-use crate::budget::Spent;
 use crate::budget::window::BudgetWindow;
+use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::Seq;
 use crate::ids::PersonaId;
 use crate::ports::work::Beat;
@@ -175,14 +175,20 @@ pub async fn erasing_leaves_other_sessions_alone(fixture: impl Fixture<Port = Le
     assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
 }
 
-pub async fn erasing_gives_no_tokens_back(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    ledger.commit(Commit { usage: vec![talk.reserves(1, 100)], ..talk.commit() }).await;
+pub async fn erasing_settles_what_was_set_aside_in_full(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, gone, kept) = (fixture.open().await, talk(1), talk(2));
+    let settled = UsageChange::Settle { key: gone.reservation(1), used: 7 };
+    let usage = vec![gone.reserves(1, 100), settled, gone.reserves(2, 50)];
+    ledger.commit(Commit { usage, ..gone.accepts(1) }).await;
+    ledger.commit(Commit { usage: vec![kept.reserves(1, 20)], ..kept.accepts(1) }).await;
 
-    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
 
-    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
-    assert_eq!(spent, Spent { used: 0, reserved: 100 });
+    let spent = ledger.budget.spent(&gone.account(), BudgetWindow::at(NOW)).await.unwrap();
+    assert_eq!(spent, Spent { used: 57, reserved: 20 });
+    ledger.budget.settle(gone.reservation(2), 1).await.unwrap();
+    let later = ledger.budget.spent(&gone.account(), BudgetWindow::at(NOW)).await.unwrap();
+    assert_eq!(later, spent, "the first settlement stands");
 }
 
 /// What is not durable begins anew, empty.
