@@ -67,7 +67,8 @@ impl MemoryQueue for SqliteMemoryQueue {
     }
 }
 
-/// Queues a write; one with its key that is queued already is overwritten, also if it is held.
+/// Queues a write; one with its key that is queued already is overwritten, and stays held by whoever
+/// makes it: were it due at once, the older text could be remembered last.
 pub(crate) fn put(
     connection: &Connection,
     write: &MemoryWrite,
@@ -78,8 +79,10 @@ pub(crate) fn put(
             "INSERT INTO memory_write_outbox (tenant, session_id, key, due_at, payload)
              VALUES (?1, ?2, ?3, ?4, ?5)
              ON CONFLICT (tenant, key) DO UPDATE SET
-                 session_id = excluded.session_id, token = token + 1, tries = 0, owner = NULL,
-                 due_at = excluded.due_at, payload = excluded.payload",
+                 session_id = excluded.session_id, token = token + 1, tries = 0,
+                 due_at = CASE WHEN owner IS NULL THEN excluded.due_at
+                               ELSE max(due_at, excluded.due_at) END,
+                 payload = excluded.payload",
         )?
         .execute(params![
             write.tenant.as_str(),

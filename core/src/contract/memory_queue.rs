@@ -25,6 +25,8 @@ super::suite! { memory_queue:
     burial_with_an_older_token_changes_nothing,
     write_with_a_key_that_is_queued_replaces_it,
     write_that_was_replaced_while_it_was_made_is_made_again,
+    write_that_replaces_a_held_one_is_not_due_before_its_hold_ends,
+    write_that_replaces_one_that_was_put_off_is_due_at_once,
     write_that_was_made_can_be_queued_again,
     backlog_counts_what_waits,
     writes_survive_a_restart,
@@ -212,6 +214,33 @@ pub async fn write_that_was_replaced_while_it_was_made_is_made_again(
     assert_eq!(texts(&again), ["a, corrected"]);
     assert!(settle(&ledger, &again[0]).await);
     assert_eq!(ledger.published(Topic::MemoryWal).await.len(), 1);
+}
+
+pub async fn write_that_replaces_a_held_one_is_not_due_before_its_hold_ends(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let talk = talk(1);
+    let (ledger, old) = taken(&fixture, &talk).await;
+    let again = Commit { at: at(9), memory: vec![replacement(&talk)], ..talk.commit() };
+
+    ledger.commit(again).await;
+
+    let early = due(&ledger, at(29)).await;
+    let late = due(&ledger, at(30)).await;
+    assert_eq!((texts(&early), texts(&late)), (vec![], vec!["a, corrected"]));
+    assert_eq!((late[0].tries, settle(&ledger, &old).await), (1, false));
+}
+
+pub async fn write_that_replaces_one_that_was_put_off_is_due_at_once(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let talk = talk(1);
+    let (ledger, old) = taken(&fixture, &talk).await;
+    ledger.memory_queue.retry_at(&old, at(3_600)).await.unwrap();
+
+    queue(&ledger, &talk, vec![replacement(&talk)]).await;
+
+    assert_eq!(texts(&due(&ledger, NOW).await), ["a, corrected"]);
 }
 
 pub async fn write_that_was_made_can_be_queued_again(fixture: impl Fixture<Port = Ledger>) {

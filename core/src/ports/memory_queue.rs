@@ -33,6 +33,8 @@ pub struct DueWrite {
 /// - [`settle`](Self::settle) deletes the row and puts its WAL record into the outbox, in one step.
 /// - [`retry_at`](Self::retry_at) makes the row due again at that time.
 /// - [`bury`](Self::bury) deletes the row and keeps its dead letter.
+/// - A write that replaces one that is held is not due before that hold ends: were it, the older text
+///   could be remembered last.
 /// - With a token that is no longer the row's, all three answer `false` and change nothing: a write
 ///   that was replaced while it was being made is made again.
 #[async_trait]

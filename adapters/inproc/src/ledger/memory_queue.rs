@@ -21,15 +21,19 @@ struct Row {
     token: u64,
     tries: u32,
     due_at: Timestamp,
-    /// Until when whoever took it up holds it.
-    held_until: Timestamp,
+    /// Until when whoever took it up holds it, unless it was given back.
+    held_until: Option<Timestamp>,
 }
 
 impl Row {
     /// Nobody holds it, and it is due at another time.
     const fn put_off(&mut self, at: Timestamp) {
         self.due_at = at;
-        self.held_until = at;
+        self.held_until = None;
+    }
+
+    fn is_due(&self, now: Timestamp) -> bool {
+        self.due_at <= now && self.held_until.is_none_or(|until| until <= now)
     }
 }
 
@@ -51,7 +55,7 @@ impl MemoryTable {
             return;
         }
         self.last_id += 1;
-        let row = Row { write, token, tries: 0, due_at: now, held_until: now };
+        let row = Row { write, token, tries: 0, due_at: now, held_until: None };
         self.rows.insert(self.last_id, row);
     }
 
@@ -61,7 +65,7 @@ impl MemoryTable {
     }
 
     fn take_up(&mut self, now: Timestamp, hold: Duration, limit: usize) -> Vec<DueWrite> {
-        let due = self.rows.iter().filter(|(_, row)| row.due_at.max(row.held_until) <= now);
+        let due = self.rows.iter().filter(|(_, row)| row.is_due(now));
         let due = due.map(|(id, _)| *id).take(limit).collect::<Vec<_>>();
         due.into_iter().filter_map(|id| self.hold(id, now + hold)).collect()
     }
@@ -71,7 +75,7 @@ impl MemoryTable {
         let row = self.rows.get_mut(&id)?;
         row.token = token;
         row.tries += 1;
-        row.held_until = until;
+        row.held_until = Some(until);
         Some(DueWrite { id, token, tries: row.tries, write: row.write.clone() })
     }
 
