@@ -9,25 +9,31 @@ use soma_core::conversation::event::EventType::{AssistantFinal, ContextRecalled}
 use soma_core::flows::stop::Stop;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
-use soma_core::ports::{Memory, PortError, PortResult};
+use soma_core::ports::{Memory, PortError, PortResult, Timer};
 use soma_inproc::Script;
-use soma_tests::platform::{Unit, check, quiet};
+use soma_tests::platform::{Client, Unit, check, quiet};
 
-use crate::house::Plan;
+use crate::house::{House, Plan};
+
+/// How long a slow memory takes to answer.
+const SLOW: Duration = Duration::from_secs(2);
 
 /// What is wrong with a memory.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy)]
 enum Trouble {
     RecallFails,
     RecallHangs,
     RememberFails(usize),
     RememberHangs(usize),
     RememberRefuses,
+    /// Takes long over the first memory, and then says this.
+    RemembersLate(fn() -> PortResult<()>),
 }
 
 /// A memory with a trouble.
 struct Troubled {
     inner: Arc<dyn Memory>,
+    timer: Arc<dyn Timer>,
     trouble: Trouble,
     remembered: AtomicUsize,
 }
@@ -36,7 +42,8 @@ impl Troubled {
     fn plan(trouble: Trouble) -> Plan {
         Plan::saying("Anyway.").with(|plan| {
             let inner = Arc::clone(&plan.ports.memory);
-            plan.ports.memory = Arc::new(Self { inner, trouble, remembered: AtomicUsize::new(0) });
+            let (timer, remembered) = (Arc::clone(&plan.stage.timer), AtomicUsize::new(0));
+            plan.ports.memory = Arc::new(Self { inner, timer, trouble, remembered });
         })
     }
 }
@@ -53,8 +60,14 @@ impl Memory for Troubled {
             Trouble::RememberRefuses => {
                 Err(PortError::Broken { what: "remembering", source: "never".into() })
             }
+            Trouble::RemembersLate(tell) if before == 0 => {
+                self.timer.sleep(SLOW).await;
+                self.inner.remember(write).await?;
+                tell()
+            }
             Trouble::RecallFails
             | Trouble::RecallHangs
+            | Trouble::RemembersLate(_)
             | Trouble::RememberFails(_)
             | Trouble::RememberHangs(_) => self.inner.remember(write).await,
         }
@@ -64,9 +77,10 @@ impl Memory for Troubled {
         match self.trouble {
             Trouble::RecallFails => Err(PortError::Unavailable("away".into())),
             Trouble::RecallHangs => std::future::pending().await,
-            Trouble::RememberFails(_) | Trouble::RememberHangs(_) | Trouble::RememberRefuses => {
-                self.inner.recall(query).await
-            }
+            Trouble::RememberFails(_)
+            | Trouble::RememberHangs(_)
+            | Trouble::RememberRefuses
+            | Trouble::RemembersLate(_) => self.inner.recall(query).await,
         }
     }
 
@@ -176,4 +190,36 @@ async fn deleted_session_is_remembered_nowhere() {
     quiet(&house.platform, &other.principal).await;
     let rows = house.platform.truth.replica.count(&client.principal.tenant).await.unwrap();
     assert_eq!(rows, 2, "only what the new session said");
+}
+
+#[tokio::test(start_paused = true)]
+async fn write_in_flight_while_its_session_is_deleted_is_forgotten() {
+    let tells: [fn() -> PortResult<()>; 2] =
+        [|| Ok(()), || Err(PortError::Ambiguous("nobody knows".into()))];
+    for tell in tells {
+        let house = Troubled::plan(Trouble::RemembersLate(tell)).open();
+        let mut client = house.client();
+        client.ask_and_wait("My secret is Beeblebrox.").await;
+        house.platform.pass(SLOW / 2).await;
+
+        client.delete().await;
+        let deleted = remembered(&house, &client).await;
+        house.platform.pass(SLOW).await;
+
+        assert_eq!(deleted, 0, "deleting forgets what there is");
+        assert_eq!(remembered(&house, &client).await, 0, "and what comes late is forgotten too");
+        quiet(&house.platform, &client.principal).await;
+    }
+}
+
+/// How much is remembered of what a client's tenant said.
+async fn remembered(house: &House, client: &Client) -> usize {
+    let query = RecallQuery {
+        tenant: client.principal.tenant.clone(),
+        session_id: None,
+        text: String::new(),
+        limit: 10,
+        except: Vec::new(),
+    };
+    house.platform.truth.memory.recall(&query).await.unwrap().len()
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use futures_util::future::{Either, select};
 use futures_util::stream::{StreamExt, iter};
 
+use super::persist::again;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -16,7 +17,7 @@ use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::DueWrite;
-use crate::ports::{Memory, MemoryQueue, Poke, PortError, PortResult};
+use crate::ports::{Memory, MemoryQueue, Poke, PortError, PortResult, Store};
 
 const BATCH: usize = 100;
 const CONCURRENCY: usize = 8;
@@ -26,6 +27,8 @@ const LONGEST_WRITE: Duration = Duration::from_secs(10);
 const HOLD: Duration = Duration::from_secs(30);
 /// How often an instance that was not poked looks.
 const LOOK: Duration = Duration::from_secs(1);
+/// How often a port is asked about a session that was deleted.
+const TRIES: u32 = 6;
 const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::from_mins(5) };
 
 /// Writes memories.
@@ -33,13 +36,19 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::
 pub struct SyncMemory {
     queue: Arc<dyn MemoryQueue>,
     memory: Arc<dyn Memory>,
+    store: Arc<dyn Store>,
     world: World,
 }
 
 impl SyncMemory {
-    /// Puts the use case together.
-    pub fn new(queue: Arc<dyn MemoryQueue>, memory: Arc<dyn Memory>, world: World) -> Self {
-        Self { queue, memory, world }
+    /// Puts the use case together. The store tells whether a session was deleted meanwhile.
+    pub fn new(
+        queue: Arc<dyn MemoryQueue>,
+        memory: Arc<dyn Memory>,
+        store: Arc<dyn Store>,
+        world: World,
+    ) -> Self {
+        Self { queue, memory, store, world }
     }
 
     /// Writes what is due until `stop`.
@@ -78,22 +87,33 @@ impl SyncMemory {
 
     async fn write(&self, due: DueWrite) -> PortResult<()> {
         let now = self.world.clock.now();
-        match self.remember(&due.write).await {
+        let ours = match self.remember(&due.write).await {
             Ok(()) => {
                 let wal = WalEvent::new(due.write.clone(), now);
-                self.queue.settle(&due, wal).await?;
+                self.queue.settle(&due, wal).await?
             }
             Err(PortError::Broken { what, source }) => {
                 tracing::error!(what, error = %source, "a memory can never be written");
-                self.queue.bury(&due, self.letter(&due, &format!("{what}: {source}"))).await?;
+                self.queue.bury(&due, self.letter(&due, &format!("{what}: {source}"))).await?
             }
             Err(error) => {
                 let wait = BACKOFF.wait(due.tries, self.world.ids.random());
                 tracing::warn!(%error, tries = due.tries, "a memory write is put off");
-                self.queue.retry_at(&due, now + wait).await?;
+                self.queue.retry_at(&due, now + wait).await?
             }
+        };
+        if ours { Ok(()) } else { self.forget_if_deleted(&due.write).await }
+    }
+
+    /// Forgets a write that may have come after its session was deleted and forgotten. One that was
+    /// only replaced stays: the newer one overwrites it.
+    async fn forget_if_deleted(&self, write: &MemoryWrite) -> PortResult<()> {
+        let MemoryWrite { tenant, session_id, .. } = write;
+        let session = again(&self.world, TRIES, || self.store.session(tenant, *session_id)).await?;
+        if session.is_some() {
+            return Ok(());
         }
-        Ok(())
+        again(&self.world, TRIES, || self.memory.forget_session(tenant, *session_id)).await
     }
 
     async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {

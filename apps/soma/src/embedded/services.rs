@@ -135,7 +135,7 @@ fn replicator(ports: &Ports, world: &World) -> Factory {
 
 fn memory_sync(ports: &Ports, world: &World) -> Factory {
     let (queue, memory) = (Arc::clone(&ports.memory_queue), Arc::clone(&ports.memory));
-    let sync = SyncMemory::new(queue, memory, world.clone());
+    let sync = SyncMemory::new(queue, memory, Arc::clone(&ports.store), world.clone());
     Box::new(move || Arc::new(MemorySync::new(sync.clone())))
 }
 

@@ -123,7 +123,8 @@ fn replicator(ports: &Ports, world: World) -> Box<dyn Service> {
 
 fn memory_sync(ports: &Ports, world: World) -> Box<dyn Service> {
     let (queue, memory) = (Arc::clone(&ports.memory_queue), Arc::clone(&ports.memory));
-    Box::new(MemorySync::new(SyncMemory::new(queue, memory, world)))
+    let store = Arc::clone(&ports.store);
+    Box::new(MemorySync::new(SyncMemory::new(queue, memory, store, world)))
 }
 
 fn outbox_sync(ports: &Ports, world: World) -> Box<dyn Service> {
