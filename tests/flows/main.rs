@@ -6,6 +6,7 @@ mod house;
 mod budgets;
 mod cancelling;
 mod exhaustive;
+mod failing;
 mod idle;
 mod losses;
 mod memories;

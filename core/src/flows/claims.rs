@@ -13,7 +13,7 @@ use super::side_by_side::side_by_side;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
-use crate::ports::work::{Beat, Claim};
+use crate::ports::work::{Beat, Claim, HandBack};
 use crate::ports::{Poke, PortResult, Work};
 use crate::work::commit::WorkKind;
 
@@ -31,7 +31,7 @@ const OVERDUE: Duration = Duration::from_mins(1);
 const OVERDUE_LOOK: Duration = Duration::from_secs(30);
 /// How much of it is taken in at once.
 const OVERDUE_BATCH: usize = 500;
-/// How long a session rests after its work failed for a passing reason.
+/// How long a session rests after its work failed.
 const REST: Duration = Duration::from_secs(1);
 
 /// How much an instance works on at once.
@@ -60,7 +60,8 @@ pub trait Handle: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A port's: the session is handed back and taken up again later.
+    /// A port's: the session is handed back and taken up again later. Only what would fail again
+    /// counts as a try.
     async fn handle(&self, claim: &Claim, cancelled: &Stop) -> PortResult<()>;
 }
 
@@ -184,11 +185,14 @@ impl Claims {
         let handling = self.handle.handle(claim, &cancelled);
         let keeping = std::pin::pin!(self.keep_alive(claim, &cancelled));
         let abandoned = std::pin::pin!(abandon.wait());
-        let rest = match select(handling, select(keeping, abandoned)).await {
-            Either::Left((Ok(()), _)) | Either::Right((Either::Right(_), _)) => Duration::ZERO,
+        let (how, rest) = match select(handling, select(keeping, abandoned)).await {
+            Either::Left((Ok(()), _)) | Either::Right((Either::Right(_), _)) => {
+                (HandBack::Orderly, Duration::ZERO)
+            }
             Either::Left((Err(error), _)) => {
                 tracing::warn!(%error, session = %claim.session_id, "a session is handed back");
-                REST
+                let passing = error.is_transient();
+                (if passing { HandBack::Orderly } else { HandBack::Failed }, REST)
             }
             Either::Right((Either::Left(_), _)) => {
                 tracing::warn!(session = %claim.session_id, "a claim was lost");
@@ -196,7 +200,7 @@ impl Claims {
             }
         };
         let now = self.world.clock.now();
-        if let Err(error) = self.work.hand_back(claim, now, rest).await {
+        if let Err(error) = self.work.hand_back(claim, how, now, rest).await {
             tracing::debug!(%error, session = %claim.session_id, "a claim ends by itself");
         }
     }

@@ -42,6 +42,16 @@ pub enum Beat {
     Lost,
 }
 
+/// How the work of a claim went until it was handed back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum HandBack {
+    /// There is no more to do for now, its holder stops, or what it needs is away for a while: the
+    /// work itself is not to blame.
+    Orderly,
+    /// The work failed, and would fail again.
+    Failed,
+}
+
 /// Hands out sessions with something to do.
 ///
 /// # Contract
@@ -62,7 +72,8 @@ pub enum Beat {
 ///   delivered, or it was cancelled.
 /// - Calls are claimed once one of them arrived and is not done.
 /// - Claiming counts the try before it answers: whoever dies at work cannot escape the count.
-/// - The count starts anew when the turn makes progress, or is handed back.
+/// - The count starts anew when the turn makes progress, or is handed back in good order; one that is
+///   handed back because it failed keeps it.
 /// - A claim that was not kept alive for its `ttl` can be claimed by another, with a higher epoch;
 ///   then [`beat`](Self::beat) of the first answers [`Beat::Lost`].
 /// - A claim that was handed back admits no more commits.
@@ -95,9 +106,15 @@ pub trait Work: Send + Sync {
     /// Keeps a claim for another `ttl`.
     async fn beat(&self, claim: &Claim, now: Timestamp, ttl: Duration) -> PortResult<Beat>;
 
-    /// Gives a claim up, with its work as far as it was committed; not counted as a try. Another
-    /// may claim the session `delay` from now.
-    async fn hand_back(&self, claim: &Claim, now: Timestamp, delay: Duration) -> PortResult<()>;
+    /// Gives a claim up, with its work as far as it was committed; counted as a try only if it
+    /// failed. Another may claim the session `delay` from now.
+    async fn hand_back(
+        &self,
+        claim: &Claim,
+        how: HandBack,
+        now: Timestamp,
+        delay: Duration,
+    ) -> PortResult<()>;
 
     /// How many sessions have work of `kind` that nobody has claimed.
     async fn depth(&self, kind: WorkKind, now: Timestamp) -> PortResult<usize>;

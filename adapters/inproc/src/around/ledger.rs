@@ -14,7 +14,7 @@ use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
 use soma_core::ports::memory_queue::DueWrite;
 use soma_core::ports::outbox::OutboxDepth;
-use soma_core::ports::work::{Beat, Claim};
+use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::ports::{Budget, Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallRecord;
@@ -112,8 +112,14 @@ where
         self.intercept.call(Point::Beat, || self.inner.beat(claim, now, ttl)).await
     }
 
-    async fn hand_back(&self, claim: &Claim, now: Timestamp, delay: Duration) -> PortResult<()> {
-        self.intercept.call(Point::HandBack, || self.inner.hand_back(claim, now, delay)).await
+    async fn hand_back(
+        &self,
+        claim: &Claim,
+        how: HandBack,
+        now: Timestamp,
+        delay: Duration,
+    ) -> PortResult<()> {
+        self.intercept.call(Point::HandBack, || self.inner.hand_back(claim, how, now, delay)).await
     }
 
     async fn depth(&self, kind: WorkKind, now: Timestamp) -> PortResult<usize> {

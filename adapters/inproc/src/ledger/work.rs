@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::{OwnerId, SessionId, TenantId};
-use soma_core::ports::work::{Beat, Claim};
+use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
@@ -177,13 +177,21 @@ impl Work for InprocLedger {
         Ok(if cancelled { Beat::CancelRequested } else { Beat::Held })
     }
 
-    async fn hand_back(&self, claim: &Claim, now: Timestamp, delay: Duration) -> PortResult<()> {
+    async fn hand_back(
+        &self,
+        claim: &Claim,
+        how: HandBack,
+        now: Timestamp,
+        delay: Duration,
+    ) -> PortResult<()> {
         let mut state = self.state();
         let Some(session) = state.conversations.get_mut(&claim.session_id) else { return Ok(()) };
         let Some(slot) = session.held(claim) else { return Ok(()) };
         slot.owner = None;
         slot.not_before = now + delay;
-        if let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn)) {
+        if how == HandBack::Orderly
+            && let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn))
+        {
             turn.tries = 0;
         }
         Ok(())

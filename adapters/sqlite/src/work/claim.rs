@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::{OwnerId, SessionId, TenantId, TurnId};
-use soma_core::ports::work::{Beat, Claim};
+use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 
@@ -159,6 +159,7 @@ pub(super) fn beat(
 pub(super) fn hand_back(
     connection: &Connection,
     claim: &Claim,
+    how: HandBack,
     ready_at: Timestamp,
 ) -> Result<(), SqlError> {
     let freed = connection
@@ -175,6 +176,7 @@ pub(super) fn hand_back(
             ready_at.as_micros(),
         ])?;
     if freed > 0
+        && how == HandBack::Orderly
         && let Some(turn) = claim.turn_id
     {
         connection

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::OwnerId;
-use soma_core::ports::work::{Beat, Claim};
+use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
@@ -68,11 +68,17 @@ impl Work for SqliteWork {
         self.database.write(Durability::Relaxed, move |c| claim::beat(c, &claim, now + ttl)).await
     }
 
-    async fn hand_back(&self, claim: &Claim, now: Timestamp, delay: Duration) -> PortResult<()> {
+    async fn hand_back(
+        &self,
+        claim: &Claim,
+        how: HandBack,
+        now: Timestamp,
+        delay: Duration,
+    ) -> PortResult<()> {
         let claim = claim.clone();
         let ready_at = now + delay;
         self.database
-            .write(Durability::Relaxed, move |c| claim::hand_back(c, &claim, ready_at))
+            .write(Durability::Relaxed, move |c| claim::hand_back(c, &claim, how, ready_at))
             .await
     }
 

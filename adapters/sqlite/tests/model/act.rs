@@ -8,6 +8,7 @@ use soma_core::budget::{Tokens, UsageChange};
 use soma_core::contract::talk::{Talk, talk_of};
 use soma_core::conversation::event::Seq;
 use soma_core::outbox::topic::Topic;
+use soma_core::ports::work::HandBack;
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Cancel, Commit, WorkKind};
 use soma_core::work::ingest::Subject;
@@ -27,7 +28,7 @@ pub(crate) enum Act {
     /// A worker keeps a claim alive.
     Beat(Index),
     /// A worker gives a claim up.
-    HandBack { which: Index, seconds: u64 },
+    HandBack { which: Index, how: HandBack, seconds: u64 },
     /// Messages of a session's lane are published, or one is buried.
     Publish { talk: Talk, count: usize, bury: bool },
     /// Memories are taken up and written, put off or buried.
@@ -87,7 +88,8 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (kind(), 1..3_u128, 1..4_usize)
             .prop_map(|(kind, owner, cap)| Act::Claim { kind, owner, cap }),
         2 => which.clone().prop_map(Act::Beat),
-        2 => (which, 0..40_u64).prop_map(|(which, seconds)| Act::HandBack { which, seconds }),
+        2 => (which, how(), 0..40_u64)
+            .prop_map(|(which, how, seconds)| Act::HandBack { which, how, seconds }),
         2 => (talk(), 0..4_usize, any::<bool>())
             .prop_map(|(talk, count, bury)| Act::Publish { talk, count, bury }),
         2 => (1..4_usize, fate()).prop_map(|(count, fate)| Act::Remember { count, fate }),
@@ -118,6 +120,10 @@ fn text() -> impl Strategy<Value = &'static str> {
 
 fn kind() -> impl Strategy<Value = WorkKind> {
     prop_oneof![3 => Just(WorkKind::Turns), 2 => Just(WorkKind::Calls)]
+}
+
+fn how() -> impl Strategy<Value = HandBack> {
+    proptest::sample::select(&[HandBack::Orderly, HandBack::Failed][..])
 }
 
 fn lease() -> impl Strategy<Value = Lease> {

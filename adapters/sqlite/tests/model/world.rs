@@ -89,10 +89,10 @@ impl World {
                 }
                 None => Answer::Nothing,
             },
-            Act::HandBack { which, seconds } => {
+            Act::HandBack { which, how, seconds } => {
                 if let Some(claim) = self.claimed(*which) {
                     let delay = Duration::from_secs(*seconds);
-                    self.ledger.work.hand_back(&claim, self.now, delay).await.unwrap();
+                    self.ledger.work.hand_back(&claim, *how, self.now, delay).await.unwrap();
                 }
                 Answer::Nothing
             }

@@ -9,7 +9,7 @@ use super::commits::everything;
 use super::sight::sight;
 use crate::conversation::event::Seq;
 use crate::outbox::topic::Topic;
-use crate::ports::work::Claim;
+use crate::ports::work::{Claim, HandBack};
 use crate::work::commit::{Cancel, Commit, CommitOutcome, Fence, WorkKind};
 use crate::work::session::TurnState;
 
@@ -175,7 +175,7 @@ pub async fn fence_of_a_claim_that_was_handed_back_does_not_admit(
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
-    ledger.work.hand_back(&claim, NOW, TTL).await.unwrap();
+    ledger.work.hand_back(&claim, HandBack::Orderly, NOW, TTL).await.unwrap();
 
     let commit = Commit { fence: fence(&claim), ..talk.says("x") };
     let outcome = ledger.store.commit(commit).await.unwrap();

@@ -7,13 +7,13 @@ use futures_util::future::join_all;
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::talk;
-use crate::ports::work::Claim;
+use crate::ports::work::{Claim, HandBack};
 use crate::work::commit::WorkKind;
 use crate::work::ingest::Subject;
 use crate::work::session::TurnState;
 
 async fn hand_back(ledger: &Ledger, claim: &Claim) {
-    ledger.work.hand_back(claim, NOW, Duration::ZERO).await.unwrap();
+    ledger.work.hand_back(claim, HandBack::Orderly, NOW, Duration::ZERO).await.unwrap();
 }
 
 pub async fn session_is_claimed_once_at_a_time(fixture: impl Fixture<Port = Ledger>) {
@@ -138,7 +138,9 @@ pub async fn count_of_tries_starts_anew_with_progress(fixture: impl Fixture<Port
     assert_eq!(claim.tries, 1);
 }
 
-pub async fn count_of_tries_starts_anew_when_handed_back(fixture: impl Fixture<Port = Ledger>) {
+pub async fn count_of_tries_starts_anew_when_handed_back_in_good_order(
+    fixture: impl Fixture<Port = Ledger>,
+) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     ledger.claim(WorkKind::Turns).await.unwrap();
@@ -150,6 +152,17 @@ pub async fn count_of_tries_starts_anew_when_handed_back(fixture: impl Fixture<P
     assert_eq!((second.tries, claim.tries), (2, 1));
 }
 
+pub async fn try_that_failed_stays_counted_when_handed_back(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.ready(&talk, 1).await;
+    let first = ledger.claim(WorkKind::Turns).await.unwrap();
+
+    ledger.work.hand_back(&first, HandBack::Failed, NOW, TTL).await.unwrap();
+
+    assert_eq!(ledger.claim_at(WorkKind::Turns, at(29)).await, None);
+    assert_eq!(ledger.claim_at(WorkKind::Turns, at(31)).await.unwrap().tries, 2);
+}
+
 pub async fn session_that_was_handed_back_waits_for_its_delay(
     fixture: impl Fixture<Port = Ledger>,
 ) {
@@ -157,7 +170,7 @@ pub async fn session_that_was_handed_back_waits_for_its_delay(
     ledger.ready(&talk, 1).await;
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
 
-    ledger.work.hand_back(&claim, NOW, TTL).await.unwrap();
+    ledger.work.hand_back(&claim, HandBack::Orderly, NOW, TTL).await.unwrap();
 
     assert_eq!(ledger.claim_at(WorkKind::Turns, at(29)).await, None);
     assert!(ledger.claim_at(WorkKind::Turns, at(31)).await.is_some());

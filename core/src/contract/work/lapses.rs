@@ -3,7 +3,7 @@
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::talk;
-use crate::ports::work::{Beat, Claim};
+use crate::ports::work::{Beat, Claim, HandBack};
 use crate::work::commit::{Cancel, Commit, CommitOutcome, Fence, WorkKind};
 
 async fn claim_by(ledger: &Ledger, worker: u128, seconds: u64) -> Option<Claim> {
@@ -89,7 +89,7 @@ pub async fn handing_back_a_lost_claim_changes_nothing(fixture: impl Fixture<Por
     let first = claim_by(&ledger, 1, 0).await.unwrap();
     let second = claim_by(&ledger, 1, 31).await.unwrap();
 
-    ledger.work.hand_back(&first, at(32), TTL).await.unwrap();
+    ledger.work.hand_back(&first, HandBack::Orderly, at(32), TTL).await.unwrap();
 
     assert_eq!(beat(&ledger, &second, 33).await, Beat::Held);
     assert_eq!(claim_by(&ledger, 3, 34).await, None);
@@ -101,7 +101,7 @@ pub async fn claim_that_was_handed_back_is_lost(fixture: impl Fixture<Port = Led
     ledger.ready(&talk, 1).await;
     let claim = claim_by(&ledger, 1, 0).await.unwrap();
 
-    ledger.work.hand_back(&claim, NOW, TTL).await.unwrap();
+    ledger.work.hand_back(&claim, HandBack::Orderly, NOW, TTL).await.unwrap();
 
     assert_eq!(beat(&ledger, &claim, 1).await, Beat::Lost);
     let next = ledger.claim_at(WorkKind::Turns, NOW + AFTER_TTL).await.unwrap();

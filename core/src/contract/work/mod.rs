@@ -54,7 +54,8 @@ super::suite! { work:
     turns_and_calls_of_a_session_are_claimed_apart,
     try_is_counted_before_the_work,
     count_of_tries_starts_anew_with_progress,
-    count_of_tries_starts_anew_when_handed_back,
+    count_of_tries_starts_anew_when_handed_back_in_good_order,
+    try_that_failed_stays_counted_when_handed_back,
     session_that_was_handed_back_waits_for_its_delay,
     depth_counts_sessions_that_nobody_claimed,
     // lapses

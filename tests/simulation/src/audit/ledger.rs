@@ -14,7 +14,7 @@ use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
 use soma_core::ports::memory_queue::DueWrite;
 use soma_core::ports::outbox::OutboxDepth;
-use soma_core::ports::work::{Beat, Claim};
+use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::ports::{Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallRecord;
@@ -164,8 +164,14 @@ impl Work for Audited {
         Ok(beat)
     }
 
-    async fn hand_back(&self, claim: &Claim, now: Timestamp, delay: Duration) -> PortResult<()> {
-        self.ledger.hand_back(claim, now, delay).await?;
+    async fn hand_back(
+        &self,
+        claim: &Claim,
+        how: HandBack,
+        now: Timestamp,
+        delay: Duration,
+    ) -> PortResult<()> {
+        self.ledger.hand_back(claim, how, now, delay).await?;
         self.audit.books().handed_back(claim);
         Ok(())
     }
