@@ -130,7 +130,7 @@ impl Simulation {
                 Next::Poll(key, future, waker) => self.poll(key, future, &waker),
                 Next::Wake(waker) => waker.wake(),
                 Next::Later if enough() => return Ran::Enough,
-                Next::Later => {}
+                Next::Again | Next::Later => {}
                 Next::Never => return Ran::Dry,
             }
         }

@@ -43,12 +43,21 @@ pub(crate) struct Life {
     held_tasks: Vec<usize>,
 }
 
+/// Whether an alarm was due.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Rung {
+    Some,
+    None,
+}
+
 /// What happens next.
 pub(crate) enum Next {
     /// A task is polled.
     Poll(usize, BoxFuture<'static, ()>, Waker),
     /// A call goes on.
     Wake(Waker),
+    /// Someone was woken, who is not known to be ready yet.
+    Again,
     /// Nothing could go on without time passing: it has passed.
     Later,
     /// Nothing is ever going to happen.
@@ -152,7 +161,9 @@ impl State {
 
     /// Chooses what happens next.
     pub(crate) fn next(&mut self) -> Next {
-        self.ring();
+        if self.ring() == Rung::Some {
+            return Next::Again;
+        }
         while !self.ready_tasks.is_empty() {
             let index = self.choose(self.ready_tasks.len());
             let key = self.ready_tasks.swap_remove(index);
@@ -192,8 +203,11 @@ impl State {
         if many == 1 { 0 } else { self.order.index(many) }
     }
 
-    fn ring(&mut self) {
+    /// Wakes those for whom it is time: they are polled before any more time passes.
+    fn ring(&mut self) -> Rung {
+        let mut rung = Rung::None;
         while let Some(alarm) = self.alarms.pop(self.now) {
+            rung = Rung::Some;
             match alarm {
                 Alarm::Resume(process) => self.resume(process),
                 Alarm::Ring { slot, number } => {
@@ -206,6 +220,7 @@ impl State {
                 }
             }
         }
+        rung
     }
 
     /// When a sleep of `span` ends: on time, or at the next multiple of the slack.

@@ -62,6 +62,7 @@ pub enum HandBack {
 ///   [`BatchOutcome::AlreadyDone`].
 /// - An arrival whose subject the store does not know for that tenant and session is kept as its
 ///   dead letter; one that arrived before changes nothing.
+/// - An arrival of a session that was erased is dropped: nothing of it is kept.
 /// - [`take_in_overdue`](Self::take_in_overdue) does what an arrival would have done, for what was
 ///   committed before a time and has not arrived: of turns, messages that were accepted and results
 ///   that a turn waits for; of calls, requests. The most overdue comes first. What arrives after

@@ -102,7 +102,7 @@ impl State {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        if !self.take_in(&arrival) {
+        if !self.take_in(&arrival) && !self.erased.contains(&arrival.session_id) {
             self.outbox.set_aside(arrival.otherwise);
         }
     }

@@ -30,6 +30,8 @@ pub(super) fn apply(connection: &Connection, batch: &WorkBatch) -> Result<BatchO
 enum Known {
     Yes,
     No,
+    /// It is of a session that was erased.
+    Erased,
 }
 
 /// Moves the subject on, if it is where the arrival finds it for the first time.
@@ -64,7 +66,7 @@ fn arrive(connection: &Connection, arrival: &Arrival) -> Result<Known, SqlError>
     let first: Option<bool> =
         connection.prepare_cached(select)?.query_row(key, |row| row.get(0)).optional()?;
     match first {
-        None => return Ok(Known::No),
+        None => return erased(connection, arrival),
         Some(false) => {}
         Some(true) => {
             connection.prepare_cached(update)?.execute(key)?;
@@ -72,4 +74,14 @@ fn arrive(connection: &Connection, arrival: &Arrival) -> Result<Known, SqlError>
         }
     }
     Ok(Known::Yes)
+}
+
+/// What is known of a subject that is not there.
+fn erased(connection: &Connection, arrival: &Arrival) -> Result<Known, SqlError> {
+    let erased = connection
+        .prepare_cached(
+            "SELECT 1 FROM sessions WHERE session_id = ?1 AND tenant = ?2 AND erased = 1",
+        )?
+        .exists(params![arrival.session_id.as_uuid(), arrival.tenant.as_str()])?;
+    Ok(if erased { Known::Erased } else { Known::No })
 }

@@ -60,6 +60,16 @@ pub async fn arrival_of_an_unknown_turn_is_its_dead_letter(fixture: impl Fixture
     assert_eq!(dead.len(), 2, "{dead:?}");
 }
 
+pub async fn arrival_of_an_erased_session_is_dropped(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, erased) = (fixture.open().await, talk(1));
+    ledger.commit(erased.accepts(1)).await;
+    ledger.store.erase(&erased.tenant, erased.session_id).await.unwrap();
+
+    ledger.take_in(vec![erased.arrival(Subject::Turn(erased.turn(1)))], NOW).await;
+
+    assert_dead(&ledger, &[]).await;
+}
+
 pub async fn arrival_for_another_tenant_is_its_dead_letter(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, ours, theirs) = (fixture.open().await, talk_of("acme", 1), talk_of("globex", 1));
     ledger.commit(ours.accepts(1)).await;

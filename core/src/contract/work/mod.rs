@@ -33,6 +33,7 @@ super::suite! { work:
     turn_is_claimed_only_once_its_message_arrived,
     second_arrival_of_a_message_changes_nothing,
     arrival_of_an_unknown_turn_is_its_dead_letter,
+    arrival_of_an_erased_session_is_dropped,
     arrival_for_another_tenant_is_its_dead_letter,
     arrival_for_another_session_is_its_dead_letter,
     arrival_of_an_unknown_call_is_its_dead_letter,
