@@ -24,8 +24,17 @@ pub enum Act {
         /// How many requests with the same key are under way at once.
         copies: u64,
     },
-    /// Follows the stream for a while.
-    Read(Duration),
+    /// Follows the stream.
+    Read {
+        /// For so long.
+        span: Duration,
+        /// How long it takes over each frame.
+        pause: Duration,
+    },
+    /// Sends its last message again, under the same key.
+    SayAgain,
+    /// Sends something else under the same key.
+    Misuse,
     /// Does nothing for a while, not even read.
     Wait(Duration),
     /// Breaks the connection.
@@ -104,12 +113,16 @@ fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
     let mut acts = Vec::new();
     let (short, long) = (Duration::from_millis(1), Duration::from_secs(2));
     if chance.one_in(3) {
-        acts.push(Act::Read(chance.span(short, long)));
+        let span = chance.span(short, long);
+        let pause = if chance.one_in(swarm.slow) { span / 3 } else { Duration::ZERO };
+        acts.push(Act::Read { span, pause });
     }
     if chance.one_in(swarm.waits * 2) {
         acts.push(Act::Wait(chance.span(short, long)));
     }
     for (often, act) in [
+        (swarm.repeats * 2, Act::SayAgain),
+        (swarm.repeats * 6, Act::Misuse),
         (swarm.leaves, Act::Leave),
         (swarm.cancels, Act::Cancel),
         (swarm.requests, Act::Request(*chance.pick(&['e', 'c', 'd', 's', 'K']))),

@@ -5,7 +5,10 @@ mod clients;
 mod gateways;
 mod model;
 mod policy;
+mod speech;
 mod swarm;
+#[cfg(test)]
+mod tests;
 mod tools;
 mod view;
 mod words;

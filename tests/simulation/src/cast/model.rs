@@ -17,6 +17,7 @@ use soma_core::ports::model::{ModelEvent, ModelRequest, ModelStream};
 use soma_core::ports::{Model, Timer};
 use soma_simulated::Process;
 
+use super::speech::piece;
 use super::tools::name_of;
 use super::words::{Told, Trouble, Words};
 use crate::audit::Audit;
@@ -79,7 +80,8 @@ impl Model for SimulatedModel {
             audit: Arc::clone(&self.audit),
             process: self.process.clone(),
             asks: asks.map(|asks| tool_calls(asks)).unwrap_or_default(),
-            left: request.max_tokens,
+            most: request.max_tokens,
+            bytes: 0,
             said: 0,
             prompt,
             piece: 0,
@@ -105,9 +107,11 @@ impl fmt::Debug for SimulatedModel {
     }
 }
 
-/// The tokens of a text: one for every four bytes.
+const BYTES_PER_TOKEN: usize = 4;
+
+/// The tokens of a text.
 fn count(text: &str) -> Tokens {
-    text.len().div_ceil(4) as Tokens
+    text.len().div_ceil(BYTES_PER_TOKEN) as Tokens
 }
 
 fn last_words(messages: &[ChatMessage]) -> &str {
@@ -147,9 +151,12 @@ struct Answer {
     call: u64,
     piece: u64,
     prompt: Tokens,
+    /// How many bytes it has said.
+    bytes: usize,
+    /// How many tokens that is.
     said: Tokens,
-    /// How many tokens it may still say.
-    left: Tokens,
+    /// The most tokens it may say.
+    most: Tokens,
 }
 
 impl Answer {
@@ -165,7 +172,7 @@ impl Answer {
         if !pause.is_zero() {
             answer.timer.sleep(pause).await;
         }
-        if answer.piece > 0 || pieces < 2 {
+        if answer.piece == answer.words.at.min(pieces) {
             match answer.trouble {
                 Trouble::Cut => return Some((Err(ModelFailure::Broken), None)),
                 Trouble::Hang => {
@@ -180,7 +187,7 @@ impl Answer {
                 | Trouble::Empty => {}
             }
         }
-        let text = answer.next_piece().filter(|_| answer.piece < pieces);
+        let text = if answer.piece < pieces { answer.next_piece() } else { None };
         let Some(text) = text else { return Some((Ok(answer.done()), None)) };
         answer.piece += 1;
         Some((Ok(ModelEvent::Text(text)), Some(answer)))
@@ -188,12 +195,15 @@ impl Answer {
 
     /// What it says next, unless it has said as much as it may.
     fn next_piece(&mut self) -> Option<String> {
-        let Self { words: Words { number, .. }, call, piece, .. } = self;
-        let text = format!("{number}.{call}.{piece} grün 漢字 🙂; ");
-        let tokens = count(&text);
-        self.left = self.left.checked_sub(tokens)?;
-        self.said += tokens;
-        self.audit.model_used(self.turn, tokens);
+        let Self { words: Words { number, .. }, call, piece: index, .. } = self;
+        let text = piece(*number, *call, *index);
+        let bytes = self.bytes + text.len();
+        let said = bytes.div_ceil(BYTES_PER_TOKEN) as Tokens;
+        if said > self.most {
+            return None;
+        }
+        self.audit.model_used(self.turn, said - self.said);
+        (self.bytes, self.said) = (bytes, said);
         Some(text)
     }
 

@@ -3,7 +3,7 @@
 use soma_simulated::Chance;
 
 /// How often people do what: one in so many times, never for 0.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Swarm {
     /// How many conversations.
     pub sessions: u64,
@@ -36,14 +36,21 @@ pub struct Swarm {
 }
 
 impl Swarm {
-    /// What the seed decides.
+    /// What the seed decides: at times nothing of all this, at times all of it as often as it gets.
     pub fn draw(chance: &mut Chance) -> Self {
         let sessions = 3 + chance.below(5);
-        let mut often = |of: &[u64]| *chance.pick(of);
+        let messages = *chance.pick(&[12, 16, 20, 20, 24, 28]);
+        let tenants = *chance.pick(&[1, 2, 3]);
+        let mood = chance.below(16);
+        let mut often = |of: &[u64]| match mood {
+            0 => 0,
+            1 => of.iter().copied().filter(|often| *often > 0).min().unwrap_or(0),
+            _ => *chance.pick(of),
+        };
         Self {
             sessions,
-            messages: often(&[12, 16, 20, 20, 24, 28]),
-            tenants: often(&[1, 2, 3]),
+            messages,
+            tenants,
             tools: often(&[0, 2, 4, 8]),
             trouble: often(&[0, 3, 8, 20]),
             slow: often(&[0, 4, 10]),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use serde_json::json;
+use serde_json::{Value, json};
 use soma_core::ids::CallId;
 use soma_core::ports::tool::ToolContext;
 use soma_core::ports::{Timer, Toolbox};
@@ -45,10 +45,10 @@ pub(super) fn name_of(initial: char) -> &'static str {
 
 /// How often each call was run.
 #[derive(Debug, Default)]
-pub struct Runs(Mutex<BTreeMap<CallId, u32>>);
+pub struct Runs(Mutex<BTreeMap<CallId, u64>>);
 
 impl Runs {
-    fn count(&self, call: CallId) -> u32 {
+    fn count(&self, call: CallId) -> u64 {
         let mut runs = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let count = runs.entry(call).or_default();
         *count += 1;
@@ -70,6 +70,13 @@ impl SimulatedToolbox {
         let timer = process.world().timer;
         Self { process: process.clone(), timer, runs, audit }
     }
+}
+
+/// The place of a call among those of its round: the later, the longer it takes, and the more often
+/// it kills.
+fn place(arguments: &str) -> u64 {
+    let arguments: Value = serde_json::from_str(arguments).unwrap_or_default();
+    arguments["n"].as_u64().unwrap_or_default()
 }
 
 /// The tools' descriptions.
@@ -95,17 +102,18 @@ impl Toolbox for SimulatedToolbox {
         let failed = |why: &str| ToolOutcome::failed(call.call_id, ToolStatus::Error, why);
         let tool = TOOLS.iter().find(|(_, name, ..)| *name == call.tool_name);
         let Some((_, _, repeatable, does)) = tool else { return failed("there is no such tool") };
-        let first = self.runs.count(call.call_id) == 0;
+        let n = place(&call.arguments);
+        let fatal = self.runs.count(call.call_id) <= n;
         if *does == Does::TakesLong {
-            self.timer.sleep(Duration::from_secs(3)).await;
+            self.timer.sleep(Duration::from_secs(1 + 9 * n)).await;
         }
-        if *does == Does::KillsBefore && first {
+        if *does == Does::KillsBefore && fatal {
             return self.process.die().await;
         }
         self.audit.tool_ran(call.call_id, *repeatable);
         match does {
             Does::Fails => failed("it is broken"),
-            Does::KillsAfter if first => self.process.die().await,
+            Does::KillsAfter if fatal => self.process.die().await,
             Does::Answers | Does::TakesLong | Does::KillsBefore | Does::KillsAfter => ToolOutcome {
                 call_id: call.call_id,
                 status: ToolStatus::Success,

@@ -57,6 +57,8 @@ pub struct Words {
     pub trouble: Trouble,
     /// In how many calls it does; 9 is always.
     pub times: u64,
+    /// After how many pieces, if the answer has begun by then.
+    pub at: u64,
     /// What the model says that it used.
     pub told: Told,
 }
@@ -70,7 +72,7 @@ impl Words {
                 Trouble::Cut,
                 Trouble::Cut,
                 Trouble::Hang,
-                Trouble::Busy(chance_seconds(number)),
+                Trouble::Busy(busy_seconds(number)),
                 Trouble::Down,
                 Trouble::Filter,
                 Trouble::Empty,
@@ -79,13 +81,15 @@ impl Words {
         } else {
             Trouble::None
         };
+        let pieces = 1 + chance.below(5);
         Self {
             number,
-            pieces: 1 + chance.below(5),
+            pieces,
             pace: if chance.one_in(swarm.slow) { chance.below(4_000) } else { chance.below(30) },
             rounds: (0..rounds).map(|_| tools(chance)).collect(),
             trouble,
             times: *chance.pick(&[1, 1, 1, 2, 2, 9]),
+            at: if trouble == Trouble::None { 0 } else { chance.below(pieces + 1) },
             told: *chance.pick(&[Told::Truth, Told::Truth, Told::Nothing, Told::TooMuch]),
         }
     }
@@ -106,21 +110,22 @@ impl Words {
         for word in text.split(' ') {
             let (name, value) = word.split_at_checked(1).unwrap_or_default();
             let number = value.parse().unwrap_or_default();
-            match name {
-                "m" => words.number = number,
-                "p" => words.pieces = number,
-                "d" => words.pace = number,
-                "t" => words.rounds.push(value.to_owned()),
-                "x" => words.times = number,
-                "c" => words.trouble = Trouble::Cut,
-                "h" => words.trouble = Trouble::Hang,
-                "b" => words.trouble = Trouble::Busy(number),
-                "u" => words.trouble = Trouble::Down,
-                "f" => words.trouble = Trouble::Filter,
-                "e" => words.trouble = Trouble::Empty,
-                "k" => words.trouble = Trouble::Poison,
-                "n" => words.told = Told::Nothing,
-                "l" => words.told = Told::TooMuch,
+            match (name, value) {
+                ("m", _) => words.number = number,
+                ("p", _) => words.pieces = number,
+                ("d", _) => words.pace = number,
+                ("t", _) => words.rounds.push(value.to_owned()),
+                ("x", _) => words.times = number,
+                ("w", _) => words.at = number,
+                ("c", "") => words.trouble = Trouble::Cut,
+                ("h", "") => words.trouble = Trouble::Hang,
+                ("b", _) => words.trouble = Trouble::Busy(number),
+                ("u", "") => words.trouble = Trouble::Down,
+                ("f", "") => words.trouble = Trouble::Filter,
+                ("e", "") => words.trouble = Trouble::Empty,
+                ("k", "") => words.trouble = Trouble::Poison,
+                ("n", "") => words.told = Told::Nothing,
+                ("l", "") => words.told = Told::TooMuch,
                 _ => {}
             }
         }
@@ -129,7 +134,7 @@ impl Words {
 }
 
 /// A busy model's wait: at times longer than a turn waits for it.
-const fn chance_seconds(number: u64) -> u64 {
+const fn busy_seconds(number: u64) -> u64 {
     match number % 4 {
         0 => 0,
         1 => 1,
@@ -161,12 +166,45 @@ impl fmt::Display for Words {
             Trouble::Poison => f.write_str(" k")?,
         }
         if self.trouble != Trouble::None {
-            write!(f, " x{}", self.times)?;
+            write!(f, " x{} w{}", self.times, self.at)?;
         }
         match self.told {
             Told::Truth => Ok(()),
             Told::Nothing => f.write_str(" n"),
             Told::TooMuch => f.write_str(" l"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_is_understood() {
+        let swarm = Swarm { trouble: 1, tools: 2, slow: 2, ..Swarm::default() };
+        let mut chance = Chance::new(7);
+
+        for number in 0..500 {
+            let words = Words::draw(&mut chance, &swarm, number);
+            assert_eq!(Words::parse(&words.to_string()), words, "{words}");
+        }
+    }
+
+    #[test]
+    fn what_is_not_of_this_kind_asks_for_a_short_answer() {
+        for text in ["", "hello", "come", "漢字", "t", "m-1", "  "] {
+            let words = Words::parse(text);
+            assert_eq!((words.pieces, words.trouble), (1, Trouble::None), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn trouble_passes_unless_it_is_for_good() {
+        let twice = Words::parse("m1 p2 d0 c x2 w1");
+        let always = Words::parse("m1 p2 d0 k x9 w0");
+
+        assert_eq!([0, 1, 2].map(|call| twice.trouble(call) == Trouble::Cut), [true, true, false]);
+        assert_eq!(always.trouble(1_000), Trouble::Poison);
     }
 }

@@ -1,0 +1,68 @@
+//! How a client follows its stream, and gets it back where it lost it.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use futures_util::future::{Either, select};
+use soma_core::flows::follow_session::Until;
+use soma_core::flows::refusal::Refusal;
+
+use super::Client;
+use crate::audit::Invariant;
+
+impl Client {
+    /// Follows for a while, and takes its time over every frame.
+    pub(super) async fn read(&mut self, span: Duration, pause: Duration) {
+        let timer = Arc::clone(&self.street.world.timer);
+        let mut over = timer.sleep(span);
+        loop {
+            match select(pin!(self.follow()), over).await {
+                Either::Left(((), rest)) => over = rest,
+                Either::Right(_) => return,
+            }
+            if !pause.is_zero() {
+                timer.sleep(pause).await;
+            }
+        }
+    }
+
+    /// One frame, or one try to get the stream back.
+    pub(super) async fn follow(&mut self) {
+        let Some((frames, gateway)) = &mut self.stream else {
+            return self.connect().await;
+        };
+        let frame = match select(frames.next(), pin!(gateway.gone.wait())).await {
+            Either::Left((Some(Ok(frame)), _)) => Some(frame),
+            Either::Left((Some(Err(_)) | None, _)) | Either::Right(_) => None,
+        };
+        match frame {
+            Some(frame) => {
+                let street = &self.street;
+                street.process.note(|| format!("{:?} sees {}", self.session, frame.cursor));
+                self.view.take(&frame);
+            }
+            None => self.stream = None,
+        }
+    }
+
+    async fn connect(&mut self) {
+        let (Some(session), Some(gateway)) = (self.session, self.gateway()) else {
+            return self.pause().await;
+        };
+        let from = self.view.position();
+        let style = self.part.style;
+        let caller = self.caller.clone();
+        let asked = gateway.follow.run(&caller, session, from, style, Until::Left);
+        match select(pin!(asked), pin!(gateway.gone.wait())).await {
+            Either::Left((Ok(frames), _)) => self.stream = Some((frames, gateway.clone())),
+            Either::Left((Err(Refusal::Port(_)), _)) | Either::Right(_) => self.pause().await,
+            Either::Left((Err(refusal), _)) => {
+                let what = format!("{session} cannot be followed from {from}: {refusal}");
+                self.street.audit.violate(Invariant::NothingLost, what);
+                self.pause().await;
+            }
+        }
+    }
+}
