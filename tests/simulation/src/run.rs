@@ -19,7 +19,7 @@ use crate::stage::{Plan, Stage};
 /// No run takes so many steps.
 const MOST_STEPS: u64 = 2_000_000;
 /// How long it may take, once nothing goes wrong any more, until everything has come to its end.
-const PATIENCE: Duration = Duration::from_mins(60);
+const PATIENCE: Duration = Duration::from_hours(1);
 const TENANTS: [&str; 3] = ["acme", "borealis", "cumulus"];
 
 /// What is to be run.
@@ -168,7 +168,7 @@ impl Scene {
         }
         let busy = self.busy.load(Ordering::Relaxed);
         let unrest = match (self.audit.unrest(), busy, ran) {
-            (Some(unrest), ..) => unrest,
+            (Some(unrest), _, ran) => format!("{unrest}; the run is {ran:?}"),
             (None, 1.., _) => format!("{busy} clients wait for what they were promised"),
             (None, 0, Ran::Enough) => return self.audit.at_rest(&self.memory),
             (None, 0, Ran::Dry | Ran::Long) => format!("the run is {ran:?}"),

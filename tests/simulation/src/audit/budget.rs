@@ -6,7 +6,7 @@ use soma_core::budget::window::BudgetWindow;
 use soma_core::budget::{Account, ReservationKey, Tokens, UsageChange};
 use soma_core::ids::TurnId;
 
-use super::Invariant;
+use super::invariant::{Invariant, Wrong};
 
 type Place = (Account, BudgetWindow);
 
@@ -40,7 +40,7 @@ impl Accounts {
     }
 
     /// A change took effect. Says what is wrong with it.
-    pub(super) fn change(&mut self, change: &UsageChange) -> Result<(), (Invariant, String)> {
+    pub(super) fn change(&mut self, change: &UsageChange) -> Result<(), Wrong> {
         match change {
             UsageChange::Reserve { key, account, window, amount } => {
                 let place = (account.clone(), *window);
@@ -60,6 +60,10 @@ impl Accounts {
             }
             UsageChange::Settle { key, used } => {
                 let Some(found) = self.reservations.get_mut(key) else {
+                    // A release of what may have been set aside and was not.
+                    if *used == 0 {
+                        return Ok(());
+                    }
                     return Err((
                         Invariant::Budget,
                         format!("{key:?} was settled, never reserved"),
@@ -91,6 +95,11 @@ impl Accounts {
         u32::try_from(self.of(turn).count()).unwrap_or(u32::MAX)
     }
 
+    /// What the calls of a turn have used, as far as they are settled.
+    pub(super) fn settled(&self, turn: TurnId) -> Tokens {
+        self.of(turn).filter_map(|(_, reservation)| reservation.used).sum()
+    }
+
     fn of(&self, turn: TurnId) -> impl Iterator<Item = (&ReservationKey, &Reservation)> {
         let key = |call| ReservationKey { turn_id: turn, call };
         self.reservations.range(key(0)..=key(u32::MAX))
@@ -102,14 +111,14 @@ impl Accounts {
 
     /// What does not add up now that nothing is under way: accounts with what they have, and what
     /// is wrong with the reservations.
-    pub(super) fn at_rest(&self, found: &mut Vec<(Invariant, String)>) {
+    pub(super) fn at_rest(&self, found: &mut Vec<Wrong>) {
         for (key, reservation) in &self.reservations {
             if reservation.used.is_none() {
                 found.push((Invariant::Budget, format!("{key:?} is still set aside")));
             }
         }
         for (turn, really) in &self.really {
-            let settled: Tokens = self.of(*turn).filter_map(|(_, one)| one.used).sum();
+            let settled = self.settled(*turn);
             if settled < *really {
                 let what = format!("{turn} used {really} tokens, and {settled} were settled");
                 found.push((Invariant::Budget, what));

@@ -1,15 +1,18 @@
 //! What is checked when a commit takes effect.
 
 use soma_core::budget::UsageChange;
-use soma_core::conversation::event::Event;
-use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
+use soma_core::conversation::event::{Event, EventType};
+use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::policy::Action;
+use soma_core::stream::chain::{Chain, Digest32, Link};
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Commit, Fence};
 use soma_core::work::session::TurnState;
 
-use super::sessions::{Session, Turn, slot_of};
-use super::{Books, Invariant};
+use super::Books;
+use super::invariant::{Invariant, Wrong};
+use super::memories::Write;
+use super::sessions::{Leave, Session, Turn, slot_of};
 
 /// What the auditor needs to know of a commit, taken before it is given away.
 pub(super) struct Gist {
@@ -19,10 +22,10 @@ pub(super) struct Gist {
     key: Option<String>,
     accept: Option<TurnId>,
     progress: Option<(TurnId, TurnState)>,
-    allows_answer: bool,
+    leave: Leave,
     claims: Vec<(CallId, bool)>,
     usage: Vec<UsageChange>,
-    memory: Vec<(String, EventId)>,
+    memory: Vec<Write>,
 }
 
 impl Gist {
@@ -42,10 +45,13 @@ impl Gist {
             key: commit.request.as_ref().map(|request| request.key.clone()),
             accept: commit.accept.as_ref().map(|accept| accept.turn_id),
             progress: commit.turn.as_ref().map(|turn| (turn.turn_id, turn.state)),
-            allows_answer: allows(Action::ConversationSend),
+            leave: Leave {
+                answer: allows(Action::ConversationSend),
+                memory: allows(Action::MemoryWrite),
+            },
             claims: claims.collect(),
             usage: commit.usage.clone(),
-            memory: commit.memory.iter().map(|one| (one.key.clone(), one.event_id)).collect(),
+            memory: commit.memory.iter().map(Write::of).collect(),
         }
     }
 }
@@ -66,18 +72,19 @@ impl Books {
             let what = format!("{} wrote in {}", gist.tenant, gist.session);
             wrong.push((Invariant::TenantIsolation, what));
         }
-        fenced(session, &gist, &mut wrong);
+        wrong.extend(fenced(session, &gist).err());
         if let Some(id) = gist.accept {
-            let turn = Turn { id, ended: false, allowed: false, model_calls: 0, claims: 0 };
-            session.turns.push(turn);
+            session.turns.push(Turn::new(id));
             self.sessions.accepted += 1;
             self.sessions.of_turn.insert(id, gist.session);
         }
-        numbered(session, events, &mut wrong);
-        if let Some((id, state)) = gist.progress {
-            let ends = progressed(session, id, state, gist.allows_answer, &mut wrong);
-            self.sessions.ended += u64::from(ends);
+        let ended = progressed(session, &gist, &mut wrong);
+        self.sessions.ended += u64::from(ended);
+        for event in events {
+            wrong.extend(chained(session, event).err());
+            wrong.extend(told(session, event).err());
         }
+        wrong.extend(ended_with_words(session, &gist, ended).err());
         for (call, allowed) in gist.claims {
             let call = self.sessions.calls.entry(call).or_default();
             call.claims += 1;
@@ -86,8 +93,8 @@ impl Books {
         for change in &gist.usage {
             wrong.extend(self.accounts.change(change).err());
         }
-        for (key, event) in gist.memory {
-            self.to_remember.insert(key, (gist.tenant.clone(), gist.session, event));
+        for write in gist.memory {
+            wrong.extend(self.memories.queued(write).err());
         }
         if let (Some(key), Some(turn)) = (gist.key, gist.accept)
             && let Some(first) = self.keys.insert((gist.tenant, key.clone()), turn)
@@ -101,57 +108,84 @@ impl Books {
     }
 }
 
-fn fenced(session: &Session, gist: &Gist, wrong: &mut Vec<(Invariant, String)>) {
-    let Fence::Work { kind, epoch } = gist.fence else { return };
+fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
+    let Fence::Work { kind, epoch } = gist.fence else { return Ok(()) };
     let slot = &session.slots[slot_of(kind)];
-    if slot.epoch != epoch || !slot.held {
-        let what = format!(
-            "{} took a commit of {kind:?} under epoch {epoch}, at {} ({})",
-            gist.session,
-            slot.epoch,
-            if slot.held { "held" } else { "handed back" }
-        );
-        wrong.push((Invariant::Fencing, what));
+    if slot.epoch == epoch && slot.held {
+        return Ok(());
     }
+    let what = format!(
+        "{} took a commit of {kind:?} under epoch {epoch}, at {} ({})",
+        gist.session,
+        slot.epoch,
+        if slot.held { "held" } else { "handed back" }
+    );
+    Err((Invariant::Fencing, what))
 }
 
-/// Events are numbered without a gap, each once, and nothing of a turn follows its end.
-fn numbered(session: &mut Session, events: &[Event], wrong: &mut Vec<(Invariant, String)>) {
-    for event in events {
-        let next = session.chain.count.next();
-        if event.seq != next {
-            let what = format!("{} got event {} for {}", event.session_id, event.seq.0, next.0);
-            wrong.push((Invariant::Order, what));
-        }
-        session.chain.count = event.seq;
-        session.chain.head = event.hash;
-        if !session.events.insert(event.event_id) {
-            let what = format!("{} has {} twice", event.session_id, event.event_id);
-            wrong.push((Invariant::NothingDuplicated, what));
-        }
-        let turn = event.turn_id.and_then(|turn| session.turn_mut(turn));
-        if let Some(turn) = turn.filter(|turn| turn.ended) {
-            let what = format!("{:?} follows the end of {}", event.kind, turn.id);
-            wrong.push((Invariant::Order, what));
-        }
+/// The event is the next of its session's chain, and there once.
+fn chained(session: &mut Session, event: &Event) -> Result<(), Wrong> {
+    let before = session.chain;
+    let next = before.count.next();
+    let verified = session.chain.verify(&Link::of(event), event.hash);
+    session.chain = Chain { count: event.seq, head: event.hash };
+    session.hashes.push(event.hash);
+    if event.seq != next {
+        let what = format!("{} got event {} for {}", event.session_id, event.seq.0, next.0);
+        return Err((Invariant::Order, what));
     }
+    if let Err(error) = verified {
+        return Err((Invariant::Chain, format!("{}: {error}", event.session_id)));
+    }
+    if event.kind.is_terminal() && !states(event, &before) {
+        let what = format!("{} ends {:?} with another chain", event.session_id, event.turn_id);
+        return Err((Invariant::Chain, what));
+    }
+    if session.events.insert(event.event_id) {
+        return Ok(());
+    }
+    let what = format!("{} has {} twice", event.session_id, event.event_id);
+    Err((Invariant::NothingDuplicated, what))
+}
+
+/// Whether an ending states the chain before it.
+fn states(ending: &Event, before: &Chain) -> bool {
+    let Some(stated) = ending.metadata.get("chain") else { return false };
+    let head = stated["head"].as_str().and_then(Digest32::from_hex);
+    stated["count"].as_u64() == Some(before.count.0) && head == Some(before.head)
+}
+
+/// What is said of a turn is said before its end, and answered only with leave.
+fn told(session: &mut Session, event: &Event) -> Result<(), Wrong> {
+    let Some(id) = event.turn_id else { return Ok(()) };
+    let Some(turn) = session.turn_mut(id) else {
+        let what = format!("{:?} is of {id}, which was never accepted", event.kind);
+        return Err((Invariant::NothingLost, what));
+    };
+    if turn.is_over {
+        return Err((Invariant::Order, format!("{:?} follows the end of {id}", event.kind)));
+    }
+    turn.is_over = event.kind.is_terminal();
+    if event.kind == EventType::AssistantFinal && !turn.leave.answer {
+        return Err((Invariant::FailClosed, format!("{id} was answered without leave")));
+    }
+    Ok(())
 }
 
 /// Answers whether the turn ended.
-fn progressed(
-    session: &mut Session,
-    id: TurnId,
-    state: TurnState,
-    allows_answer: bool,
-    wrong: &mut Vec<(Invariant, String)>,
-) -> bool {
+fn progressed(session: &mut Session, gist: &Gist, wrong: &mut Vec<Wrong>) -> bool {
+    let Some((id, state)) = gist.progress else { return false };
     let head = session.head();
     let Some(turn) = session.turn_mut(id) else {
         wrong.push((Invariant::NothingLost, format!("{id} made progress, never accepted")));
         return false;
     };
     turn.claims = 0;
-    turn.allowed |= allows_answer;
+    turn.leave.answer |= gist.leave.answer;
+    turn.leave.memory |= gist.leave.memory;
+    if !gist.memory.is_empty() && !turn.leave.memory {
+        wrong.push((Invariant::FailClosed, format!("{id} is remembered without leave")));
+    }
     if turn.ended {
         wrong.push((Invariant::NothingDuplicated, format!("{id} made progress after its end")));
         return false;
@@ -161,4 +195,17 @@ fn progressed(
     }
     turn.ended = state == TurnState::Done;
     turn.ended
+}
+
+/// A turn is done exactly when its terminal event is recorded.
+fn ended_with_words(session: &mut Session, gist: &Gist, ended: bool) -> Result<(), Wrong> {
+    let Some((id, _)) = gist.progress else { return Ok(()) };
+    match session.turn_mut(id) {
+        Some(turn) if turn.is_over != turn.ended => {
+            let what =
+                if ended { "is done without an end" } else { "has its end, and is not done" };
+            Err((Invariant::Conservation, format!("{id} {what}")))
+        }
+        Some(_) | None => Ok(()),
+    }
 }

@@ -17,15 +17,18 @@ use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::ports::{Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
 use soma_core::time::Timestamp;
-use soma_core::tool::CallRecord;
+use soma_core::tool::{CallRecord, CallState};
 use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
-use soma_core::work::ingest::{BatchOutcome, ReplicaBatch, WorkBatch};
+use soma_core::work::ingest::{Arrival, BatchOutcome, ReplicaBatch, Subject, WorkBatch};
 use soma_core::work::lease::{PartitionLease, Resource};
-use soma_core::work::session::{EventRange, Session, TurnRecord};
+use soma_core::work::session::{EventRange, Session, TurnRecord, TurnState};
 use soma_inproc::InprocLedger;
 
 use super::commits::Gist;
-use super::{Audit, Books, Invariant};
+use super::invariant::{Invariant, Wrong};
+use super::memories::{Row, row_of};
+use super::positions::Move;
+use super::{Audit, Books};
 
 /// The ledger, and who sees what it does.
 pub struct Audited {
@@ -39,11 +42,30 @@ impl Audited {
         Self { ledger: Arc::clone(&audit.ledger), audit }
     }
 
-    fn note(&self, check: impl FnOnce(&mut Books) -> Result<(), (Invariant, String)>) {
+    fn note(&self, check: impl FnOnce(&mut Books) -> Result<(), Wrong>) {
         let mut books = self.audit.books();
         if let Err((invariant, what)) = check(&mut books) {
             books.violate(invariant, what);
         }
+    }
+
+    /// Whether the subject of a record is past the state of what has not arrived. One that nobody
+    /// knows is set aside.
+    async fn is_taken_in(&self, subject: Subject) -> PortResult<bool> {
+        Ok(match subject {
+            Subject::Turn(turn) => {
+                let found = self.ledger.turn(turn).await?;
+                found.is_none_or(|turn| turn.state > TurnState::Accepted)
+            }
+            Subject::ToolRequest(call) => {
+                let found = self.ledger.call(call).await?;
+                found.is_none_or(|call| call.state > CallState::Requested)
+            }
+            Subject::ToolResult(call) => {
+                let found = self.ledger.call(call).await?;
+                found.is_none_or(|call| call.state == CallState::Delivered)
+            }
+        })
     }
 }
 
@@ -113,8 +135,8 @@ impl Books {
         for turn in turns {
             self.accounts.erase(turn);
         }
-        self.to_remember.retain(|_, (_, session, _)| *session != id);
-        self.forgotten.insert(id);
+        self.memories.erased(id);
+        self.publications.erased(id);
         if strangers {
             let what = format!("{tenant} erased {id} of another");
             self.violate(Invariant::TenantIsolation, what);
@@ -125,11 +147,18 @@ impl Books {
 #[async_trait]
 impl Work for Audited {
     async fn ingest(&self, batch: WorkBatch) -> PortResult<BatchOutcome> {
-        let (lease, next) = (batch.lease.clone(), batch.next_offset);
-        let (items, dead) = (batch.items.len(), batch.dead.len());
+        let moved = Move::of_work(&batch);
+        let subjects: Vec<Subject> =
+            batch.items.iter().map(|Arrival { subject, .. }| *subject).collect();
         let outcome = self.ledger.ingest(batch).await?;
         if outcome == BatchOutcome::Applied {
-            self.note(|books| books.positions.moved(&lease, next, items, dead));
+            self.note(|books| books.positions.moved(&moved));
+            for subject in subjects {
+                if !self.is_taken_in(subject).await? {
+                    let what = format!("the position passed {subject:?}, which has not arrived");
+                    self.audit.violate(Invariant::Positions, what);
+                }
+            }
         }
         Ok(outcome)
     }
@@ -172,7 +201,7 @@ impl Work for Audited {
         delay: Duration,
     ) -> PortResult<()> {
         self.ledger.hand_back(claim, how, now, delay).await?;
-        self.audit.books().handed_back(claim);
+        self.audit.books().handed_back(claim, how);
         Ok(())
     }
 
@@ -196,12 +225,14 @@ impl Leases for Audited {
         Ok(lease)
     }
 
-    async fn renew(&self, lease: &PartitionLease, ttl: Duration) -> PortResult<bool> {
-        self.ledger.renew(lease, ttl).await
+    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
+        self.ledger.renew(leases, ttl).await
     }
 
     async fn release(&self, lease: &PartitionLease) -> PortResult<()> {
-        self.ledger.release(lease).await
+        self.ledger.release(lease).await?;
+        self.audit.books().positions.released(lease);
+        Ok(())
     }
 
     async fn join(&self, group: &str, member: OwnerId, ttl: Duration) -> PortResult<usize> {
@@ -221,20 +252,27 @@ impl Outbox for Audited {
 
     async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>> {
         let rows = self.ledger.read(lane, limit).await?;
-        self.audit.books().positions.read(&rows);
+        self.note(|books| books.publications.read(&rows));
         Ok(rows)
     }
 
     async fn settle(&self, lease: &PartitionLease, ids: &[u64]) -> PortResult<bool> {
         let held = Outbox::settle(&*self.ledger, lease, ids).await?;
         if held {
-            self.note(|books| books.positions.settled(lease, ids));
+            self.note(|books| {
+                books.positions.fenced(lease)?;
+                books.publications.settled(ids)
+            });
         }
         Ok(held)
     }
 
     async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool> {
-        Outbox::bury(&*self.ledger, lease, id, letter).await
+        let held = Outbox::bury(&*self.ledger, lease, id, letter).await?;
+        if held {
+            self.note(|books| books.positions.fenced(lease));
+        }
+        Ok(held)
     }
 
     async fn depth(&self) -> PortResult<OutboxDepth> {
@@ -251,11 +289,17 @@ impl MemoryQueue for Audited {
         hold: Duration,
         limit: usize,
     ) -> PortResult<Vec<DueWrite>> {
-        self.ledger.due(owner, now, hold, limit).await
+        let due = self.ledger.due(owner, now, hold, limit).await?;
+        self.audit.books().memories.taken_up(&due);
+        Ok(due)
     }
 
     async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
-        MemoryQueue::settle(&*self.ledger, due, wal).await
+        let settled = MemoryQueue::settle(&*self.ledger, due, wal).await?;
+        if settled {
+            self.note(|books| books.memories.settled(due));
+        }
+        Ok(settled)
     }
 
     async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
@@ -263,7 +307,11 @@ impl MemoryQueue for Audited {
     }
 
     async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
-        MemoryQueue::bury(&*self.ledger, due, letter).await
+        let buried = MemoryQueue::bury(&*self.ledger, due, letter).await?;
+        if buried {
+            self.note(|books| books.memories.buried(due));
+        }
+        Ok(buried)
     }
 
     async fn backlog(&self) -> PortResult<u64> {
@@ -274,15 +322,13 @@ impl MemoryQueue for Audited {
 #[async_trait]
 impl Replica for Audited {
     async fn apply(&self, batch: ReplicaBatch) -> PortResult<BatchOutcome> {
-        let (lease, next) = (batch.lease.clone(), batch.next_offset);
-        let events: Vec<EventId> = batch.items.iter().map(|item| item.write.event_id).collect();
-        let dead = batch.dead.len();
+        let moved = Move::of_rows(&batch);
+        let rows: Vec<Row> = batch.items.iter().map(row_of).collect();
         let outcome = self.ledger.apply(batch).await?;
         if outcome == BatchOutcome::Applied {
             self.note(|books| {
-                let records = events.len();
-                books.replicated.extend(events);
-                books.positions.moved(&lease, next, records, dead)
+                books.memories.replicated(rows);
+                books.positions.moved(&moved)
             });
         }
         Ok(outcome)

@@ -12,6 +12,7 @@ use soma_core::ports::log::{Bounds, Fetched};
 use soma_core::ports::{Log, PortResult};
 
 use super::Audit;
+use super::positions::event_of;
 
 /// A log whose every publication the auditor sees.
 pub struct AuditedLog<L> {
@@ -43,13 +44,13 @@ where
     ) -> PortResult<u64> {
         {
             let mut books = self.audit.books();
-            if let Err((invariant, what)) = books.positions.published(topic, &records) {
+            if let Err((invariant, what)) = books.publications.published(topic, &records) {
                 books.violate(invariant, what);
             }
         }
-        let many = records.len() as u64;
+        let events: Vec<_> = records.iter().map(event_of).collect();
         let first = self.inner.publish(topic, partition, records).await?;
-        self.audit.books().positions.ends_at(topic, partition, first + many);
+        self.audit.books().positions.grew(topic, partition, first, &events);
         Ok(first)
     }
 

@@ -3,111 +3,41 @@
 
 mod budget;
 mod commits;
+mod invariant;
 mod ledger;
 mod log;
+mod memories;
 mod positions;
+mod publications;
 mod rest;
 mod sessions;
+#[cfg(test)]
+mod tests;
 mod work;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
+use soma_core::ids::{CallId, TenantId, TurnId};
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::log::Positioned;
 use soma_core::work::commit::Receipt;
 use soma_inproc::{InprocLedger, InprocMemory};
 
+pub use invariant::{Invariant, Violation};
 pub use ledger::Audited;
 pub use log::AuditedLog;
+pub use rest::Unrest;
 
 use budget::Accounts;
+use memories::Memories;
 use positions::Positions;
+use publications::Publications;
 use sessions::Sessions;
 
 /// So many violations of one run are kept: the first tell most.
 const KEPT: usize = 20;
-
-/// What must hold, whatever happens: `reference/reliability.md` B.1, and what follows from it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Invariant {
-    /// I1: what was accepted has one turn and one terminal event.
-    NothingLost,
-    /// I2: an answer, a row, a settlement, an effect is there once.
-    NothingDuplicated,
-    /// I3: the events of a session are dense, its turns end in the order of acceptance.
-    Order,
-    /// I4: what was refused left nothing behind.
-    RefusedIsAbsent,
-    /// I5: used and set aside never exceed the limit.
-    Budget,
-    /// I6: nothing of a tenant is within another's reach.
-    TenantIsolation,
-    /// I7: without a decision to allow it, nothing is done.
-    FailClosed,
-    /// I8: no effect carries an epoch lower than one recorded for the same.
-    Fencing,
-    /// I9: outbox and queues run dry.
-    Drains,
-    /// I10: a position moves forward, together with what it stands for.
-    Positions,
-    /// I11: what is not applied is set aside.
-    DeadLetters,
-    /// The events of a session are one chain.
-    Chain,
-    /// What a client assembled is what was answered.
-    Assembled,
-    /// A slow session does not delay another.
-    Fairness,
-    /// What was accepted is answered, failed, or pending.
-    Conservation,
-    /// Once nothing goes wrong any more, everything comes to an end.
-    Liveness,
-    /// No code panics.
-    Panic,
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::NothingLost => "I1 nothing lost",
-            Self::NothingDuplicated => "I2 nothing duplicated",
-            Self::Order => "I3 order",
-            Self::RefusedIsAbsent => "I4 refused means absent",
-            Self::Budget => "I5 budget",
-            Self::TenantIsolation => "I6 tenant isolation",
-            Self::FailClosed => "I7 fail closed",
-            Self::Fencing => "I8 fencing",
-            Self::Drains => "I9 drains",
-            Self::Positions => "I10 positions",
-            Self::DeadLetters => "I11 dead letters",
-            Self::Chain => "chain",
-            Self::Assembled => "assembled text",
-            Self::Fairness => "fairness",
-            Self::Conservation => "conservation",
-            Self::Liveness => "liveness",
-            Self::Panic => "panic",
-        })
-    }
-}
-
-/// Something that did not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// What.
-    pub invariant: Invariant,
-    /// How.
-    pub what: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.invariant, self.what)
-    }
-}
 
 /// Whether a tool may be run again.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -131,16 +61,12 @@ struct Books {
     sessions: Sessions,
     accounts: Accounts,
     positions: Positions,
+    publications: Publications,
     acknowledged: Vec<(TenantId, String, Receipt, String)>,
     refused: Vec<(TenantId, String)>,
     /// The turn of each client's key.
     keys: BTreeMap<(TenantId, String), TurnId>,
-    /// Keys of memories that were lied about.
-    lied: BTreeSet<String>,
-    /// What is to be remembered: key and event.
-    to_remember: BTreeMap<String, (TenantId, SessionId, EventId)>,
-    forgotten: BTreeSet<SessionId>,
-    replicated: BTreeSet<EventId>,
+    memories: Memories,
 }
 
 impl Audit {
@@ -189,7 +115,10 @@ impl Audit {
     /// The model is asked for a turn.
     pub fn model_called(&self, turn: TurnId) {
         let mut books = self.books();
-        let Some((called, allowed)) = books.sessions.model_called(turn) else { return };
+        let Some((called, allowed)) = books.sessions.model_called(turn) else {
+            let what = format!("the model was asked for {turn}, which was never accepted");
+            return books.violate(Invariant::FailClosed, what);
+        };
         if !allowed {
             books.violate(Invariant::FailClosed, format!("{turn} was answered without leave"));
         }
@@ -214,14 +143,14 @@ impl Audit {
         }
     }
 
-    /// The log lost these records.
-    pub fn log_lost(&self, topic: Topic, partition: Partition, records: &[Positioned]) {
-        self.books().positions.lost(topic, partition, records);
+    /// The log lost records of a partition, which now ends at `next`.
+    pub fn log_lost(&self, topic: Topic, partition: Partition, next: u64) {
+        self.books().positions.lost(topic, partition, next);
     }
 
     /// The memory said that it remembers this, and does not.
     pub fn memory_lied(&self, key: &str) {
-        self.books().lied.insert(key.to_owned());
+        self.books().memories.lied(key);
     }
 
     /// How many messages were accepted.
@@ -229,14 +158,15 @@ impl Audit {
         self.books().sessions.accepted
     }
 
-    /// Why it is not quiet yet; none if nothing is under way any more.
-    pub fn unrest(&self) -> Option<String> {
-        let books = self.books();
-        let Sessions { accepted, ended, erased_pending, .. } = &books.sessions;
-        if *accepted != ended + erased_pending {
-            return Some(format!("{accepted} turns were accepted, {ended} have ended"));
-        }
-        rest::unrest(&self.ledger, &books)
+    /// How many turns were accepted, have not ended, and are of no session that was erased.
+    pub fn pending(&self) -> u64 {
+        self.books().sessions.pending()
+    }
+
+    /// Why it is not quiet yet; none if nothing is under way any more. Cheap enough to be asked
+    /// after every step.
+    pub fn unrest(&self) -> Option<Unrest> {
+        rest::unrest(&self.ledger, &self.books())
     }
 
     /// Checks everything that must hold when nothing is under way any more.

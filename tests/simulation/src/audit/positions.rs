@@ -1,48 +1,106 @@
-//! Who holds which partition and lane, where the positions are, and what was published.
+//! Who holds which partition and lane, where the positions are, and what they stand for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use soma_core::outbox::message::{OutboxRow, Record};
+use soma_core::ids::EventId;
+use soma_core::outbox::message::Record;
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::log::Positioned;
+use soma_core::work::ingest::{ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{PartitionLease, Resource};
 
-use super::Invariant;
-
-type Wrong = (Invariant, String);
+use super::invariant::{Invariant, Wrong};
 
 #[derive(Debug, Default)]
 struct Held {
     epoch: u64,
+    released: bool,
     position: u64,
 }
 
-/// A row of the outbox that a relay has seen.
+/// What a batch makes of the records that its position moves past.
 #[derive(Debug)]
-struct Row {
-    topic: Topic,
-    key: String,
-    dedupe: String,
+pub(super) struct Move {
+    lease: PartitionLease,
+    next: u64,
+    made: Made,
+    /// The offsets of what was set aside.
+    letters: Vec<Option<u64>>,
 }
 
-/// Positions and publications.
+#[derive(Debug)]
+enum Made {
+    /// Work of the records at these offsets.
+    Work(Vec<Option<u64>>),
+    /// Rows for these events, in order.
+    Rows(Vec<EventId>),
+}
+
+impl Move {
+    pub(super) fn of_work(batch: &WorkBatch) -> Self {
+        let offsets = batch.items.iter().map(|item| item.otherwise.offset);
+        Self {
+            lease: batch.lease.clone(),
+            next: batch.next_offset,
+            made: Made::Work(offsets.collect()),
+            letters: batch.dead.iter().map(|letter| letter.offset).collect(),
+        }
+    }
+
+    pub(super) fn of_rows(batch: &ReplicaBatch) -> Self {
+        Self {
+            lease: batch.lease.clone(),
+            next: batch.next_offset,
+            made: Made::Rows(batch.items.iter().map(|item| item.write.event_id).collect()),
+            letters: batch.dead.iter().map(|letter| letter.offset).collect(),
+        }
+    }
+
+    /// Whether it only says that records after `position` are missing.
+    fn is_gap(&self, position: u64) -> bool {
+        let nothing = match &self.made {
+            Made::Work(offsets) => offsets.is_empty(),
+            Made::Rows(events) => events.is_empty(),
+        };
+        nothing && self.letters == [Some(position)]
+    }
+
+    /// The offsets that it passes, but for what was set aside.
+    fn passed(&self, position: u64) -> impl Iterator<Item = u64> {
+        (position..self.next).filter(|at| !self.letters.contains(&Some(*at)))
+    }
+
+    /// Whether each record from `position` on is taken in or set aside, and nothing else is.
+    /// `event_at` tells which event a record is about, where that is known.
+    fn covers(&self, position: u64, event_at: impl Fn(u64) -> Option<EventId>) -> bool {
+        let in_order = |letter: &Option<u64>| letter.is_some_and(|at| at >= position);
+        self.letters.iter().all(in_order)
+            && match &self.made {
+                Made::Work(offsets) => self.passed(position).map(Some).eq(offsets.iter().copied()),
+                Made::Rows(events) => {
+                    let is_of = |(at, event)| event_at(at).is_none_or(|known| known == event);
+                    self.passed(position).count() == events.len()
+                        && self.passed(position).zip(events.iter().copied()).all(is_of)
+                }
+            }
+    }
+}
+
+/// Leases and positions.
 #[derive(Debug, Default)]
 pub(super) struct Positions {
     held: BTreeMap<Resource, Held>,
     ends: BTreeMap<(Topic, Partition), u64>,
     /// Partitions that lost records.
     lossy: BTreeSet<(Topic, Partition)>,
-    rows: BTreeMap<u64, Row>,
-    row_of: BTreeMap<(Topic, String), u64>,
-    published: BTreeSet<(Topic, String)>,
-    /// The newest row that was published of a key.
-    newest: BTreeMap<(Topic, String), u64>,
+    /// The event of each record of `memory.wal`.
+    wal: BTreeMap<(Partition, u64), EventId>,
 }
 
 impl Positions {
     pub(super) fn acquired(&mut self, lease: &PartitionLease) -> Result<(), Wrong> {
         let held = self.held.entry(lease.resource.clone()).or_default();
+        held.released = false;
         let before = std::mem::replace(&mut held.epoch, lease.epoch);
         if lease.epoch <= before {
             let what =
@@ -59,54 +117,78 @@ impl Positions {
         Ok(())
     }
 
-    /// A batch took effect: so many records and dead letters.
-    pub(super) fn moved(
-        &mut self,
-        lease: &PartitionLease,
-        next: u64,
-        records: usize,
-        dead: usize,
-    ) -> Result<(), Wrong> {
+    pub(super) fn released(&mut self, lease: &PartitionLease) {
+        if let Some(held) = self.held.get_mut(&lease.resource) {
+            held.released |= held.epoch == lease.epoch;
+        }
+    }
+
+    /// A batch took effect.
+    pub(super) fn moved(&mut self, moved: &Move) -> Result<(), Wrong> {
+        let Move { lease, next, .. } = moved;
         self.fenced(lease)?;
-        let lossy = matches!(&lease.resource, Resource::Partition { topic, partition, .. }
-            if self.lossy.contains(&(*topic, *partition)));
         let held = self.held.entry(lease.resource.clone()).or_default();
-        let before = std::mem::replace(&mut held.position, next);
-        if lossy {
+        let before = std::mem::replace(&mut held.position, *next);
+        let Resource::Partition { topic, partition, .. } = &lease.resource else {
+            let what = format!("{} moved to {next}, and has no position", lease.resource);
+            return Err((Invariant::Positions, what));
+        };
+        let lossy = self.lossy.contains(&(*topic, *partition));
+        if lossy && moved.is_gap(before) {
             return Ok(());
         }
-        if next < before {
+        if *next < before {
             let what = format!("{} moved back from {before} to {next}", lease.resource);
             return Err((Invariant::Positions, what));
         }
-        if next - before != (records + dead) as u64 {
-            let what = format!(
-                "{} moved from {before} to {next} with {records} records and {dead} dead letters",
-                lease.resource
-            );
-            return Err((Invariant::Positions, what));
-        }
-        Ok(())
-    }
-
-    fn fenced(&self, lease: &PartitionLease) -> Result<(), Wrong> {
-        let epoch = self.held.get(&lease.resource).map_or(0, |held| held.epoch);
-        if lease.epoch == epoch {
+        // Where records were lost, others may have come to their places.
+        let event_at = |at| self.wal.get(&(*partition, at)).copied().filter(|_| !lossy);
+        if moved.covers(before, event_at) {
             return Ok(());
         }
-        let what = format!("{} took effects of {}, it is at {epoch}", lease.resource, lease.epoch);
+        let what = format!(
+            "{} moved from {before} to {next} with {:?}, and set {:?} aside",
+            lease.resource, moved.made, moved.letters
+        );
+        Err((Invariant::Positions, what))
+    }
+
+    /// Whether the lease is the newest, and was not given up.
+    pub(super) fn fenced(&self, lease: &PartitionLease) -> Result<(), Wrong> {
+        let held = self.held.get(&lease.resource);
+        let (epoch, released) = held.map_or((0, false), |held| (held.epoch, held.released));
+        if lease.epoch == epoch && !released {
+            return Ok(());
+        }
+        let what = format!(
+            "{} took effects of epoch {}, it is at {epoch}{}",
+            lease.resource,
+            lease.epoch,
+            if released { ", given up" } else { "" }
+        );
         Err((Invariant::Fencing, what))
     }
 
-    pub(super) fn lost(&mut self, topic: Topic, partition: Partition, records: &[Positioned]) {
-        if !records.is_empty() {
-            self.lossy.insert((topic, partition));
-        }
+    /// Records were lost: where the partition ends now.
+    pub(super) fn lost(&mut self, topic: Topic, partition: Partition, next: u64) {
+        self.lossy.insert((topic, partition));
+        self.ends.insert((topic, partition), next);
     }
 
-    /// The tail was cut, or grew: where the partition ends.
-    pub(super) fn ends_at(&mut self, topic: Topic, partition: Partition, next: u64) {
+    /// Records about `events`, where that is known, were appended from offset `first` on.
+    pub(super) fn grew(
+        &mut self,
+        topic: Topic,
+        partition: Partition,
+        first: u64,
+        events: &[Option<EventId>],
+    ) {
+        let next = first + events.len() as u64;
         self.ends.insert((topic, partition), next);
+        if topic == Topic::MemoryWal {
+            let places = (first..next).map(|at| (partition, at)).zip(events);
+            self.wal.extend(places.filter_map(|(place, event)| event.map(|event| (place, event))));
+        }
     }
 
     /// Whether nothing was ever lost of a topic.
@@ -114,57 +196,18 @@ impl Positions {
         !self.lossy.iter().any(|(lossy, _)| *lossy == topic)
     }
 
-    pub(super) fn read(&mut self, rows: &[OutboxRow]) {
-        for row in rows {
-            if self.rows.contains_key(&row.id) {
-                continue;
-            }
-            let message = &row.message;
-            let dedupe = message.dedupe_key.to_string();
-            self.row_of.insert((message.topic, dedupe.clone()), row.id);
-            let seen = Row { topic: message.topic, key: message.key.clone(), dedupe };
-            self.rows.insert(row.id, seen);
-        }
-    }
-
-    /// Records were published.
-    pub(super) fn published(&mut self, topic: Topic, records: &[Record]) -> Result<(), Wrong> {
-        for record in records {
-            let Some(dedupe) = record.header("event_id") else { continue };
-            if !self.published.insert((topic, dedupe.to_owned())) {
-                continue;
-            }
-            let Some(row) = self.row_of.get(&(topic, dedupe.to_owned())) else { continue };
-            let newest = self.newest.entry((topic, record.key.clone())).or_default();
-            let before = std::mem::replace(newest, (*newest).max(*row));
-            if *row < before {
-                let what = format!("row {row} of {} came after row {before}", record.key);
-                return Err((Invariant::Order, what));
-            }
-        }
-        Ok(())
-    }
-
-    /// Rows were deleted.
-    pub(super) fn settled(&mut self, lease: &PartitionLease, ids: &[u64]) -> Result<(), Wrong> {
-        self.fenced(lease)?;
-        for id in ids {
-            let Some(row) = self.rows.get(id) else { continue };
-            if !self.published.contains(&(row.topic, row.dedupe.clone())) {
-                let what = format!("row {id} of {} was deleted, never published", row.key);
-                return Err((Invariant::NothingLost, what));
-            }
-        }
-        Ok(())
-    }
-
-    /// A partition that is behind, if one is.
-    pub(super) fn behind(&self) -> Option<String> {
+    /// A partition that is behind, if one is, with its position and where it ends.
+    pub(super) fn behind(&self) -> Option<(&Resource, u64, u64)> {
         let mut held = self.held.iter();
         held.find_map(|(resource, held)| {
             let Resource::Partition { topic, partition, .. } = resource else { return None };
             let end = self.ends.get(&(*topic, *partition)).copied().unwrap_or_default();
-            (held.position != end).then(|| format!("{resource} is at {} of {end}", held.position))
+            (held.position != end).then_some((resource, held.position, end))
         })
     }
+}
+
+/// The event that a record is about, where that is known.
+pub(super) fn event_of(record: &Record) -> Option<EventId> {
+    record.header("event_id")?.parse().ok()
 }

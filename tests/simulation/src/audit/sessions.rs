@@ -3,23 +3,50 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
-use soma_core::stream::chain::Chain;
+use soma_core::stream::chain::{Chain, Digest32};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 use soma_simulated::mix;
 
-use super::{Invariant, Repeatable};
+use super::Repeatable;
+use super::invariant::{Invariant, Wrong};
+
+/// How often a tool that may be repeated is run.
+const MOST_RUNS: u32 = 3;
 
 /// A turn.
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) id: TurnId,
     pub(super) ended: bool,
-    /// Whether a decision to answer it is recorded.
-    pub(super) allowed: bool,
+    /// Whether its terminal event is recorded.
+    pub(super) is_over: bool,
+    pub(super) leave: Leave,
     pub(super) model_calls: u32,
     /// How often it was claimed since it made progress or was handed back.
     pub(super) claims: u32,
+}
+
+impl Turn {
+    pub(super) const fn new(id: TurnId) -> Self {
+        Self {
+            id,
+            ended: false,
+            is_over: false,
+            leave: Leave { answer: false, memory: false },
+            model_calls: 0,
+            claims: 0,
+        }
+    }
+}
+
+/// Which decisions are recorded that allow something.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Leave {
+    /// To answer.
+    pub(super) answer: bool,
+    /// To remember what was said.
+    pub(super) memory: bool,
 }
 
 /// The last claim of a kind.
@@ -36,6 +63,8 @@ pub(super) struct Session {
     pub(super) tenant: TenantId,
     pub(super) chain: Chain,
     pub(super) events: BTreeSet<EventId>,
+    /// The hash of each event.
+    pub(super) hashes: Vec<Digest32>,
     /// In the order they were accepted.
     pub(super) turns: Vec<Turn>,
     pub(super) slots: [Slot; 2],
@@ -75,20 +104,21 @@ impl Sessions {
         session.turn_mut(turn)
     }
 
+    /// How many turns have not ended, and are of no session that was erased.
+    pub(super) const fn pending(&self) -> u64 {
+        self.accepted - self.ended - self.erased_pending
+    }
+
     /// Counts a model call. Answers how many there were, this one included, and whether the turn may
     /// be answered.
     pub(super) fn model_called(&mut self, turn: TurnId) -> Option<(u32, bool)> {
         let turn = self.turn_mut(turn)?;
         turn.model_calls += 1;
-        Some((turn.model_calls, turn.allowed))
+        Some((turn.model_calls, turn.leave.answer))
     }
 
     /// Counts a run of a tool.
-    pub(super) fn tool_ran(
-        &mut self,
-        id: CallId,
-        repeatable: Repeatable,
-    ) -> Result<(), (Invariant, String)> {
+    pub(super) fn tool_ran(&mut self, id: CallId, repeatable: Repeatable) -> Result<(), Wrong> {
         let call = self.calls.entry(id).or_default();
         call.runs += 1;
         let Call { claims, runs, allowed } = *call;
@@ -99,8 +129,13 @@ impl Sessions {
             let what = format!("{id} ran {runs} times, and was claimed {claims} times");
             return Err((Invariant::Fencing, what));
         }
-        if repeatable == Repeatable::No && runs > 1 {
-            return Err((Invariant::NothingDuplicated, format!("{id} ran {runs} times")));
+        let most = match repeatable {
+            Repeatable::Yes => MOST_RUNS,
+            Repeatable::No => 1,
+        };
+        if runs > most {
+            let what = format!("{id} ran {runs} times, of {most}");
+            return Err((Invariant::NothingDuplicated, what));
         }
         Ok(())
     }
@@ -120,6 +155,7 @@ impl Session {
             tenant,
             chain: Chain::new(id),
             events: BTreeSet::new(),
+            hashes: Vec::new(),
             turns: Vec::new(),
             slots: Default::default(),
             erased: false,

@@ -3,12 +3,17 @@
 use std::time::Duration;
 
 use soma_core::ids::{SessionId, TenantId};
-use soma_core::ports::work::{Beat, Claim};
+use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 
+use super::Books;
+use super::invariant::Invariant;
 use super::sessions::slot_of;
-use super::{Books, Invariant};
+
+/// A turn is given up after three tries, and whoever gives it up may die of something else; but not
+/// for ever.
+const MOST_CLAIMS: u32 = 20;
 
 impl Books {
     /// A claim was handed out.
@@ -21,6 +26,9 @@ impl Books {
             wrong.push((Invariant::Fairness, what));
         }
         let Some(session) = self.sessions.by_id.get_mut(session_id) else { return };
+        if session.erased {
+            wrong.push((Invariant::TenantIsolation, format!("{session_id} came back as work")));
+        }
         let slot = &mut session.slots[slot_of(*kind)];
         if slot.held && now < slot.ends_at {
             let what =
@@ -35,13 +43,17 @@ impl Books {
         slot.held = true;
         slot.ends_at = now + ttl;
         if *kind == WorkKind::Turns {
-            let head = session.head();
-            if claim.turn_id != head {
-                let what = format!("{:?} was claimed before {head:?}", claim.turn_id);
+            let oldest = session.head();
+            if claim.turn_id != oldest {
+                let what = format!("{:?} was claimed before {oldest:?}", claim.turn_id);
                 wrong.push((Invariant::Order, what));
             }
             if let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn)) {
                 turn.claims += 1;
+                if turn.claims > MOST_CLAIMS {
+                    let what = format!("{} is claimed again and again", turn.id);
+                    wrong.push((Invariant::Liveness, what));
+                }
                 if claim.tries < turn.claims {
                     let what = format!(
                         "{} was claimed {} times, counted {}",
@@ -87,14 +99,15 @@ impl Books {
     }
 
     /// A claim was given up.
-    pub(super) fn handed_back(&mut self, claim: &Claim) {
+    pub(super) fn handed_back(&mut self, claim: &Claim, how: HandBack) {
         let Some(session) = self.sessions.by_id.get_mut(&claim.session_id) else { return };
         let slot = &mut session.slots[slot_of(claim.kind)];
         if slot.epoch != claim.epoch || !slot.held {
             return;
         }
         slot.held = false;
-        if let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn)) {
+        let turn = claim.turn_id.filter(|_| how == HandBack::Orderly);
+        if let Some(turn) = turn.and_then(|turn| session.turn_mut(turn)) {
             turn.claims = 0;
         }
     }

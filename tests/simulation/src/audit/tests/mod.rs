@@ -1,0 +1,134 @@
+//! Right histories stay clean, and each wrong one is told by its name.
+
+mod budget;
+mod claims;
+mod commits;
+mod history;
+mod memories;
+mod outbox;
+mod positions;
+mod promises;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use soma_core::contract::ledger::{MANY, NOW, TTL, owner, partition};
+use soma_core::contract::talk::Talk;
+use soma_core::conversation::event::Event;
+use soma_core::outbox::message::OutboxRow;
+use soma_core::outbox::topic::Topic;
+use soma_core::policy::{Action, Decision};
+use soma_core::ports::log::Fetched;
+use soma_core::ports::work::Claim;
+use soma_core::ports::{Leases, Log, Outbox, PortResult, Store, Work};
+use soma_core::stream::chain::Digest32;
+use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
+use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
+use soma_core::work::lease::{PartitionLease, Resource};
+use soma_inproc::{InprocLedger, InprocLog, InprocMemory, ManualClock, ManualTimer};
+
+use super::{Audit, Audited, AuditedLog, Invariant};
+
+const LIMIT: u64 = 1_000;
+
+/// What a port in memory answers: it never waits.
+fn now<T>(answer: impl Future<Output = PortResult<T>>) -> T {
+    answer.now_or_never().unwrap().unwrap()
+}
+
+/// A ledger, a log and a memory with an auditor.
+struct Scene {
+    clock: Arc<ManualClock>,
+    audit: Arc<Audit>,
+    ledger: Audited,
+    log: AuditedLog<InprocLog>,
+    memory: InprocMemory,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let clock = Arc::new(ManualClock::at(NOW));
+        let audit = Audit::new(Arc::new(InprocLedger::new(clock.clone())), Some(LIMIT));
+        let timer = Arc::new(ManualTimer::new(Arc::clone(&clock)));
+        let log = Arc::new(InprocLog::with_partitions(1, timer));
+        Self {
+            ledger: Audited::new(Arc::clone(&audit)),
+            log: AuditedLog::new(log, Arc::clone(&audit)),
+            memory: InprocMemory::new(clock.clone()),
+            audit,
+            clock,
+        }
+    }
+
+    /// The ledger, behind the auditor's back.
+    fn behind(&self) -> &InprocLedger {
+        &self.audit.ledger
+    }
+
+    /// What does not hold.
+    fn broken(&self) -> Vec<Invariant> {
+        self.audit.violations().iter().map(|violation| violation.invariant).collect()
+    }
+
+    /// Commits what must be applied.
+    fn commit(&self, commit: Commit) -> Vec<Event> {
+        let outcome = now(self.ledger.commit(commit));
+        let CommitOutcome::Committed(events) = outcome else { panic!("{outcome:?}") };
+        events
+    }
+
+    /// Leases a resource that is free, or held by the same owner.
+    fn lease(&self, resource: &Resource) -> PartitionLease {
+        now(self.ledger.acquire(resource, owner(1), TTL)).unwrap()
+    }
+
+    /// Publishes all that waits, as a relay does.
+    fn relay(&self) {
+        for lane in now(self.ledger.lanes()) {
+            let lease = self.lease(&Resource::Lane(lane));
+            let rows = now(self.ledger.read(lane, MANY));
+            rows.iter().for_each(|row| self.publish(row));
+            let ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
+            now(Outbox::settle(&self.ledger, &lease, &ids));
+        }
+    }
+
+    fn publish(&self, row: &OutboxRow) {
+        now(self.log.publish(row.message.topic, 0, vec![row.message.record(NOW).into()]));
+    }
+
+    /// Takes in the one record of a topic that is next.
+    fn arrive(&self, talk: &Talk, topic: Topic, subject: Subject) {
+        let lease = self.lease(&partition(topic));
+        let offset = lease.next_offset;
+        let fetched = now(self.log.fetch(topic, 0, offset, 1, Duration::ZERO));
+        assert!(matches!(fetched, Fetched::Records(records) if !records.is_empty()));
+        let mut arrival = talk.arrival(subject);
+        arrival.otherwise.offset = Some(offset);
+        let (items, dead) = (vec![arrival], Vec::new());
+        let batch = Batch { lease, next_offset: offset + 1, last: None, at: NOW, items, dead };
+        assert_eq!(now(self.ledger.ingest(batch)), BatchOutcome::Applied);
+    }
+
+    /// A turn that is accepted and has arrived.
+    fn ready(&self, talk: &Talk, turn: u32) {
+        self.commit(talk.accepts(turn));
+        self.relay();
+        self.arrive(talk, Topic::ConversationInbound, Subject::Turn(talk.turn(turn)));
+    }
+
+    fn claim(&self, kind: WorkKind) -> Claim {
+        now(self.ledger.claim(kind, owner(1), NOW, TTL, MANY)).unwrap()
+    }
+}
+
+/// A commit under a claim.
+fn under(claim: &Claim, commit: Commit) -> Commit {
+    Commit { fence: Fence::Work { kind: claim.kind, epoch: claim.epoch }, ..commit }
+}
+
+fn allowed(action: Action) -> Decision {
+    let (resource, reasons) = ("anything".into(), Vec::new());
+    Decision { action, resource, allow: true, reasons, input: Digest32([0; 32]) }
+}
