@@ -148,6 +148,11 @@ impl Audit {
         self.books().positions.lost(topic, partition, next);
     }
 
+    /// The log dropped the records of a partition, which now begins at `earliest`.
+    pub fn log_dropped(&self, topic: Topic, partition: Partition, earliest: u64) {
+        self.books().positions.dropped(topic, partition, earliest);
+    }
+
     /// The memory said that it remembers this, and does not.
     pub fn memory_lied(&self, key: &str) {
         self.books().memories.lied(key);

@@ -16,6 +16,8 @@ struct Held {
     epoch: u64,
     released: bool,
     position: u64,
+    /// Where records came to places that the position had passed before the log was cut.
+    owed: BTreeSet<u64>,
 }
 
 /// What a batch makes of the records that its position moves past.
@@ -135,8 +137,10 @@ impl Positions {
         };
         let lossy = self.lossy.contains(&(*topic, *partition));
         if lossy && moved.is_gap(before) {
+            held.owed.retain(|at| at >= next);
             return Ok(());
         }
+        held.owed.retain(|at| !(before..*next).contains(at));
         if *next < before {
             let what = format!("{} moved back from {before} to {next}", lease.resource);
             return Err((Invariant::Positions, what));
@@ -173,6 +177,21 @@ impl Positions {
     pub(super) fn lost(&mut self, topic: Topic, partition: Partition, next: u64) {
         self.lossy.insert((topic, partition));
         self.ends.insert((topic, partition), next);
+        self.at((topic, partition)).for_each(|held| held.owed.retain(|at| *at < next));
+    }
+
+    /// Records were dropped: where the partition begins now.
+    pub(super) fn dropped(&mut self, topic: Topic, partition: Partition, earliest: u64) {
+        self.at((topic, partition)).for_each(|held| held.owed.retain(|at| *at >= earliest));
+    }
+
+    /// What is known of those who read a partition.
+    fn at(&mut self, place: (Topic, Partition)) -> impl Iterator<Item = &mut Held> {
+        let held = self.held.iter_mut().filter(move |(resource, _)| match resource {
+            Resource::Partition { topic, partition, .. } => (*topic, *partition) == place,
+            Resource::Lane(_) => false,
+        });
+        held.map(|(_, held)| held)
     }
 
     /// Records about `events`, where that is known, were appended from offset `first` on.
@@ -185,6 +204,9 @@ impl Positions {
     ) {
         let next = first + events.len() as u64;
         self.ends.insert((topic, partition), next);
+        for held in self.at((topic, partition)) {
+            held.owed.extend(first..next.min(held.position));
+        }
         if topic == Topic::MemoryWal {
             let places = (first..next).map(|at| (partition, at)).zip(events);
             self.wal.extend(places.filter_map(|(place, event)| event.map(|event| (place, event))));
@@ -194,6 +216,12 @@ impl Positions {
     /// Whether nothing was ever lost of a topic.
     pub(super) fn is_whole(&self, topic: Topic) -> bool {
         !self.lossy.iter().any(|(lossy, _)| *lossy == topic)
+    }
+
+    /// A record that came to a place that had been passed, and was not taken in, if there is one.
+    pub(super) fn unseen(&self) -> Option<(&Resource, u64)> {
+        let mut held = self.held.iter();
+        held.find_map(|(resource, held)| held.owed.first().map(|at| (resource, *at)))
     }
 
     /// A partition that is behind, if one is, with its position and where it ends.

@@ -40,6 +40,13 @@ pub enum Unrest {
         /// Where it ends.
         end: u64,
     },
+    /// A record came where the position had passed before the log was cut, and nobody saw it.
+    Unseen {
+        /// Who reads there.
+        resource: Resource,
+        /// The place of the record.
+        offset: u64,
+    },
     /// Tool calls of a session are open.
     Calls(SessionId, usize),
 }
@@ -53,6 +60,7 @@ impl fmt::Display for Unrest {
             Self::Behind { resource, position, end } => {
                 write!(f, "{resource} is at {position} of {end}")
             }
+            Self::Unseen { resource, offset } => write!(f, "{resource} never saw {offset}"),
             Self::Calls(session, open) => write!(f, "{open} calls of {session} are open"),
         }
     }
@@ -74,6 +82,9 @@ pub(super) fn unrest(ledger: &InprocLedger, books: &Books) -> Option<Unrest> {
     }
     if let Some((resource, position, end)) = books.positions.behind() {
         return Some(Unrest::Behind { resource: resource.clone(), position, end });
+    }
+    if let Some((resource, offset)) = books.positions.unseen() {
+        return Some(Unrest::Unseen { resource: resource.clone(), offset });
     }
     let mut sessions = books.sessions.by_id.iter().filter(|(_, session)| !session.erased);
     sessions.find_map(|(id, _)| {

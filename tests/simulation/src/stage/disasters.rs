@@ -105,6 +105,7 @@ impl Disasters {
             self.records.truncate(topic, partition, next).map(drop)
         } else {
             self.audit.log_lost(topic, partition, bounds.next);
+            self.audit.log_dropped(topic, partition, bounds.earliest + few);
             self.records.drop_before(topic, partition, bounds.earliest + few)
         };
         debug_assert!(done.is_ok(), "the partition is there");
