@@ -8,9 +8,12 @@ use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spen
 use soma_core::conversation::event::EventType::{AssistantFinal, AssistantRestarted, TurnFailed};
 use soma_core::conversation::model::{FinishReason, ModelFailure, Usage};
 use soma_core::flows::stop::Stop;
+use soma_core::ids::TurnId;
 use soma_core::ports::{Budget, PortResult};
+use soma_core::work::commit::{Commit, CommitOutcome, Fence, TurnProgress};
+use soma_core::work::session::TurnState;
 use soma_inproc::{Beat, Script};
-use soma_tests::platform::{Client, Unit, asks_for, check, has_tool_results};
+use soma_tests::platform::{Client, Ports, Unit, asks_for, check, has_tool_results};
 
 use crate::house::Plan;
 
@@ -136,4 +139,43 @@ async fn tokens_that_a_lost_worker_set_aside_are_settled() {
     client.until_ended(1).await;
 
     check(&house.platform, &client.principal).await;
+}
+
+/// Adds to the record of a turn what cannot have happened: its message was accepted once more.
+async fn damage(ports: &Ports, turn_id: TurnId) {
+    let record = ports.store.turn(turn_id).await.unwrap().unwrap();
+    let accepted = record.inputs[0].clone();
+    let mut commit = Commit::new(record.tenant, record.session_id, Fence::Open, accepted.at);
+    commit.turn = Some(TurnProgress {
+        turn_id,
+        from_step: u32::try_from(record.inputs.len()).unwrap(),
+        inputs: vec![accepted],
+        state: TurnState::Ready,
+    });
+    let outcome = ports.store.commit(commit).await.unwrap();
+    assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn turn_whose_record_is_damaged_leaves_nothing_set_aside() {
+    let never = Stop::new();
+    let house = Plan::new(move |_, _| Script::new().text("Ouch ").hold(&never)).open();
+    let mut client = house.client();
+    let turn_id = client.say("Well?").await.turn_id;
+    client.until(|view| view.text == "Ouch ").await;
+    let account = Account { tenant: client.principal.tenant.clone(), persona_id: None };
+    let window = BudgetWindow::at(house.platform.stage.clock.now());
+    let budget = &house.platform.truth.budget;
+    let before = budget.spent(&account, window).await.unwrap();
+
+    house.platform.crash(Unit::Worker).await;
+    damage(&house.platform.truth, turn_id).await;
+    house.platform.start(Unit::Worker);
+    client.until_ended(1).await;
+
+    let ended = client.view.ended.values().next().unwrap();
+    assert_eq!((ended.kind, ended.reason.as_deref()), (TurnFailed, Some("internal")));
+    assert!(before.used == 0 && before.reserved > 0, "{before:?}");
+    let after = budget.spent(&account, window).await.unwrap();
+    assert_eq!(after, Spent { used: before.reserved, reserved: 0 });
 }

@@ -1,18 +1,19 @@
 //! Ends a turn whose record cannot be gone on from: of another build, or damaged. The person is told,
 //! an operator sees it, and the session goes on.
 
-use serde_json::{Map, json};
+use serde_json::json;
 
 use super::AnswerMessage;
+use super::commit::tell_counter;
 use super::drive::TRIES;
-use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::flows::persist::persist;
-use crate::ids::EventId;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::ports::work::Claim;
 use crate::ports::{Poke, PortResult};
-use crate::work::commit::{Commit, Fence, TurnProgress, WorkKind};
+use crate::turn::machine::Turn;
+use crate::turn::step::EventDraft;
+use crate::work::commit::{Commit, CommitOutcome, Fence, TurnProgress, WorkKind};
 use crate::work::session::{TurnRecord, TurnState};
 
 /// Sets the turn aside, with its terminal event.
@@ -26,20 +27,11 @@ pub(super) async fn bury(
     let at = flow.world.clock.now();
     let fence = Fence::Work { kind: WorkKind::Turns, epoch: claim.epoch };
     let mut commit = Commit::new(claim.tenant.clone(), claim.session_id, fence, at);
-    commit.events = vec![NewEvent {
-        event_id: EventId::derived(record.turn_id, "failed"),
-        turn_id: Some(record.turn_id),
-        persona_id: None,
-        role: Role::System,
-        kind: EventType::TurnFailed,
-        message: "The answer could not be completed.".into(),
-        metadata: Map::from_iter([
-            ("reason".into(), json!("internal")),
-            ("text".into(), json!("")),
-        ]),
-        occurred_at: at,
-        nonce: flow.world.ids.nonce(),
-    }];
+    let effects = Turn::write_off(record.turn_id, &record.inputs);
+    let turn_id = Some(record.turn_id);
+    let seal = |draft: EventDraft| draft.seal(turn_id, None, at, flow.world.ids.nonce());
+    commit.events = effects.record.into_iter().map(seal).collect();
+    commit.usage = effects.usage;
     commit.turn = Some(TurnProgress {
         turn_id: record.turn_id,
         from_step: u32::try_from(record.inputs.len()).unwrap_or(u32::MAX),
@@ -56,7 +48,10 @@ pub(super) async fn bury(
         error,
         at,
     }];
-    persist(&*flow.ports.store, &flow.world, &commit, TRIES).await?;
+    let outcome = persist(&*flow.ports.store, &flow.world, &commit, TRIES).await?;
+    if matches!(outcome, CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_)) {
+        tell_counter(&*flow.ports.budget, commit.usage).await;
+    }
     flow.world.wake.poke(Poke::Outbox);
     Ok(())
 }

@@ -7,7 +7,7 @@ use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
 use crate::ports::work::Claim;
-use crate::ports::{Poke, PortResult};
+use crate::ports::{Budget, Poke, PortResult};
 use crate::tool::CallChange;
 use crate::turn::input::{Input, RecordedInput};
 use crate::turn::machine::Phase;
@@ -67,7 +67,7 @@ impl Drive<'_> {
         if remembers {
             world.wake.poke(Poke::Memory);
         }
-        self.settle(settled).await;
+        tell_counter(&*self.flow.ports.budget, settled).await;
         Ok(true)
     }
 
@@ -136,15 +136,15 @@ impl Drive<'_> {
             at: self.flow.world.clock.now(),
         })
     }
+}
 
-    /// Tells the hot counter what the ledger now says; it is rebuilt from the ledger if this fails.
-    async fn settle(&self, changes: Vec<UsageChange>) {
-        for change in changes {
-            if let UsageChange::Settle { key, used } = change
-                && let Err(error) = self.flow.ports.budget.settle(key, used).await
-            {
-                tracing::debug!(%error, "the counter of tokens is behind the ledger");
-            }
+/// Tells the hot counter what the ledger now says; it is rebuilt from the ledger if this fails.
+pub(super) async fn tell_counter(budget: &dyn Budget, changes: Vec<UsageChange>) {
+    for change in changes {
+        if let UsageChange::Settle { key, used } = change
+            && let Err(error) = budget.settle(key, used).await
+        {
+            tracing::debug!(%error, "the counter of tokens is behind the ledger");
         }
     }
 }

@@ -8,6 +8,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 mod tools;
+mod write_off;
 
 use serde::{Deserialize, Serialize};
 

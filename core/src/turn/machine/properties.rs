@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::*;
 use crate::budget::account::{Entry, LedgerAccount};
-use crate::budget::{Grant, UsageChange};
+use crate::budget::{Grant, Spent, UsageChange};
 use crate::testing::holds;
 use crate::turn::course::{Course, Taken, courses, second, turn_id};
 
@@ -192,6 +192,38 @@ fn every_reservation_is_settled_once_by_what_was_used() {
         }
         let terminal = events(&taken).pop().unwrap();
         assert_eq!(field(terminal, "usage")["total_tokens"], spent.used);
+    });
+}
+
+#[test]
+fn turn_that_is_written_off_ends_whatever_its_record_and_leaves_nothing_open() {
+    holds(64, &any_course(), |course| {
+        let taken = course.run();
+
+        let record: Vec<RecordedInput> = taken.iter().map(|taken| taken.input.clone()).collect();
+        for (index, at) in taken.iter().enumerate() {
+            let effects = Turn::write_off(course.id, &record[..=index]);
+
+            let mut account = Ledger::of(&taken[..=index]).account;
+            let before = account.spent();
+            for change in effects.usage {
+                let UsageChange::Settle { key, used } = change else { panic!("{change:?}") };
+                account.settle(key, used);
+            }
+            let used = before.used + before.reserved;
+            assert_eq!(account.spent(), Spent { used, reserved: 0 });
+            let kinds: Vec<EventType> = effects.record.iter().map(|event| event.kind).collect();
+            let streamed = record[..=index].iter().any(|recorded| {
+                matches!(recorded.input, Input::BudgetAnswered { grant: Grant::Granted(_), .. })
+            });
+            let voided = streamed.then_some(EventType::AssistantRestarted);
+            assert_eq!(
+                kinds,
+                voided.into_iter().chain([EventType::TurnFailed]).collect::<Vec<_>>()
+            );
+            let attempt = field(&effects.record[0], "attempt").as_u64().unwrap();
+            assert!(!streamed || attempt > u64::from(at.step.turn.attempt));
+        }
     });
 }
 

@@ -1,0 +1,60 @@
+//! The end of a turn whose record cannot be gone on from: of another build, or damaged.
+
+use serde_json::{Map, json};
+
+use super::super::input::{Input, RecordedInput};
+use super::super::step::{Effects, EventDraft};
+use super::Turn;
+use crate::budget::{Grant, ReservationKey, Tokens, UsageChange};
+use crate::conversation::event::{EventType, Role};
+use crate::ids::TurnId;
+
+impl Turn {
+    /// What becomes durable when a turn ends whose record cannot be gone on from. It fails, and what
+    /// was streamed is void: nobody knows it. What it set aside counts as used, whole, unless it is
+    /// settled already; what a worker may have set aside and not recorded is released.
+    pub fn write_off(id: TurnId, record: &[RecordedInput]) -> Effects {
+        let granted: Vec<Tokens> = record.iter().filter_map(granted).collect();
+        let turn = Self { attempt: highest_attempt(record), ..Self::new(id) };
+        let (turn, voided) = if granted.is_empty() { (turn, None) } else { turn.voided() };
+        let settle = |(call, used)| {
+            let key = ReservationKey { turn_id: id, call };
+            UsageChange::Settle { key, used }
+        };
+        Effects {
+            record: voided.into_iter().chain([turn.written_off()]).collect(),
+            usage: (1..).zip(granted.into_iter().chain([0])).map(settle).collect(),
+            ..Effects::default()
+        }
+    }
+
+    fn voided(mut self) -> (Self, Option<EventDraft>) {
+        let event = self.restart("worker_lost");
+        (self, Some(event))
+    }
+
+    fn written_off(&self) -> EventDraft {
+        let message = "The answer could not be completed.";
+        let mut event = self.draft(EventType::TurnFailed, "failed", message);
+        event.role = Role::System;
+        event.metadata = Map::from_iter([
+            ("reason".into(), json!("internal")),
+            ("attempt".into(), json!(self.attempt)),
+            ("text".into(), json!("")),
+        ]);
+        event
+    }
+}
+
+/// The tokens that were set aside for a model call, if the input says so.
+const fn granted(recorded: &RecordedInput) -> Option<Tokens> {
+    let Input::BudgetAnswered { grant: Grant::Granted(amount), .. } = recorded.input else {
+        return None;
+    };
+    Some(amount)
+}
+
+/// No attempt was higher: each but the first takes an input.
+fn highest_attempt(record: &[RecordedInput]) -> u32 {
+    u32::try_from(record.len()).unwrap_or(u32::MAX - 1).max(1)
+}
