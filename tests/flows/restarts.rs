@@ -100,6 +100,34 @@ async fn stop_hands_back_an_answer_that_takes_too_long_and_the_next_worker_begin
 }
 
 #[tokio::test(start_paused = true)]
+async fn answer_that_outlasts_one_rolling_restart_after_another_is_given_in_the_end() {
+    let never = Stop::new();
+    let house = Plan::new(move |_, before| {
+        if before < 4 {
+            Script::new().text("Never ").hold(&never)
+        } else {
+            Script::answer("Ended.")
+        }
+    })
+    .open();
+    let mut client = house.client();
+    client.say("Well?").await;
+    for restarted in 0..4 {
+        client
+            .until(|view| view.text == "Never " && view.count(AssistantRestarted) == restarted)
+            .await;
+
+        house.platform.stop(Unit::Worker).await;
+        house.platform.start(Unit::Worker);
+    }
+    client.until_ended(1).await;
+
+    let ended = client.view.ended.values().next().unwrap();
+    assert_eq!((ended.kind, ended.attempt), (AssistantFinal, 5));
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn turn_that_kills_its_worker_three_times_is_given_up_and_blocks_nobody() {
     let never = Stop::new();
     let house = Plan::new(move |request, _| {

@@ -31,6 +31,8 @@ const OVERDUE: Duration = Duration::from_mins(1);
 const OVERDUE_LOOK: Duration = Duration::from_secs(30);
 /// How much of it is taken in at once.
 const OVERDUE_BATCH: usize = 500;
+/// How long a handler may still take to commit where it is, when the drain time is over.
+const LAST_COMMIT: Duration = Duration::from_secs(1);
 /// How long a session rests after its work failed.
 const REST: Duration = Duration::from_secs(1);
 
@@ -52,17 +54,39 @@ impl Default for Capacity {
     }
 }
 
+/// What a handler is told while it works.
+#[derive(Clone, Debug, Default)]
+pub struct Signals {
+    /// A person cancelled the turn.
+    pub cancelled: Stop,
+    /// The service stops, and there is no more time: what can be committed at once still is.
+    pub stopping: Stop,
+}
+
+impl Signals {
+    /// Comes back once either is given.
+    pub async fn wait(&self) {
+        let (cancelled, stopping) = (self.cancelled.wait(), self.stopping.wait());
+        select(std::pin::pin!(cancelled), std::pin::pin!(stopping)).await;
+    }
+
+    /// Whether either was given.
+    pub fn is_set(&self) -> bool {
+        self.cancelled.is_set() || self.stopping.is_set()
+    }
+}
+
 /// Does the work of a claim.
 #[async_trait]
 pub trait Handle: Send + Sync {
-    /// Works until there is nothing more to do for this claim, or it was lost. `cancelled` is given
-    /// when a person cancels the turn. May be dropped at any point: what was committed stands.
+    /// Works until there is nothing more to do for this claim, or it is to stop. May be dropped at any
+    /// point: what was committed stands.
     ///
     /// # Errors
     ///
     /// A port's: the session is handed back and taken up again later. Only what would fail again
     /// counts as a try.
-    async fn handle(&self, claim: &Claim, cancelled: &Stop) -> PortResult<()>;
+    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<()>;
 }
 
 /// Claims work of one kind.
@@ -181,10 +205,13 @@ impl Claims {
     }
 
     async fn work_on(&self, claim: &Claim, abandon: &Stop) {
-        let cancelled = Stop::new();
-        let handling = self.handle.handle(claim, &cancelled);
-        let keeping = std::pin::pin!(self.keep_alive(claim, &cancelled));
-        let abandoned = std::pin::pin!(abandon.wait());
+        let signals = Signals { cancelled: Stop::new(), stopping: abandon.clone() };
+        let handling = self.handle.handle(claim, &signals);
+        let keeping = std::pin::pin!(self.keep_alive(claim, &signals.cancelled));
+        let abandoned = std::pin::pin!(async {
+            abandon.wait().await;
+            self.world.timer.sleep(LAST_COMMIT).await;
+        });
         let (how, rest) = match select(handling, select(keeping, abandoned)).await {
             Either::Left((Ok(()), _)) | Either::Right((Either::Right(_), _)) => {
                 (HandBack::Orderly, Duration::ZERO)

@@ -5,12 +5,11 @@ use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use futures_util::future::join_all;
+use futures_util::future::{Either, join_all, select};
 use serde_json::{Map, Value, json};
 
-use super::claims::Handle;
+use super::claims::{Handle, Signals};
 use super::persist::{UNTIL_DROPPED, again, persist};
-use super::stop::Stop;
 use super::world::World;
 use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
@@ -204,12 +203,16 @@ impl RunTools {
 
 #[async_trait]
 impl Handle for RunTools {
-    async fn handle(&self, claim: &Claim, _cancelled: &Stop) -> PortResult<()> {
+    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<()> {
         let session = claim.session_id;
         let calls = again(&self.world, TRIES, || self.store.open_calls(session)).await?;
         let due = calls.into_iter().filter(|call| call.state >= CallState::Ready);
-        let runs = join_all(due.map(|record| self.run_call(claim, record))).await;
-        runs.into_iter().collect()
+        let runs = join_all(due.map(|record| self.run_call(claim, record)));
+        // A tool cannot be told to stop, and a call that is half run is nothing to commit.
+        match select(runs, std::pin::pin!(signals.stopping.wait())).await {
+            Either::Left((runs, _)) => runs.into_iter().collect(),
+            Either::Right(_) => Ok(()),
+        }
     }
 }
 

@@ -132,7 +132,10 @@ impl Stage<'_> {
     ) -> Vec<Item> {
         let (said, after) = if let Input::ModelAnswered(answer) = then {
             (&answer.text, "")
-        } else if let Input::ModelFailed { text, .. } | Input::Cancelled { text, .. } = then {
+        } else if let Input::ModelFailed { text, .. }
+        | Input::HandedBack { text, .. }
+        | Input::Cancelled { text, .. } = then
+        {
             (text, "")
         } else {
             (&lost.0, lost.1.as_str())

@@ -29,6 +29,8 @@ pub(crate) enum Chance {
     Failure { failure: ModelFailure, text: String, amount: Tokens },
     /// The worker dies.
     Loss,
+    /// The worker stops when `text` was streamed.
+    Stop { text: String, amount: Tokens },
     /// The person cancels when `text` was streamed.
     Cancel { text: String, amount: Tokens },
     /// The turn is given up.
@@ -88,6 +90,9 @@ impl Course {
             (Phase::Gathering, chance) => Input::ContextLoaded(context(chance)),
             (Phase::Reserving, chance) => granted(call, chance),
             (Phase::Generating, Chance::Loss) => Input::Interrupted,
+            (Phase::Generating, Chance::Stop { text, amount }) => {
+                Input::HandedBack { text: text.clone(), usage: usage(*amount) }
+            }
             (Phase::Generating, Chance::Answer { text, tools, amount }) => {
                 Input::ModelAnswered(answered(text, *tools, *amount))
             }
@@ -157,6 +162,7 @@ impl Chance {
         match self {
             Self::Answer { amount, .. }
             | Self::Failure { amount, .. }
+            | Self::Stop { amount, .. }
             | Self::Cancel { amount, .. } => *amount,
             Self::Loss | Self::GiveUp => 1,
         }
@@ -164,9 +170,10 @@ impl Chance {
 
     pub(crate) fn text(&self) -> &str {
         match self {
-            Self::Answer { text, .. } | Self::Failure { text, .. } | Self::Cancel { text, .. } => {
-                text
-            }
+            Self::Answer { text, .. }
+            | Self::Failure { text, .. }
+            | Self::Stop { text, .. }
+            | Self::Cancel { text, .. } => text,
             Self::Loss | Self::GiveUp => "",
         }
     }
@@ -278,6 +285,7 @@ pub(crate) fn chances() -> impl Strategy<Value = Chance> {
         6 => (failures(), text(12), amount.clone())
             .prop_map(|(failure, text, amount)| Chance::Failure { failure, text, amount }),
         3 => Just(Chance::Loss),
+        2 => (text(12), amount.clone()).prop_map(|(text, amount)| Chance::Stop { text, amount }),
         1 => (text(12), amount).prop_map(|(text, amount)| Chance::Cancel { text, amount }),
         1 => Just(Chance::GiveUp),
     ]

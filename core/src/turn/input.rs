@@ -58,6 +58,13 @@ pub enum Input {
     },
     /// A worker died, or lost the turn, while a model was answering.
     Interrupted,
+    /// A worker that stops handed the turn back while a model was answering.
+    HandedBack {
+        /// What had been streamed of this call.
+        text: String,
+        /// What it used.
+        usage: Usage,
+    },
     /// A person cancelled the turn.
     Cancelled {
         /// What had been streamed of the running model call.

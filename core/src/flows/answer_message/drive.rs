@@ -7,8 +7,8 @@ use super::commit::Pending;
 use crate::conversation::event::Seq;
 use crate::conversation::model::{ChatMessage, Usage};
 use crate::conversation::prompt;
+use crate::flows::claims::Signals;
 use crate::flows::persist::again;
-use crate::flows::stop::Stop;
 use crate::ports::work::Claim;
 use crate::ports::{Model, PortError, PortResult};
 use crate::tool::CallState;
@@ -25,7 +25,7 @@ const MAX_TRIES: u32 = 3;
 pub(super) struct Drive<'a> {
     pub(super) flow: &'a AnswerMessage,
     pub(super) claim: &'a Claim,
-    pub(super) cancelled: &'a Stop,
+    pub(super) signals: &'a Signals,
     pub(super) turn: Turn,
     /// The question that is open.
     pub(super) call: Option<Call>,
@@ -42,7 +42,7 @@ impl<'a> Drive<'a> {
     pub(super) async fn load(
         flow: &'a AnswerMessage,
         claim: &'a Claim,
-        cancelled: &'a Stop,
+        signals: &'a Signals,
     ) -> PortResult<Option<Self>> {
         let Some(turn_id) = claim.turn_id else { return Ok(None) };
         let store = &flow.ports.store;
@@ -51,7 +51,7 @@ impl<'a> Drive<'a> {
             again(&flow.world, TRIES, || store.session(&claim.tenant, claim.session_id)).await?;
         let (Some(record), Some(session)) = (record, session) else { return Ok(None) };
         if record.cancel_requested {
-            cancelled.trigger();
+            signals.cancelled.trigger();
         }
         let (turn, call) = match Turn::fold(turn_id, &record.inputs) {
             Ok(folded) => folded,
@@ -63,7 +63,7 @@ impl<'a> Drive<'a> {
         let mut drive = Self {
             flow,
             claim,
-            cancelled,
+            signals,
             pending: Pending::new(turn.steps()),
             turn,
             call,
@@ -71,7 +71,7 @@ impl<'a> Drive<'a> {
             history: None,
         };
         drive.catch_up(&record)?;
-        let stuck = drive.call.is_none() && !drive.cancelled.is_set();
+        let stuck = drive.call.is_none() && !drive.signals.cancelled.is_set();
         if stuck && drive.turn.phase() == Phase::AwaitingTools {
             bury(flow, claim, &record, "its tools ended, and none was its own".into()).await?;
             return Ok(None);
@@ -79,12 +79,18 @@ impl<'a> Drive<'a> {
         Ok(Some(drive))
     }
 
-    /// Drives the turn until it is done, waits for tools, or is someone else's.
+    /// Drives the turn until it is done, waits for tools, is to stop, or is someone else's.
     pub(super) async fn run(mut self) -> PortResult<()> {
         while self.turn.phase() != Phase::Done {
-            if self.cancelled.is_set() {
-                self.feed(Input::Cancelled { text: String::new(), usage: Usage::default() })?;
+            if self.signals.cancelled.is_set() {
+                self.feed(self.broken_off(String::new(), Usage::default()))?;
                 continue;
+            }
+            if self.signals.stopping.is_set() {
+                if self.turn.phase() == Phase::Generating {
+                    self.feed(self.broken_off(String::new(), Usage::default()))?;
+                }
+                break;
             }
             let input = match self.call.take() {
                 None => break,
@@ -144,6 +150,15 @@ impl<'a> Drive<'a> {
             }
         }
         Ok(())
+    }
+
+    /// What becomes of the running model call when a signal ends it.
+    pub(super) fn broken_off(&self, text: String, usage: Usage) -> Input {
+        if self.signals.cancelled.is_set() {
+            Input::Cancelled { text, usage }
+        } else {
+            Input::HandedBack { text, usage }
+        }
     }
 
     /// One step of the turn.

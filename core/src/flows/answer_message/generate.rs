@@ -28,26 +28,26 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(500), cap: Durati
 enum Next {
     Said(Option<Result<ModelEvent, ModelFailure>>),
     Flush,
-    Cancel,
+    BreakOff,
 }
 
 impl Drive<'_> {
     /// Asks the model; the answer is streamed as it comes.
     pub(super) async fn generate(&mut self, generate: &Generate) -> PortResult<Input> {
         if self.wait_before(generate).await {
-            return Ok(Input::Cancelled { text: String::new(), usage: Usage::default() });
+            return Ok(self.broken_off(String::new(), Usage::default()));
         }
         let request = self.request(generate).await?;
         let prompt = self.prompt_tokens(&request.messages);
         let mut deltas = Deltas::new(generate);
         let asked = {
-            let cancelled = std::pin::pin!(self.cancelled.wait());
-            match select(self.flow.ports.model.generate(request), cancelled).await {
+            let signal = std::pin::pin!(self.signals.wait());
+            match select(self.flow.ports.model.generate(request), signal).await {
                 Either::Left((asked, _)) => asked,
                 Either::Right(_) => {
                     let usage =
                         Usage { prompt_tokens: prompt, completion_tokens: 0, estimated: true };
-                    return Ok(Input::Cancelled { text: String::new(), usage });
+                    return Ok(self.broken_off(String::new(), usage));
                 }
             }
         };
@@ -86,11 +86,13 @@ impl Drive<'_> {
                     return self.failed(deltas, prompt, failure).await;
                 }
                 Next::Said(None) => return self.failed(deltas, prompt, ModelFailure::Broken).await,
-                Next::Cancel => {
-                    self.flush_all(deltas).await;
+                Next::BreakOff => {
+                    if self.signals.cancelled.is_set() {
+                        self.flush_all(deltas).await;
+                    }
                     let text = deltas.own_text().to_owned();
                     let usage = self.estimate(prompt, &text);
-                    return Input::Cancelled { text, usage };
+                    return self.broken_off(text, usage);
                 }
             }
         }
@@ -98,15 +100,15 @@ impl Drive<'_> {
 
     async fn next(&self, stream: &mut ModelStream, due: &mut Option<BoxFuture<'_, ()>>) -> Next {
         let said = stream.next();
-        let cancelled = std::pin::pin!(self.cancelled.wait());
+        let signal = std::pin::pin!(self.signals.wait());
         let flush = async {
             match due {
                 Some(due) => due.await,
                 None => std::future::pending().await,
             }
         };
-        match select(cancelled, select(said, std::pin::pin!(flush))).await {
-            Either::Left(_) => Next::Cancel,
+        match select(signal, select(said, std::pin::pin!(flush))).await {
+            Either::Left(_) => Next::BreakOff,
             Either::Right((Either::Left((said, _)), _)) => Next::Said(said),
             Either::Right((Either::Right(_), _)) => Next::Flush,
         }
@@ -137,8 +139,8 @@ impl Drive<'_> {
         Input::ModelFailed { failure, text, usage }
     }
 
-    /// Waits as long as the model wants, and longer the more often it failed. Answers whether the
-    /// turn was cancelled meanwhile.
+    /// Waits as long as the model wants, and longer the more often it failed. Answers whether a
+    /// signal was given meanwhile.
     async fn wait_before(&self, generate: &Generate) -> bool {
         let jitter = match generate.failures {
             0 => Duration::ZERO,
@@ -146,9 +148,10 @@ impl Drive<'_> {
         };
         let wait = Duration::from_secs(generate.wait_seconds) + jitter;
         if !wait.is_zero() {
-            self.flow.world.pause(wait, self.cancelled).await;
+            let sleep = self.flow.world.timer.sleep(wait);
+            select(sleep, std::pin::pin!(self.signals.wait())).await;
         }
-        self.cancelled.is_set()
+        self.signals.is_set()
     }
 
     async fn request(&mut self, generate: &Generate) -> PortResult<ModelRequest> {

@@ -14,8 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::claims::Handle;
-use super::stop::Stop;
+use super::claims::{Handle, Signals};
 use super::world::World;
 use crate::ports::work::Claim;
 use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store};
@@ -64,8 +63,8 @@ impl AnswerMessage {
 
 #[async_trait]
 impl Handle for AnswerMessage {
-    async fn handle(&self, claim: &Claim, cancelled: &Stop) -> PortResult<()> {
-        match Drive::load(self, claim, cancelled).await? {
+    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<()> {
+        match Drive::load(self, claim, signals).await? {
             Some(drive) => drive.run().await,
             None => Ok(()),
         }

@@ -170,6 +170,9 @@ impl Turn {
                 Ok(self.model_failed(&failure, &text, usage, now))
             }
             (Phase::Generating, Input::Interrupted) => Ok(self.interrupted(now)),
+            (Phase::Generating, Input::HandedBack { text, usage }) => {
+                Ok(self.handed_back(&text, usage))
+            }
             (Phase::AwaitingTools, Input::ToolFinished { outcome, tokens })
                 if self.waits_for(&outcome) =>
             {

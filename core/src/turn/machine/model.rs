@@ -114,6 +114,16 @@ impl Turn {
         self.ask_budget(effects)
     }
 
+    /// Begins the answer anew, elsewhere. It says nothing about the turn that a service stops, so it is
+    /// neither a failure nor a loss.
+    pub(super) fn handed_back(mut self, text: &str, usage: Usage) -> Step {
+        let mut effects = self.settle(usage);
+        if !text.is_empty() {
+            effects.record.push(self.restart("worker_stopped"));
+        }
+        self.ask_budget(effects)
+    }
+
     /// The most tokens the prompt may have.
     pub(super) fn prompt_limit(&self) -> Tokens {
         let least = self.config.as_ref().map_or(1, |config| config.least_answer_tokens);

@@ -73,6 +73,7 @@ fn one_of_each(course: &Course, taken: &[Taken]) -> Vec<Input> {
     inputs.extend([
         Input::Accepted(course.accepted.clone()),
         Input::Interrupted,
+        Input::HandedBack { text: String::new(), usage: Usage::default() },
         Input::GaveUp { tries: 1 },
         Input::Cancelled { text: String::new(), usage: Usage::default() },
     ]);
@@ -106,9 +107,10 @@ fn fits(phase: Phase, input: &Input) -> bool {
         Input::Authorized { .. } => phase == Phase::Authorizing,
         Input::ContextLoaded(_) => phase == Phase::Gathering,
         Input::BudgetAnswered { .. } => phase == Phase::Reserving,
-        Input::ModelAnswered(_) | Input::ModelFailed { .. } | Input::Interrupted => {
-            phase == Phase::Generating
-        }
+        Input::ModelAnswered(_)
+        | Input::ModelFailed { .. }
+        | Input::Interrupted
+        | Input::HandedBack { .. } => phase == Phase::Generating,
         Input::ToolFinished { .. } => phase == Phase::AwaitingTools,
         Input::Cancelled { .. } | Input::GaveUp { .. } => begun,
     }
@@ -150,7 +152,9 @@ impl Ledger {
 fn used(input: &Input, reserved: Tokens) -> Option<Tokens> {
     match input {
         Input::ModelAnswered(answer) => Some(answer.usage.total()),
-        Input::ModelFailed { usage, .. } | Input::Cancelled { usage, .. } => Some(usage.total()),
+        Input::ModelFailed { usage, .. }
+        | Input::HandedBack { usage, .. }
+        | Input::Cancelled { usage, .. } => Some(usage.total()),
         Input::Interrupted | Input::GaveUp { .. } => Some(reserved),
         Input::Accepted(_)
         | Input::Started { .. }

@@ -380,3 +380,16 @@ fn workers_lost_before_and_after_an_answer_are_not_in_a_row() {
 
     assert_eq!(driven.generate().attempt, 5);
 }
+
+#[test]
+fn turn_that_is_handed_back_again_and_again_is_not_given_up() {
+    let hand_back = |driven: Driven| {
+        driven.feed(Input::HandedBack { text: "Hm".into(), usage: usage(7) }).granted()
+    };
+    let twice_lost = generating().feed(Input::Interrupted).granted().feed(Input::Interrupted);
+
+    let driven = (0..5).fold(twice_lost.granted(), |driven, _| hand_back(driven));
+
+    assert_eq!(driven.generate().attempt, 8);
+    assert_eq!(driven.feed(Input::Interrupted).reason(), "internal", "three losses are three");
+}
