@@ -17,6 +17,15 @@ use crate::audit::Audit;
 /// The ports that are one database.
 const LEDGER: [&str; 6] = ["Store", "Work", "Leases", "Outbox", "MemoryQueue", "Replica"];
 
+/// The topics that somebody reads: what is lost of others, nobody misses.
+const READ: [Topic; 5] = [
+    Topic::ConversationInbound,
+    Topic::ConversationOutbound,
+    Topic::ToolRequests,
+    Topic::ToolResults,
+    Topic::MemoryWal,
+];
+
 /// What befalls the world.
 pub(super) struct Disasters {
     pub(super) nature: Nature,
@@ -83,7 +92,7 @@ impl Disasters {
     }
 
     fn place(&mut self) -> (Topic, u32) {
-        let topic = *self.chance.pick(Topic::ALL);
+        let topic = *self.chance.pick(&READ);
         (topic, u32::try_from(self.chance.below(u64::from(self.plan.partitions))).unwrap_or(0))
     }
 
