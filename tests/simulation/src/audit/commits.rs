@@ -6,13 +6,13 @@ use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::policy::Action;
 use soma_core::stream::chain::{Chain, Digest32, Link};
 use soma_core::tool::CallChange;
-use soma_core::work::commit::{Commit, Fence};
+use soma_core::work::commit::{Cancel, Commit, Fence};
 use soma_core::work::session::TurnState;
 
 use super::Books;
 use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
-use super::sessions::{Leave, Session, Turn, slot_of};
+use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
 
 /// What the auditor needs to know of a commit, taken before it is given away.
 pub(super) struct Gist {
@@ -20,6 +20,7 @@ pub(super) struct Gist {
     session: SessionId,
     fence: Fence,
     key: Option<String>,
+    cancel: Option<Cancel>,
     accept: Option<TurnId>,
     progress: Option<(TurnId, TurnState)>,
     leave: Leave,
@@ -43,6 +44,7 @@ impl Gist {
             session: commit.session_id,
             fence: commit.fence,
             key: commit.request.as_ref().map(|request| request.key.clone()),
+            cancel: commit.cancel,
             accept: commit.accept.as_ref().map(|accept| accept.turn_id),
             progress: commit.turn.as_ref().map(|turn| (turn.turn_id, turn.state)),
             leave: Leave {
@@ -73,6 +75,7 @@ impl Books {
             wrong.push((Invariant::TenantIsolation, what));
         }
         wrong.extend(fenced(session, &gist).err());
+        cancelled(session, gist.cancel);
         if let Some(id) = gist.accept {
             session.turns.push(Turn::new(id));
             self.sessions.accepted += 1;
@@ -123,6 +126,19 @@ fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
     Err((Invariant::Fencing, what))
 }
 
+/// Takes note of which turns a person does not want any more.
+fn cancelled(session: &mut Session, cancel: Option<Cancel>) {
+    let many = match cancel {
+        None => return,
+        Some(Cancel::Running) => 1,
+        Some(Cancel::All) => usize::MAX,
+    };
+    let open = session.turns.iter_mut().filter(|turn| !turn.ended).take(many);
+    for turn in open.filter(|turn| turn.cancelled == Cancelled::No) {
+        turn.cancelled = Cancelled::Asked;
+    }
+}
+
 /// The event is the next of its session's chain, and there once.
 fn chained(session: &mut Session, event: &Event) -> Result<(), Wrong> {
     let before = session.chain;
@@ -168,6 +184,9 @@ fn told(session: &mut Session, event: &Event) -> Result<(), Wrong> {
     turn.is_over = event.kind.is_terminal();
     if event.kind == EventType::AssistantFinal && !turn.leave.answer {
         return Err((Invariant::FailClosed, format!("{id} was answered without leave")));
+    }
+    if event.kind == EventType::AssistantFinal && turn.cancelled == Cancelled::Known {
+        return Err((Invariant::Cancelled, format!("{id} was taken up cancelled, and answered")));
     }
     Ok(())
 }

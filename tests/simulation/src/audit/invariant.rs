@@ -31,6 +31,8 @@ pub enum Invariant {
     Chain,
     /// What a client assembled is what was answered.
     Assembled,
+    /// What a person cancelled is not answered by whoever takes it up later.
+    Cancelled,
     /// A slow session does not delay another.
     Fairness,
     /// What was accepted is answered, failed, or pending.
@@ -57,6 +59,7 @@ impl fmt::Display for Invariant {
             Self::DeadLetters => "I11 dead letters",
             Self::Chain => "chain",
             Self::Assembled => "assembled text",
+            Self::Cancelled => "cancelled",
             Self::Fairness => "fairness",
             Self::Conservation => "conservation",
             Self::Liveness => "liveness",

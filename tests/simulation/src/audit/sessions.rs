@@ -22,6 +22,7 @@ pub(super) struct Turn {
     /// Whether its terminal event is recorded.
     pub(super) is_over: bool,
     pub(super) leave: Leave,
+    pub(super) cancelled: Cancelled,
     pub(super) model_calls: u32,
     /// How often it was claimed since it made progress or was handed back.
     pub(super) claims: u32,
@@ -34,10 +35,22 @@ impl Turn {
             ended: false,
             is_over: false,
             leave: Leave { answer: false, memory: false },
+            cancelled: Cancelled::No,
             model_calls: 0,
             claims: 0,
         }
     }
+}
+
+/// Whether a person cancelled a turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cancelled {
+    /// Nobody did.
+    No,
+    /// Somebody did, and whoever works on it may not know.
+    Asked,
+    /// Whoever works on it took it up after that.
+    Known,
 }
 
 /// Which decisions are recorded that allow something.

@@ -9,7 +9,7 @@ use soma_core::work::commit::WorkKind;
 
 use super::Books;
 use super::invariant::Invariant;
-use super::sessions::slot_of;
+use super::sessions::{Cancelled, slot_of};
 
 /// A turn is given up after three tries, and whoever gives it up may die of something else; but not
 /// for ever.
@@ -50,6 +50,9 @@ impl Books {
             }
             if let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn)) {
                 turn.claims += 1;
+                if turn.cancelled == Cancelled::Asked {
+                    turn.cancelled = Cancelled::Known;
+                }
                 if turn.claims > MOST_CLAIMS {
                     let what = format!("{} is claimed again and again", turn.id);
                     wrong.push((Invariant::Liveness, what));
