@@ -125,7 +125,8 @@ impl Store for Audited {
 }
 
 impl Books {
-    fn erased(&mut self, tenant: &TenantId, id: SessionId) {
+    /// A session was erased.
+    pub(super) fn erased(&mut self, tenant: &TenantId, id: SessionId) {
         let Some(session) = self.sessions.by_id.get_mut(&id) else { return };
         session.erased = true;
         let strangers = session.tenant != *tenant;

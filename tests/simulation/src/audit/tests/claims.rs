@@ -115,18 +115,48 @@ fn turn_that_is_claimed_for_ever_is_told() {
 }
 
 #[test]
-fn tries_begin_anew_after_progress_and_after_an_orderly_hand_back() {
+fn tries_begin_anew_after_progress() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.ready(&talk, 1);
 
     let first = scene.claim(WorkKind::Turns);
     scene.commit(under(&first, talk.progresses(1, 1, TurnState::Ready)));
-    now(scene.ledger.hand_back(&first, HandBack::Orderly, NOW, Duration::ZERO));
+    now(scene.ledger.hand_back(&first, HandBack::Failed, NOW, Duration::ZERO));
     let second = scene.claim(WorkKind::Turns);
 
     assert_eq!(second.tries, 1);
     assert_eq!(scene.audit.violations(), []);
+}
+
+#[test]
+fn tries_begin_anew_after_an_orderly_hand_back_only() {
+    let scene = Scene::new();
+    scene.ready(&talk(1), 1);
+
+    let mut tries = Vec::new();
+    for how in [HandBack::Orderly, HandBack::Failed, HandBack::Failed] {
+        let claim = scene.claim(WorkKind::Turns);
+        now(scene.ledger.hand_back(&claim, how, NOW, Duration::ZERO));
+        tries.push(claim.tries);
+    }
+
+    assert_eq!(tries, [1, 1, 2]);
+    assert_eq!(scene.audit.violations(), []);
+}
+
+#[test]
+fn try_that_is_forgotten_when_it_failed_is_told() {
+    let scene = Scene::new();
+    scene.ready(&talk(1), 1);
+    let first = scene.claim(WorkKind::Turns);
+    now(scene.ledger.hand_back(&first, HandBack::Failed, NOW, Duration::ZERO));
+    let claim = now(scene.behind().claim(WorkKind::Turns, owner(1), NOW, TTL, MANY)).unwrap();
+
+    let forgotten = Claim { tries: 1, ..claim };
+    scene.audit.books().claimed(&forgotten, NOW, TTL, MANY);
+
+    assert_eq!(scene.broken(), [Invariant::Liveness]);
 }
 
 #[test]

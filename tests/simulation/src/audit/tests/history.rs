@@ -17,7 +17,7 @@ use soma_core::work::commit::{Commit, WorkKind};
 use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
 use soma_core::work::session::TurnState;
 
-use super::{Scene, allowed, now, under};
+use super::{Scene, after, allowed, now, under};
 use crate::audit::Repeatable;
 
 /// What the only message of the history says.
@@ -45,7 +45,7 @@ impl Scene {
         self.commit(begins);
         self.audit.model_called(talk.turn(1));
         self.audit.model_used(talk.turn(1), 40);
-        self.commit(under(&claim, talk.asks(1).after(2)));
+        self.commit(under(&claim, after(2, talk.asks(1))));
         now(self.ledger.hand_back(&claim, HandBack::Orderly, NOW, Duration::ZERO));
     }
 
@@ -63,7 +63,7 @@ impl Scene {
     /// The turn ends, and what it used is settled.
     fn ended(&self, talk: &Talk) {
         let claim = self.claim(WorkKind::Turns);
-        let mut ends = under(&claim, talk.ends(1).after(3));
+        let mut ends = under(&claim, after(3, talk.ends(1)));
         ends.events[0].kind = EventType::TurnFailed;
         ends.events[0].metadata.insert("usage".into(), json!({"total_tokens": 40}));
         ends.usage = vec![UsageChange::Settle { key: talk.reservation(1), used: 40 }];
@@ -105,18 +105,6 @@ impl Scene {
         self.ended(talk);
         self.remembered();
         self.relay();
-    }
-}
-
-/// The same commit, of a turn whose record has so many inputs.
-trait After {
-    fn after(self, steps: u32) -> Self;
-}
-
-impl After for Commit {
-    fn after(mut self, steps: u32) -> Self {
-        self.turn.as_mut().unwrap().from_step = steps;
-        self
     }
 }
 

@@ -8,6 +8,7 @@ mod memories;
 mod outbox;
 mod positions;
 mod promises;
+mod rest;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -126,6 +127,12 @@ impl Scene {
 /// A commit under a claim.
 fn under(claim: &Claim, commit: Commit) -> Commit {
     Commit { fence: Fence::Work { kind: claim.kind, epoch: claim.epoch }, ..commit }
+}
+
+/// The same commit, of a turn whose record has so many inputs.
+fn after(steps: u32, mut commit: Commit) -> Commit {
+    commit.turn.as_mut().unwrap().from_step = steps;
+    commit
 }
 
 fn allowed(action: Action) -> Decision {
