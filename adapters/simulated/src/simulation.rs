@@ -116,7 +116,6 @@ impl Simulation {
         let last = self.shared.state().steps.saturating_add(most_steps);
         let mut woken = Vec::new();
         loop {
-            self.bury_the_dead();
             std::mem::swap(&mut woken, &mut *self.woken());
             let next = {
                 let mut state = self.shared.state();
@@ -129,6 +128,10 @@ impl Simulation {
             match next {
                 Next::Poll(key, future, waker) => self.poll(key, future, &waker),
                 Next::Wake(waker) => waker.wake(),
+                Next::Bury(tasks, gone) => {
+                    drop(tasks);
+                    gone.trigger();
+                }
                 Next::Later if enough() => return Ran::Enough,
                 Next::Again | Next::Later => {}
                 Next::Never => return Ran::Dry,
@@ -154,18 +157,6 @@ impl Simulation {
             }
         }
         drop(state);
-    }
-
-    fn bury_the_dead(&self) {
-        loop {
-            let (tasks, gone) = {
-                let mut state = self.shared.state();
-                let Some(process) = state.dying.pop() else { return };
-                (state.bury(process), state.lives[process].gone.clone())
-            };
-            drop(tasks);
-            gone.trigger();
-        }
     }
 }
 

@@ -56,6 +56,8 @@ pub(crate) enum Next {
     Poll(usize, BoxFuture<'static, ()>, Waker),
     /// A call goes on.
     Wake(Waker),
+    /// Someone died: what it had is to be dropped, and whoever waits for its end told.
+    Bury(Vec<Task>, Stop),
     /// Someone was woken, who is not known to be ready yet.
     Again,
     /// Nothing could go on without time passing: it has passed.
@@ -73,7 +75,7 @@ pub(crate) struct State {
     pub(crate) lives: Vec<Life>,
     pub(crate) tasks: Vec<Option<Task>>,
     /// Those that died since their tasks were last dropped.
-    pub(crate) dying: Vec<ProcessId>,
+    dying: Vec<ProcessId>,
     pub(crate) trace: Trace,
     pub(crate) misfortunes: Vec<Misfortune>,
     pub(crate) spared: BTreeSet<usize>,
@@ -124,7 +126,7 @@ impl State {
     }
 
     /// The tasks of a dead process: to be dropped outside of the lock.
-    pub(crate) fn bury(&mut self, process: ProcessId) -> Vec<Task> {
+    fn bury(&mut self, process: ProcessId) -> Vec<Task> {
         let of = |task: &Option<Task>| task.as_ref().is_some_and(|task| task.process == process);
         self.tasks.iter_mut().filter(|task| of(task)).filter_map(Option::take).collect()
     }
@@ -161,6 +163,9 @@ impl State {
 
     /// Chooses what happens next.
     pub(crate) fn next(&mut self) -> Next {
+        if let Some(process) = self.dying.pop() {
+            return Next::Bury(self.bury(process), self.lives[process].gone.clone());
+        }
         if self.ring() == Rung::Some {
             return Next::Again;
         }

@@ -1,6 +1,7 @@
 //! Makes a failing run smaller: fewer misfortunes, fewer acts of clients, the same failure.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use crate::run::{Order, Outcome, run};
 
@@ -21,9 +22,9 @@ pub fn shrink(order: &Order) -> Option<(Order, Outcome)> {
     loop {
         let before = (best.0.spared.len(), best.0.left_out.len());
         let misfortunes = 0..best.1.misfortunes.len();
-        best = reduce(best, misfortunes.collect(), |order| &mut order.spared, &fails);
+        best = reduce(best, misfortunes, |order| &mut order.spared, &fails);
         let acts = 0..best.1.acts;
-        best = reduce(best, acts.collect(), |order| &mut order.left_out, &fails);
+        best = reduce(best, acts, |order| &mut order.left_out, &fails);
         if before == (best.0.spared.len(), best.0.left_out.len()) {
             return Some(best);
         }
@@ -32,10 +33,11 @@ pub fn shrink(order: &Order) -> Option<(Order, Outcome)> {
 
 fn reduce(
     mut best: (Order, Outcome),
-    all: Vec<usize>,
+    all: Range<usize>,
     out: impl Fn(&mut Order) -> &mut BTreeSet<usize>,
     fails: &impl Fn(&Order) -> Option<Outcome>,
 ) -> (Order, Outcome) {
+    let all: Vec<usize> = all.collect();
     let mut size = all.len().div_ceil(2);
     while size > 0 {
         for chunk in all.chunks(size) {

@@ -1,7 +1,7 @@
 //! Runs simulations: whole campaigns, or one seed again.
 
 use std::collections::BTreeSet;
-use std::fmt::Write as _;
+use std::fmt::{Display, Write as _};
 use std::io::Write as _;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -19,6 +19,7 @@ static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 /// Runs the whole platform in one thread under one seed, with every fault, again and again.
 #[derive(Debug, Parser)]
 #[command(name = "simulate")]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 struct Arguments {
     /// How many seeds to run.
     #[arg(long, default_value_t = 1_000)]
@@ -80,7 +81,7 @@ fn one(seed: u64, arguments: &Arguments) -> (String, bool) {
     let outcome = run(&order);
     let mut text = String::new();
     for line in &outcome.lines {
-        text += &format!("{line}\n");
+        add(&mut text, format_args!("{line}"));
     }
     text += &told(&order, &outcome);
     (text, outcome.violations.is_empty())
@@ -98,12 +99,17 @@ fn told(order: &Order, outcome: &Outcome) -> String {
         outcome.hash,
     );
     for violation in &outcome.violations {
-        text += &format!("  broken: {violation}\n");
+        add(&mut text, format_args!("  broken: {violation}"));
     }
     if !outcome.violations.is_empty() {
-        text += &format!("again: {}\n", again(order));
+        add(&mut text, format_args!("again: {}", again(order)));
     }
     text
+}
+
+/// Adds a line to a text.
+fn add(text: &mut String, line: impl Display) {
+    let _written = writeln!(text, "{line}");
 }
 
 /// The one line that runs it again.
@@ -162,14 +168,14 @@ fn summed_up(summary: &Summary) -> String {
         Coverage::listed(),
     );
     for never in never {
-        text += &format!("  never: {never}\n");
+        add(&mut text, format_args!("  never: {never}"));
     }
     for unlisted in summary.coverage.unlisted() {
-        text += &format!("  not listed: {unlisted}\n");
+        add(&mut text, format_args!("  not listed: {unlisted}"));
     }
     for (seed, what) in &summary.failures {
-        text += &format!("seed {seed} failed: {}\n", what.join("; "));
-        text += &format!("  again: {}\n", again(&Order::of(*seed)));
+        add(&mut text, format_args!("seed {seed} failed: {}", what.join("; ")));
+        add(&mut text, format_args!("  again: {}", again(&Order::of(*seed))));
     }
     text
 }

@@ -129,6 +129,7 @@ fn weather(chance: &mut Chance) -> Weather {
         latency_micros: *chance.pick(&[0, 20, 400, 4_000]),
         slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 5, 5])),
         slow_replies: *chance.pick(&[
+            SlowReplies::None,
             SlowReplies::OfWrites,
             SlowReplies::OfWrites,
             SlowReplies::All,

@@ -52,7 +52,7 @@ fn trace_changes_nothing() {
 
 #[test]
 fn what_is_spared_does_not_strike() {
-    let seed = (0..).find(|seed| run(&Order::of(*seed)).misfortunes.len() > 3).unwrap();
+    let seed = (0..1_000).find(|seed| run(&Order::of(*seed)).misfortunes.len() > 3).unwrap();
     let all = run(&Order::of(seed));
     let spared = Order { spared: (0..1_000).collect(), ..Order::of(seed) };
 
