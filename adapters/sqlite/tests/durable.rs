@@ -161,7 +161,7 @@ async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
     let store = SqliteStore::new(Arc::clone(&database));
     assert_eq!(store.commit(outdated).await.unwrap(), CommitOutcome::Fenced);
     let leases = leases(&database);
-    assert!(leases.renew(&[held.clone()], TTL).await.unwrap() == [false]);
+    assert!(leases.renew(std::slice::from_ref(&held), TTL).await.unwrap() == [false]);
     let taken = leases.acquire(&lane, owner(2), TTL).await.unwrap().unwrap();
     assert!(taken.epoch > held.epoch);
     assert_eq!(leases.join("group", owner(2), TTL).await.unwrap(), 1);
