@@ -89,14 +89,16 @@ impl Scene {
         for lane in now(self.ledger.lanes()) {
             let lease = self.lease(&Resource::Lane(lane));
             let rows = now(self.ledger.read(lane, MANY));
-            rows.iter().for_each(|row| self.publish(row));
+            for row in &rows {
+                self.publish(row);
+            }
             let ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
             now(Outbox::settle(&self.ledger, &lease, &ids));
         }
     }
 
     fn publish(&self, row: &OutboxRow) {
-        now(self.log.publish(row.message.topic, 0, vec![row.message.record(NOW).into()]));
+        now(self.log.publish(row.message.topic, 0, vec![row.message.record(NOW)]));
     }
 
     /// Takes in the one record of a topic that is next.

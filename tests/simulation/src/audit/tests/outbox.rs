@@ -14,7 +14,7 @@ use crate::audit::Invariant;
 fn rows(scene: &Scene, key: &str) -> (PartitionLease, Vec<OutboxRow>) {
     let lane = Lane::of(key);
     let lease = scene.lease(&Resource::Lane(lane));
-    (lease, now(scene.ledger.read(lane, MANY)).into_iter().map(Into::into).collect())
+    (lease, now(scene.ledger.read(lane, MANY)))
 }
 
 #[test]
@@ -67,7 +67,7 @@ fn row_of_an_erased_session_is_told() {
     now(scene.ledger.erase(&talk.tenant, talk.session_id));
 
     let late = OutboxRow { id: 99, ..rows[0].clone() };
-    let wrong = scene.audit.books().publications.read(&[late.into()]).unwrap_err();
+    let wrong = scene.audit.books().publications.read(&[late]).unwrap_err();
 
     assert_eq!(wrong.0, Invariant::TenantIsolation);
 }
