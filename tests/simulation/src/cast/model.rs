@@ -23,7 +23,7 @@ use super::words::{Told, Trouble, Words};
 use crate::audit::Audit;
 
 /// How long a silent model is waited for.
-const PATIENCE: Duration = Duration::from_secs(6);
+pub(super) const PATIENCE: Duration = Duration::from_secs(6);
 
 /// How often the model was called for each turn.
 #[derive(Debug, Default)]
