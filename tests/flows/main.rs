@@ -7,6 +7,7 @@ mod budgets;
 mod cancelling;
 mod exhaustive;
 mod failing;
+mod forgetting;
 mod idle;
 mod losses;
 mod memories;

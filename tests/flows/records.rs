@@ -120,7 +120,8 @@ async fn message_delivered_twice_is_answered_once() {
         for partition in 0..truth.log.partitions(topic) {
             let fetched = truth.log.fetch(topic, partition, 0, 1 << 24, Duration::ZERO).await;
             let Fetched::Records(records) = fetched.unwrap() else { panic!("out of range") };
-            let again = records.into_iter().map(|place| (*place.record).clone()).collect::<Vec<_>>();
+            let again =
+                records.into_iter().map(|place| (*place.record).clone()).collect::<Vec<_>>();
             truth.log.publish(topic, partition, again).await.unwrap();
         }
     }

@@ -7,6 +7,7 @@ mod budget;
 mod cache;
 mod columns;
 mod database;
+mod forgets;
 mod leases;
 mod log;
 mod memory;

@@ -1,4 +1,5 @@
-//! The port `MemoryQueue`: memory writes that commits left to be made.
+//! The port `MemoryQueue`: memory writes that commits left to be made, and sessions that are to be
+//! forgotten.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,17 +11,18 @@ use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::{MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
 
 use crate::columns::{from_json, limit};
 use crate::database::{Database, Durability, SqlError};
+use crate::forgets;
 use crate::outbox::dead;
 use crate::outbox::enqueue::enqueue;
 
-/// Keeps memory writes in the database until they are made. Writes are idempotent by key, so what a
-/// loss of power takes back is only made again.
+/// Keeps memory writes in the database until they are made, and forgets. Both are idempotent, so what
+/// a loss of power takes back is only made again.
 #[derive(Clone, Debug)]
 pub struct SqliteMemoryQueue {
     database: Arc<Database>,
@@ -60,6 +62,17 @@ impl MemoryQueue for SqliteMemoryQueue {
     async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
         let due = due.clone();
         self.database.write(Durability::Full, move |c| bury(c, &due, &letter)).await
+    }
+
+    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
+        self.database.read(move |c| forgets::due(c, now, limit)).await
+    }
+
+    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()> {
+        let forget = forget.clone();
+        self.database
+            .write(Durability::Relaxed, move |c| forgets::forgot(c, &forget, again_at))
+            .await
     }
 
     async fn backlog(&self) -> PortResult<u64> {
@@ -173,7 +186,10 @@ fn remove(connection: &Connection, id: u64, token: u64) -> Result<bool, SqlError
 
 fn backlog(connection: &Connection) -> Result<u64, SqlError> {
     let count = connection
-        .prepare_cached("SELECT count(*) FROM memory_write_outbox")?
+        .prepare_cached(
+            "SELECT (SELECT count(*) FROM memory_write_outbox)
+                  + (SELECT count(*) FROM memory_forgets)",
+        )?
         .query_row([], |row| row.get(0))?;
     Ok(count)
 }

@@ -171,7 +171,7 @@ pub async fn erased_session_leaves_no_row(fixture: impl Fixture<Port = Ledger>) 
     let batch = ReplicaBatch { items, ..batch(&gone, lease(&ledger).await) };
     ledger.replica.apply(batch).await.unwrap();
 
-    ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
+    ledger.store.erase(&gone.tenant, gone.session_id, NOW).await.unwrap();
 
     assert_eq!(rows(&ledger, &gone).await, (1, None));
     assert_eq!(rows(&ledger, &kept).await, (1, Some(row(&kept, "a"))));
@@ -181,7 +181,7 @@ pub async fn erased_session_leaves_no_row(fixture: impl Fixture<Port = Ledger>) 
 pub async fn row_of_an_erased_session_is_not_inserted(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, gone, kept) = (fixture.open().await, talk(1), talk(2));
     ledger.commit(gone.commit()).await;
-    ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
+    ledger.store.erase(&gone.tenant, gone.session_id, NOW).await.unwrap();
 
     let items = vec![row(&gone, "a"), row(&kept, "a")];
     let batch = ReplicaBatch { items, ..batch(&kept, lease(&ledger).await) };

@@ -2,12 +2,17 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
+use super::forget_sessions::forget_within;
 use super::refusal::Refusal;
 use super::world::World;
 use crate::identity::Principal;
 use crate::ids::SessionId;
 use crate::ports::{Memory, Poke, Store};
+
+/// How long a client waits for the memory: forgetting goes on without it.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Deletes sessions.
 #[derive(Clone)]
@@ -23,18 +28,23 @@ impl DeleteSession {
         Self { store, memory, world }
     }
 
-    /// Deletes the session. A turn that runs in it ends without a trace.
+    /// Deletes the session. A turn that runs in it ends without a trace. If the memory fails,
+    /// [`SyncMemory`](super::sync_memory::SyncMemory) has it forget the session later.
     ///
     /// # Errors
     ///
-    /// [`Refusal::NoSession`] if the caller's tenant has no such session. If the memory fails, the
-    /// session is still there, and the request can be made again.
+    /// [`Refusal::NoSession`] if the caller's tenant has no such session.
     pub async fn run(&self, caller: &Principal, session: SessionId) -> Result<(), Refusal> {
         let found = self.store.session(&caller.tenant, session).await?;
         found.ok_or(Refusal::NoSession)?;
-        self.memory.forget_session(&caller.tenant, session).await?;
-        self.store.erase(&caller.tenant, session).await?;
+        self.store.erase(&caller.tenant, session, self.world.clock.now()).await?;
         self.world.wake.poke(Poke::Cancel(session));
+        self.world.wake.poke(Poke::Memory);
+        let memory = &*self.memory;
+        let forgotten = forget_within(PATIENCE, memory, &self.world, &caller.tenant, session).await;
+        if let Err(error) = forgotten {
+            tracing::warn!(%error, %session, "a session that was deleted is forgotten later");
+        }
         Ok(())
     }
 }

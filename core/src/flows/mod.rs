@@ -6,6 +6,7 @@ pub mod claims;
 pub mod consume;
 pub mod delete_session;
 pub mod follow_session;
+mod forget_sessions;
 pub mod hub;
 pub mod ingest_work;
 pub mod list_sessions;

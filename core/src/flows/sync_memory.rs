@@ -1,13 +1,15 @@
-//! Makes the memory writes that commits left to be made, until each is made or can never be.
+//! Makes the memory writes that commits left to be made, until each is made or can never be, and
+//! forgets what was erased.
 
 use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::{Either, join, select};
 use futures_util::stream::{StreamExt, iter};
 
+use super::forget_sessions::ForgetSessions;
 use super::persist::again;
 use super::stop::Stop;
 use super::world::World;
@@ -18,12 +20,14 @@ use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::DueWrite;
 use crate::ports::{Memory, MemoryQueue, Poke, PortError, PortResult, Store};
+use crate::time::Timestamp;
 
 const BATCH: usize = 100;
 const CONCURRENCY: usize = 8;
 /// How long a write may take; then it is tried again later.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
-/// How long a write may be in hand before another instance makes it.
+/// How long a write may be in hand before another instance makes it: none is begun that may take
+/// longer.
 const HOLD: Duration = Duration::from_secs(30);
 /// How often an instance that was not poked looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -37,6 +41,7 @@ pub struct SyncMemory {
     queue: Arc<dyn MemoryQueue>,
     memory: Arc<dyn Memory>,
     store: Arc<dyn Store>,
+    forget: ForgetSessions,
     world: World,
 }
 
@@ -48,22 +53,33 @@ impl SyncMemory {
         store: Arc<dyn Store>,
         world: World,
     ) -> Self {
-        Self { queue, memory, store, world }
+        let forget = ForgetSessions::new(Arc::clone(&queue), Arc::clone(&memory), world.clone());
+        Self { queue, memory, store, forget, world }
     }
 
-    /// Writes what is due until `stop`.
+    /// Writes and forgets what is due until `stop`, side by side: neither waits for the other.
     pub async fn run(&self, stop: &Stop) {
         let owner = OwnerId::from_uuid(self.world.ids.uuid());
+        let writes = self.repeat(stop, || self.round(owner, stop));
+        let forgets = self.repeat(stop, || self.forget.round(BATCH, stop));
+        join(writes, forgets).await;
+    }
+
+    /// Makes rounds until `stop`: at once after a full one, else when poked and from time to time.
+    async fn repeat<F>(&self, stop: &Stop, round: impl Fn() -> F + Send)
+    where
+        F: Future<Output = PortResult<usize>> + Send,
+    {
         let mut waiter = self.world.wake.waiter(Poke::Memory);
         while !stop.is_set() {
-            match self.round(owner, stop).await {
+            match round().await {
                 Ok(BATCH..) => {}
                 Ok(_) => {
                     let look = self.world.pause(LOOK, stop);
                     select(waiter.wait(), std::pin::pin!(look)).await;
                 }
                 Err(error) => {
-                    tracing::warn!(%error, "memory writes are tried again");
+                    tracing::warn!(%error, "the memory queue is tried again");
                     self.world.pause(LOOK, stop).await;
                 }
             }
@@ -76,8 +92,11 @@ impl SyncMemory {
         let due = self.queue.due(owner, now, HOLD, BATCH).await?;
         let count = due.len();
         let in_time = iter(due).take_while(|_| ready(!stop.is_set()));
-        let outcomes: Vec<PortResult<()>> =
-            in_time.map(|due| self.write(due)).buffer_unordered(CONCURRENCY).collect().await;
+        let outcomes: Vec<PortResult<()>> = in_time
+            .map(|due| self.write(due, now + HOLD))
+            .buffer_unordered(CONCURRENCY)
+            .collect()
+            .await;
         outcomes.into_iter().collect::<PortResult<Vec<()>>>()?;
         if count > 0 {
             self.world.wake.poke(Poke::Outbox);
@@ -85,8 +104,11 @@ impl SyncMemory {
         Ok(count)
     }
 
-    async fn write(&self, due: DueWrite) -> PortResult<()> {
+    async fn write(&self, due: DueWrite, held_until: Timestamp) -> PortResult<()> {
         let now = self.world.clock.now();
+        if now + LONGEST_WRITE > held_until {
+            return Ok(());
+        }
         let ours = match self.remember(&due.write).await {
             Ok(()) => {
                 let wal = WalEvent::new(due.write.clone(), now);
@@ -105,7 +127,8 @@ impl SyncMemory {
         if ours { Ok(()) } else { self.forget_if_deleted(&due.write).await }
     }
 
-    /// Forgets a write that may have come after its session was deleted and forgotten. One that was
+    /// Forgets a write that may have come after its session was deleted and forgotten: sooner than the
+    /// queue has it forgotten again, and also if whoever made it stood still for longer. One that was
     /// only replaced stays: the newer one overwrites it.
     async fn forget_if_deleted(&self, write: &MemoryWrite) -> PortResult<()> {
         let MemoryWrite { tenant, session_id, .. } = write;

@@ -1,4 +1,4 @@
-//! Memory writes that wait to be made: the table `memory_write_outbox`.
+//! Memory writes that wait to be made, and sessions that wait to be forgotten.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::PortResult;
-use crate::ids::OwnerId;
+use crate::ids::{OwnerId, SessionId, TenantId};
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::dead::DeadLetter;
 use crate::time::Timestamp;
@@ -24,7 +24,19 @@ pub struct DueWrite {
     pub write: MemoryWrite,
 }
 
-/// Memory writes that commits left to be made.
+/// A session that was erased, and whose memories are to be forgotten.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct DueForget {
+    /// Whose it was.
+    pub tenant: TenantId,
+    /// Which session.
+    pub session_id: SessionId,
+    /// When it was erased.
+    pub erased_at: Timestamp,
+}
+
+/// Memory writes that commits left to be made, and sessions that were erased and are to be
+/// forgotten.
 ///
 /// # Contract
 ///
@@ -37,6 +49,12 @@ pub struct DueWrite {
 ///   could be remembered last.
 /// - With a token that is no longer the row's, all three answer `false` and change nothing: a write
 ///   that was replaced while it was being made is made again.
+/// - [`Store::erase`](super::Store::erase) leaves a forget that is due when the session was erased.
+/// - [`forgets`](Self::forgets) answers those that are due, in the order of erasure. Nobody holds
+///   them, so they are answered again until [`forgot`](Self::forgot): forgetting twice does no harm.
+/// - [`forgot`](Self::forgot) of a session that is not to be forgotten any more changes nothing.
+/// - [`backlog`](Self::backlog) counts writes that are held or put off, and forgets that are put off,
+///   too: at 0 nothing is left to be done.
 #[async_trait]
 pub trait MemoryQueue: Send + Sync {
     /// Takes up at most `limit` due writes.
@@ -57,6 +75,12 @@ pub trait MemoryQueue: Send + Sync {
     /// The write can never succeed.
     async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool>;
 
-    /// How many writes wait.
+    /// At most `limit` sessions that were erased and whose memories are to be forgotten by now.
+    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>>;
+
+    /// The memories were forgotten: they are to be again at that time, or not any more.
+    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()>;
+
+    /// How many writes and forgets wait.
     async fn backlog(&self) -> PortResult<u64>;
 }

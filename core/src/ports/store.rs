@@ -37,6 +37,8 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - After [`erase`](Self::erase) the session does not exist for anyone, its content and its queued
 ///   work are gone, its rows in replica and outbox too, and no commit brings it back. What was used
 ///   stays used, and what its turns had set aside counts as used, whole: nobody is left to settle it.
+/// - In the same step it leaves the session to be forgotten by the memory, at once: a
+///   [forget](super::MemoryQueue::forgets).
 /// - If the implementation is durable, what was committed survives a restart.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -79,5 +81,6 @@ pub trait Store: Send + Sync {
     async fn call(&self, call: CallId) -> PortResult<Option<CallRecord>>;
 
     /// Deletes a session with everything that was said in it. Answers whether there was one.
-    async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool>;
+    async fn erase(&self, tenant: &TenantId, session: SessionId, at: Timestamp)
+    -> PortResult<bool>;
 }

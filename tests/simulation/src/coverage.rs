@@ -89,7 +89,15 @@ const AWAITS: &[(Unit, &[Point])] = &[
     ),
     (
         Unit::MemorySync,
-        &[Point::DueMemory, Point::SettleMemory, Point::RetryMemory, Point::Remember],
+        &[
+            Point::DueMemory,
+            Point::SettleMemory,
+            Point::RetryMemory,
+            Point::DueForgets,
+            Point::Forgot,
+            Point::Remember,
+            Point::Forget,
+        ],
     ),
     (
         Unit::OutboxSync,
@@ -152,6 +160,11 @@ impl Coverage {
         });
         names.collect()
     }
+}
+
+/// Every point that is listed, in the order of the services.
+pub(crate) fn points() -> Vec<Point> {
+    AWAITS.iter().flat_map(|(_, points)| points.iter().copied()).collect()
 }
 
 fn listed() -> BTreeSet<(&'static str, Point, Fault)> {

@@ -109,7 +109,7 @@ async fn unrest(ports: &Ports, who: &Principal) -> Option<String> {
     }
     let backlog = ports.memory_queue.backlog().await.expect("the truth");
     if backlog > 0 {
-        return Some(format!("{backlog} memories wait to be written"));
+        return Some(format!("{backlog} memories wait to be written or forgotten"));
     }
     let mut remembered = 0;
     for session in &sessions {

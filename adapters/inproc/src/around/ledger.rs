@@ -12,7 +12,7 @@ use soma_core::memory::WalEvent;
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
-use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::ports::{Budget, Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
@@ -71,8 +71,13 @@ where
         self.intercept.call(Point::Call, || self.inner.call(call)).await
     }
 
-    async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool> {
-        self.intercept.call(Point::Erase, || self.inner.erase(tenant, session)).await
+    async fn erase(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> PortResult<bool> {
+        self.intercept.call(Point::Erase, || self.inner.erase(tenant, session, at)).await
     }
 }
 
@@ -212,6 +217,14 @@ where
 
     async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
         self.intercept.call(Point::BuryMemory, || self.inner.bury(due, letter.clone())).await
+    }
+
+    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
+        self.intercept.call(Point::DueForgets, || self.inner.forgets(now, limit)).await
+    }
+
+    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()> {
+        self.intercept.call(Point::Forgot, || self.inner.forgot(forget, again_at)).await
     }
 
     async fn backlog(&self) -> PortResult<u64> {

@@ -81,6 +81,8 @@ points! {
     SettleMemory: Writes "MemoryQueue" "settle",
     RetryMemory: Writes "MemoryQueue" "retry_at",
     BuryMemory: Writes "MemoryQueue" "bury",
+    DueForgets: Reads "MemoryQueue" "forgets",
+    Forgot: Writes "MemoryQueue" "forgot",
     Backlog: Reads "MemoryQueue" "backlog",
     Replicate: Writes "Replica" "apply",
     FindReplica: Reads "Replica" "find",

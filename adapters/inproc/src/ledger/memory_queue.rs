@@ -1,4 +1,4 @@
-//! Memory writes that wait to be made.
+//! Memory writes that wait to be made, and sessions that wait to be forgotten.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -9,7 +9,7 @@ use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::{MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
 
@@ -41,6 +41,8 @@ impl Row {
 #[derive(Debug, Default)]
 pub(super) struct MemoryTable {
     rows: BTreeMap<u64, Row>,
+    /// What is to be forgotten, and when, in the order of erasure.
+    forgets: Vec<(DueForget, Timestamp)>,
     last_id: u64,
     last_token: u64,
 }
@@ -59,9 +61,29 @@ impl MemoryTable {
         self.rows.insert(self.last_id, row);
     }
 
-    pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) {
-        let of = |write: &MemoryWrite| write.tenant == *tenant && write.session_id == session;
+    /// Removes what waits of a session, and leaves it to be forgotten.
+    pub(super) fn erase(&mut self, tenant: &TenantId, session_id: SessionId, at: Timestamp) {
+        let of = |write: &MemoryWrite| write.tenant == *tenant && write.session_id == session_id;
         self.rows.retain(|_, row| !of(&row.write));
+        let forget = DueForget { tenant: tenant.clone(), session_id, erased_at: at };
+        self.forgets.push((forget, at));
+    }
+
+    fn due_forgets(&self, now: Timestamp, limit: usize) -> Vec<DueForget> {
+        let due = self.forgets.iter().filter(|(_, due_at)| *due_at <= now);
+        due.map(|(forget, _)| forget.clone()).take(limit).collect()
+    }
+
+    fn forgot(&mut self, forgotten: &DueForget, again_at: Option<Timestamp>) {
+        match again_at {
+            Some(at) => {
+                let again = self.forgets.iter_mut().find(|(forget, _)| forget == forgotten);
+                if let Some((_, due_at)) = again {
+                    *due_at = at;
+                }
+            }
+            None => self.forgets.retain(|(forget, _)| forget != forgotten),
+        }
     }
 
     fn take_up(&mut self, now: Timestamp, hold: Duration, limit: usize) -> Vec<DueWrite> {
@@ -129,8 +151,18 @@ impl MemoryQueue for InprocLedger {
         Ok(buried)
     }
 
+    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
+        Ok(self.state().memory.due_forgets(now, limit))
+    }
+
+    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()> {
+        self.state().memory.forgot(forget, again_at);
+        Ok(())
+    }
+
     async fn backlog(&self) -> PortResult<u64> {
-        Ok(self.state().memory.rows.len() as u64)
+        let state = self.state();
+        Ok((state.memory.rows.len() + state.memory.forgets.len()) as u64)
     }
 }
 

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
 use soma_core::memory::WalEvent;
 use soma_core::policy::Decision;
+use soma_core::time::Timestamp;
 use soma_core::work::commit::ClientRequest;
 
 use super::conversation::Conversation;
@@ -48,7 +49,7 @@ impl State {
     }
 
     /// Removes all that was said in a session, wherever it waits.
-    pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) -> bool {
+    pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId, at: Timestamp) -> bool {
         if self.conversation(tenant, session).is_none() {
             return false;
         }
@@ -60,7 +61,7 @@ impl State {
         self.session_of_turn.retain(|_, of| *of != session);
         self.session_of_call.retain(|_, of| *of != session);
         self.outbox.erase(tenant, session);
-        self.memory.erase(tenant, session);
+        self.memory.erase(tenant, session, at);
         self.replica.retain(|(of, _), wal| !(of == tenant && wal.write.session_id == session));
         true
     }

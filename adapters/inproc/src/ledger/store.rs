@@ -75,7 +75,12 @@ impl Store for InprocLedger {
         Ok(found.map(|Call { record, .. }| record.clone()))
     }
 
-    async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool> {
-        Ok(self.state().erase(tenant, session))
+    async fn erase(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> PortResult<bool> {
+        Ok(self.state().erase(tenant, session, at))
     }
 }

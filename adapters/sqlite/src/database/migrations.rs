@@ -18,6 +18,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/sqlite/0008_cache.sql"),
     include_str!("../../../../migrations/sqlite/0009_overdue.sql"),
     include_str!("../../../../migrations/sqlite/0010_last_record.sql"),
+    include_str!("../../../../migrations/sqlite/0011_memory_forgets.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

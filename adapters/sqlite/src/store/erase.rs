@@ -3,9 +3,10 @@
 use rusqlite::{Connection, params};
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::outbox::lane::Lane;
+use soma_core::time::Timestamp;
 
 use crate::database::SqlError;
-use crate::usage;
+use crate::{forgets, usage};
 
 /// Where the content and the work of a session are. What was used and what was decided stays: it
 /// says nothing of what was said.
@@ -24,6 +25,7 @@ pub(super) fn erase(
     connection: &Connection,
     tenant: &TenantId,
     session: SessionId,
+    at: Timestamp,
 ) -> Result<bool, SqlError> {
     let marked = connection
         .prepare_cached(
@@ -38,6 +40,7 @@ pub(super) fn erase(
     for delete in TABLES {
         connection.prepare_cached(delete)?.execute(params![session.as_uuid(), tenant.as_str()])?;
     }
+    forgets::put(connection, tenant, session, at)?;
     connection
         .prepare_cached("DELETE FROM session_cache WHERE session_id = ?1")?
         .execute([session.as_uuid()])?;

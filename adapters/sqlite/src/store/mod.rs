@@ -79,8 +79,13 @@ impl Store for SqliteStore {
         self.database.read(move |c| calls::find(c, call)).await
     }
 
-    async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool> {
+    async fn erase(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> PortResult<bool> {
         let tenant = tenant.clone();
-        self.database.write(Durability::Full, move |c| erase::erase(c, &tenant, session)).await
+        self.database.write(Durability::Full, move |c| erase::erase(c, &tenant, session, at)).await
     }
 }

@@ -41,6 +41,8 @@ pub(crate) enum Act {
     Settle { talk: Talk, call: u32, used: Tokens },
     /// A session is erased.
     Erase(Talk),
+    /// Sessions that were erased are forgotten; again after so many seconds, or not.
+    Forget { count: usize, again: Option<u64> },
     /// Time passes.
     Pass { seconds: u64 },
 }
@@ -101,6 +103,8 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (talk(), 1..4_u32, 0..90_u64)
             .prop_map(|(talk, call, used)| Act::Settle { talk, call, used }),
         1 => talk().prop_map(Act::Erase),
+        1 => (0..3_usize, option::of(0..90_u64))
+            .prop_map(|(count, again)| Act::Forget { count, again }),
         2 => (1..45_u64).prop_map(|seconds| Act::Pass { seconds }),
     ]
 }

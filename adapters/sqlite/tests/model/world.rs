@@ -12,6 +12,7 @@ use soma_core::memory::WalEvent;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
+use soma_core::ports::memory_queue::DueForget;
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::work::{Beat, Claim};
 use soma_core::time::Timestamp;
@@ -36,6 +37,7 @@ pub(crate) enum Answer {
     Beaten(Beat),
     Done(bool),
     Due(Vec<(String, u32)>),
+    Forgets(Vec<DueForget>),
     Granted(Grant),
 }
 
@@ -115,9 +117,10 @@ impl World {
                 Answer::Nothing
             }
             Act::Erase(talk) => {
-                let erased = self.ledger.store.erase(&talk.tenant, talk.session_id).await;
+                let erased = self.ledger.store.erase(&talk.tenant, talk.session_id, self.now).await;
                 Answer::Done(erased.unwrap())
             }
+            Act::Forget { count, again } => self.forget(*count, *again).await,
             Act::Pass { seconds } => {
                 self.now = self.now + Duration::from_secs(*seconds);
                 self.ledger.clock.advance(Duration::from_secs(*seconds)).await;
@@ -212,6 +215,16 @@ impl World {
             self.now = self.now + AFTER_TTL;
         }
         Answer::Due(due.into_iter().map(|due| (due.write.key, due.tries)).collect())
+    }
+
+    async fn forget(&self, count: usize, again: Option<u64>) -> Answer {
+        let queue = &self.ledger.memory_queue;
+        let due = queue.forgets(self.now, count).await.unwrap();
+        for forget in &due {
+            let again_at = again.map(|seconds| self.now + Duration::from_secs(seconds));
+            queue.forgot(forget, again_at).await.unwrap();
+        }
+        Answer::Forgets(due)
     }
 
     pub(crate) async fn sight(&self) -> Sight {

@@ -94,8 +94,13 @@ impl Store for FaultyStore {
         self.store.call(call).await
     }
 
-    async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool> {
+    async fn erase(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> PortResult<bool> {
         self.check()?;
-        self.store.erase(tenant, session).await
+        self.store.erase(tenant, session, at).await
     }
 }

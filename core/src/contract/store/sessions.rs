@@ -41,7 +41,7 @@ pub async fn other_tenant_sees_nothing_of_a_session(fixture: impl Fixture<Port =
     let newest = EventRange::Before(Seq(MANY as u64));
     assert_eq!(store.events(&theirs.tenant, session, newest, MANY).await.unwrap(), []);
     assert_eq!(store.sessions(&theirs.tenant, None, MANY).await.unwrap(), []);
-    assert!(!store.erase(&theirs.tenant, session).await.unwrap());
+    assert!(!store.erase(&theirs.tenant, session, NOW).await.unwrap());
     assert_eq!(ledger.events(&ours).await.len(), 1);
 }
 
@@ -98,23 +98,23 @@ pub async fn erased_session_does_not_exist(fixture: impl Fixture<Port = Ledger>)
     let nothing = sight(&ledger, &talk).await;
     ledger.commit(everything(&talk)).await;
 
-    let erased = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    let erased = ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
 
     let left = sight(&ledger, &talk).await;
     let spent = left.spent;
     assert!(erased);
-    assert_eq!(left, Sight { spent, ..nothing });
+    assert_eq!(left, Sight { spent, memories: 1, ..nothing }, "it is to be forgotten");
     assert_eq!(ledger.store.sessions(&talk.tenant, None, MANY).await.unwrap(), []);
     assert_eq!(ledger.store.call(talk.call(0)).await.unwrap(), None);
 }
 
 pub async fn session_is_erased_once(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
-    let before = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    let before = ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
     ledger.commit(everything(&talk)).await;
-    let first = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    let first = ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
 
-    let second = ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    let second = ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
 
     assert_eq!([before, first, second], [false, true, false]);
 }
@@ -124,10 +124,10 @@ pub async fn erased_session_takes_what_was_said_along(fixture: impl Fixture<Port
     ledger.commit(everything(&talk)).await;
     let taken = ledger.memory_queue.due(owner(1), NOW, TTL, MANY).await.unwrap();
 
-    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
 
     assert_eq!(ledger.pending().await, []);
-    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 0);
+    assert_eq!(ledger.memory_queue.due(owner(1), at(3_600), TTL, MANY).await.unwrap(), []);
     assert!(!ledger.memory_queue.retry_at(&taken[0], NOW).await.unwrap());
 }
 
@@ -138,7 +138,7 @@ pub async fn erased_session_leaves_no_work(fixture: impl Fixture<Port = Ledger>)
     ledger.ready(&ready, 1).await;
 
     for talk in [&claimed, &ready] {
-        ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+        ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
     }
 
     assert_eq!(ledger.work.beat(&claim, NOW, TTL).await.unwrap(), Beat::Lost);
@@ -149,7 +149,7 @@ pub async fn erased_session_leaves_no_work(fixture: impl Fixture<Port = Ledger>)
 pub async fn no_commit_brings_an_erased_session_back(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.commit(talk.accepts(1)).await;
-    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
 
     let repetition = ledger.store.commit(talk.accepts(1)).await.unwrap();
     let new = ledger.store.commit(talk.accepts(2)).await.unwrap();
@@ -166,13 +166,13 @@ pub async fn erasing_leaves_other_sessions_alone(fixture: impl Fixture<Port = Le
     ledger.ready(&kept, 1).await;
     ledger.commit(Commit { memory: vec![kept.memory("a")], ..kept.commit() }).await;
 
-    ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
+    ledger.store.erase(&gone.tenant, gone.session_id, NOW).await.unwrap();
 
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
     assert_eq!((claim.session_id, claim.turn_id), (kept.session_id, Some(kept.turn(1))));
     assert_eq!(ledger.events(&kept).await.len(), 1);
     assert_eq!(ledger.pending().await.len(), 2);
-    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
+    assert_eq!(ledger.memory_queue.due(owner(1), NOW, TTL, MANY).await.unwrap().len(), 1);
 }
 
 pub async fn erasing_settles_what_was_set_aside_in_full(fixture: impl Fixture<Port = Ledger>) {
@@ -182,7 +182,7 @@ pub async fn erasing_settles_what_was_set_aside_in_full(fixture: impl Fixture<Po
     ledger.commit(Commit { usage, ..gone.accepts(1) }).await;
     ledger.commit(Commit { usage: vec![kept.reserves(1, 20)], ..kept.accepts(1) }).await;
 
-    ledger.store.erase(&gone.tenant, gone.session_id).await.unwrap();
+    ledger.store.erase(&gone.tenant, gone.session_id, NOW).await.unwrap();
 
     let spent = ledger.budget.spent(&gone.account(), BudgetWindow::at(NOW)).await.unwrap();
     assert_eq!(spent, Spent { used: 57, reserved: 20 });
@@ -209,7 +209,7 @@ pub async fn what_was_committed_survives_a_restart<F: Fixture<Port = Ledger>>(fi
 pub async fn what_was_erased_stays_erased_after_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.commit(talk.says("a")).await;
-    ledger.store.erase(&talk.tenant, talk.session_id).await.unwrap();
+    ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
     drop(ledger);
 
     let ledger = fixture.open().await;

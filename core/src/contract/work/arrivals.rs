@@ -63,7 +63,7 @@ pub async fn arrival_of_an_unknown_turn_is_its_dead_letter(fixture: impl Fixture
 pub async fn arrival_of_an_erased_session_is_dropped(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, erased) = (fixture.open().await, talk(1));
     ledger.commit(erased.accepts(1)).await;
-    ledger.store.erase(&erased.tenant, erased.session_id).await.unwrap();
+    ledger.store.erase(&erased.tenant, erased.session_id, NOW).await.unwrap();
 
     ledger.take_in(vec![erased.arrival(Subject::Turn(erased.turn(1)))], NOW).await;
 

@@ -12,7 +12,7 @@ use soma_core::memory::WalEvent;
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
-use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::work::{Beat, Claim, HandBack};
 use soma_core::ports::{Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
@@ -115,8 +115,13 @@ impl Store for Audited {
         self.ledger.call(call).await
     }
 
-    async fn erase(&self, tenant: &TenantId, session: SessionId) -> PortResult<bool> {
-        let erased = self.ledger.erase(tenant, session).await?;
+    async fn erase(
+        &self,
+        tenant: &TenantId,
+        session: SessionId,
+        at: Timestamp,
+    ) -> PortResult<bool> {
+        let erased = self.ledger.erase(tenant, session, at).await?;
         if erased {
             self.audit.books().erased(tenant, session);
         }
@@ -313,6 +318,14 @@ impl MemoryQueue for Audited {
             self.note(|books| books.memories.buried(due));
         }
         Ok(buried)
+    }
+
+    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
+        self.ledger.forgets(now, limit).await
+    }
+
+    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()> {
+        self.ledger.forgot(forget, again_at).await
     }
 
     async fn backlog(&self) -> PortResult<u64> {

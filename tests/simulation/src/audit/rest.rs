@@ -29,7 +29,7 @@ pub enum Unrest {
     Turns(u64),
     /// So many rows are in the outbox.
     Outbox(u64),
-    /// So many memories wait to be written.
+    /// So many memories wait to be written, or to be forgotten.
     Memories(u64),
     /// A partition is not read to its end.
     Behind {
@@ -56,7 +56,9 @@ impl fmt::Display for Unrest {
         match self {
             Self::Turns(pending) => write!(f, "{pending} turns have not ended"),
             Self::Outbox(rows) => write!(f, "{rows} rows are in the outbox"),
-            Self::Memories(waiting) => write!(f, "{waiting} memories wait to be written"),
+            Self::Memories(waiting) => {
+                write!(f, "{waiting} memories wait to be written or forgotten")
+            }
             Self::Behind { resource, position, end } => {
                 write!(f, "{resource} is at {position} of {end}")
             }

@@ -1,5 +1,6 @@
 //! Commits: one chain, each event once, each turn in its order and with leave.
 
+use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::{Talk, talk, talk_of};
 use soma_core::conversation::event::{Event, EventType, NewEvent};
 use soma_core::policy::Action;
@@ -160,7 +161,7 @@ fn tool_that_must_not_be_repeated_and_is_is_told() {
 fn erased_session_that_comes_back_is_told() {
     let (scene, talk) = (Scene::new(), talk(1));
     let first = scene.commit(talk.says("one"));
-    now(scene.ledger.erase(&talk.tenant, talk.session_id));
+    now(scene.ledger.erase(&talk.tenant, talk.session_id, NOW));
 
     forge(&scene, &talk.says("two"), &chained(&talk, &first, vec![talk.said("two")]));
 

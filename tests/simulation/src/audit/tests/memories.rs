@@ -80,7 +80,7 @@ fn memory_of_an_erased_session_is_told_at_rest() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.history(&talk);
-    now(scene.ledger.erase(&talk.tenant, talk.session_id));
+    now(scene.ledger.erase(&talk.tenant, talk.session_id, NOW));
 
     scene.audit.at_rest(&scene.memory);
 
@@ -93,7 +93,7 @@ fn erased_session_with_all_of_it_forgotten_is_clean() {
     let talk = talk(1);
     scene.history(&talk);
     now(scene.memory.forget_session(&talk.tenant, talk.session_id));
-    now(scene.ledger.erase(&talk.tenant, talk.session_id));
+    now(scene.ledger.erase(&talk.tenant, talk.session_id, NOW));
 
     scene.audit.at_rest(&scene.memory);
 

@@ -1,6 +1,6 @@
 //! The outbox: published in order, and only then deleted.
 
-use soma_core::contract::ledger::MANY;
+use soma_core::contract::ledger::{MANY, NOW};
 use soma_core::contract::talk::talk;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
@@ -64,7 +64,7 @@ fn row_of_an_erased_session_is_told() {
     let talk = talk(1);
     scene.commit(talk.says("one"));
     let (_, rows) = rows(&scene, &talk.session_id.to_string());
-    now(scene.ledger.erase(&talk.tenant, talk.session_id));
+    now(scene.ledger.erase(&talk.tenant, talk.session_id, NOW));
 
     let late = OutboxRow { id: 99, ..rows[0].clone() };
     let wrong = scene.audit.books().publications.read(&[late]).unwrap_err();

@@ -1,44 +1,15 @@
-//! The suite of [`MemoryQueue`](crate::ports::MemoryQueue).
-#![expect(missing_docs, reason = "the name of a case is its sentence")]
+//! Cases about writes.
 
 use futures_util::future::join_all;
 
-use super::Fixture;
-use super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
-use super::talk::{Talk, talk};
+use super::{due, queue};
+use crate::contract::Fixture;
+use crate::contract::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner};
+use crate::contract::talk::{Talk, talk};
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::DueWrite;
-use crate::time::Timestamp;
 use crate::work::commit::Commit;
-
-super::suite! { memory_queue:
-    write_is_due_at_once_and_held_by_its_taker,
-    write_whose_taker_died_is_due_again,
-    writes_are_taken_up_oldest_first,
-    takers_at_the_same_time_share_no_write,
-    settled_write_is_gone_and_its_record_published,
-    settlement_with_an_older_token_changes_nothing,
-    write_that_failed_is_due_again_at_its_time,
-    retry_with_an_older_token_changes_nothing,
-    buried_write_is_a_dead_letter,
-    burial_with_an_older_token_changes_nothing,
-    write_with_a_key_that_is_queued_replaces_it,
-    write_that_was_replaced_while_it_was_made_is_made_again,
-    write_that_replaces_a_held_one_is_not_due_before_its_hold_ends,
-    write_that_replaces_one_that_was_put_off_is_due_at_once,
-    write_that_was_made_can_be_queued_again,
-    backlog_counts_what_waits,
-    writes_survive_a_restart,
-}
-
-async fn queue(ledger: &Ledger, talk: &Talk, writes: Vec<MemoryWrite>) {
-    ledger.commit(Commit { memory: writes, ..talk.commit() }).await;
-}
-
-async fn due(ledger: &Ledger, now: Timestamp) -> Vec<DueWrite> {
-    ledger.memory_queue.due(owner(1), now, TTL, MANY).await.unwrap()
-}
 
 /// A queue with one write that was taken up.
 async fn taken(fixture: &impl Fixture<Port = Ledger>, talk: &Talk) -> (Ledger, DueWrite) {

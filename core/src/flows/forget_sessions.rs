@@ -1,0 +1,77 @@
+//! Has the memory forget sessions that were erased.
+
+use std::future::ready;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_util::future::{Either, select};
+use futures_util::stream::{StreamExt, iter};
+
+use super::stop::Stop;
+use super::world::World;
+use crate::ids::{SessionId, TenantId};
+use crate::ports::memory_queue::DueForget;
+use crate::ports::{Memory, MemoryQueue, PortError, PortResult};
+
+const CONCURRENCY: usize = 8;
+/// How long forgetting may take; then it is tried again later.
+const LONGEST_FORGET: Duration = Duration::from_secs(10);
+/// When a session is forgotten for the last time, after it was erased. A write that was in hand then
+/// may land after the session was forgotten: it is begun while it is held, 30 seconds, and takes at
+/// most 10.
+const LAST_FORGET: Duration = Duration::from_mins(1);
+
+/// Forgets sessions that were erased.
+#[derive(Clone)]
+pub(super) struct ForgetSessions {
+    queue: Arc<dyn MemoryQueue>,
+    memory: Arc<dyn Memory>,
+    world: World,
+}
+
+impl ForgetSessions {
+    pub(super) fn new(queue: Arc<dyn MemoryQueue>, memory: Arc<dyn Memory>, world: World) -> Self {
+        Self { queue, memory, world }
+    }
+
+    /// Forgets what is due, at most `limit`. Answers how many sessions were forgotten: those that were not stay due.
+    pub(super) async fn round(&self, limit: usize, stop: &Stop) -> PortResult<usize> {
+        let due = self.queue.forgets(self.world.clock.now(), limit).await?;
+        let in_time = iter(due).take_while(|_| ready(!stop.is_set()));
+        let outcomes: Vec<PortResult<usize>> =
+            in_time.map(|due| self.forget(due)).buffer_unordered(CONCURRENCY).collect().await;
+        outcomes.into_iter().sum()
+    }
+
+    async fn forget(&self, due: DueForget) -> PortResult<usize> {
+        // The time before it is forgotten: what lands later is not forgotten with it.
+        let (now, last) = (self.world.clock.now(), due.erased_at + LAST_FORGET);
+        let DueForget { tenant, session_id, .. } = &due;
+        let forgotten =
+            forget_within(LONGEST_FORGET, &*self.memory, &self.world, tenant, *session_id).await;
+        match forgotten {
+            Ok(()) => {
+                self.queue.forgot(&due, (now < last).then_some(last)).await?;
+                Ok(1)
+            }
+            Err(error) => {
+                tracing::warn!(%error, session = %session_id, "a session is not forgotten yet");
+                Ok(0)
+            }
+        }
+    }
+}
+
+/// Forgets a session, unless it takes longer than `most`.
+pub(super) async fn forget_within(
+    most: Duration,
+    memory: &dyn Memory,
+    world: &World,
+    tenant: &TenantId,
+    session: SessionId,
+) -> PortResult<()> {
+    match select(memory.forget_session(tenant, session), world.timer.sleep(most)).await {
+        Either::Left((outcome, _)) => outcome,
+        Either::Right(_) => Err(PortError::Ambiguous("the memory took too long".into())),
+    }
+}
