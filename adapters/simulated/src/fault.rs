@@ -106,6 +106,8 @@ pub enum Outage {
 pub struct Weather {
     /// How many calls suffer each fault.
     pub faults: [u32; Fault::ALL.len()],
+    /// Where more goes wrong than elsewhere: one call in three suffers, whatever it may be.
+    pub focus: Option<Point>,
     /// One poke in so many is lost; 0 loses none.
     pub lost_pokes: u64,
     /// The longest that a call takes, in microseconds of virtual time.
@@ -134,6 +136,7 @@ impl Weather {
     pub const fn fair() -> Self {
         Self {
             faults: [0; Fault::ALL.len()],
+            focus: None,
             lost_pokes: 0,
             latency_micros: 0,
             slack: Duration::ZERO,
@@ -143,7 +146,10 @@ impl Weather {
     }
 
     /// What a call suffers.
-    pub(crate) fn fault(&self, luck: &mut Chance) -> Option<Fault> {
+    pub(crate) fn fault(&self, point: Point, luck: &mut Chance) -> Option<Fault> {
+        if self.focus == Some(point) && luck.one_in(3) {
+            return Some(*luck.pick(&Fault::ALL));
+        }
         let mut drawn = u32::try_from(luck.draw() & 0xffff).unwrap_or_default();
         for (fault, weight) in Fault::ALL.into_iter().zip(self.faults) {
             if drawn < weight {
@@ -154,12 +160,11 @@ impl Weather {
         None
     }
 
-    /// How long a delay or a pause is: mostly short, sometimes longer than anything holds.
+    /// How long a delay or a pause is: short, or, half of the time, as long as it gets: longer than anything holds.
     pub(crate) fn span(&self, luck: &mut Chance) -> Duration {
         let most = match luck.below(4) {
             0 => self.longest / 1_000,
-            1 => self.longest / 40,
-            2 => self.longest / 6,
+            1 => self.longest / 20,
             _ => self.longest,
         };
         luck.span(most / 2, most)

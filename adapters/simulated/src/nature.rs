@@ -14,6 +14,9 @@ use crate::simulation::Shared;
 use crate::trace::Line;
 use crate::world::VirtualClock;
 
+/// The longest that a call takes while nothing goes wrong.
+const CALM_LATENCY_MICROS: u64 = 4_000;
+
 /// A simulation, as those see it who live in it. A copy is the same.
 #[derive(Clone)]
 pub struct Nature {
@@ -75,10 +78,17 @@ impl Nature {
         state.outages.insert(port, (outage, until));
     }
 
+    /// Whether a process stands still: it goes on in a world that has changed meanwhile.
+    pub fn someone_stands_still(&self) -> bool {
+        self.shared.state().someone_stands_still()
+    }
+
     /// From now on nothing goes wrong; processes that stand still go on when it is time.
     pub fn calm(&self) {
         let mut state = self.shared.state();
         let Weather { latency_micros, slack, slow_replies, longest, .. } = state.weather;
+        // A world in which every call takes long is one of the things that go wrong.
+        let latency_micros = latency_micros.min(CALM_LATENCY_MICROS);
         state.weather = Weather { latency_micros, slack, slow_replies, longest, ..Weather::fair() };
         state.outages.clear();
     }

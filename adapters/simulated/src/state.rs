@@ -140,6 +140,11 @@ impl State {
         }
     }
 
+    /// Whether a process stands still.
+    pub(crate) fn someone_stands_still(&self) -> bool {
+        self.lives.iter().any(|life| life.is == Condition::Paused)
+    }
+
     fn resume(&mut self, process: ProcessId) {
         let life = &mut self.lives[process];
         if life.is == Condition::Paused {
@@ -249,7 +254,8 @@ impl State {
 
     /// What a call suffers.
     pub(crate) fn suffers(&mut self, process: ProcessId, point: Point) -> Option<Fault> {
-        let fault = self.weather.fault(&mut self.luck).filter(|fault| fault.befalls(point))?;
+        let fault =
+            self.weather.fault(point, &mut self.luck).filter(|fault| fault.befalls(point))?;
         let life = &self.lives[process];
         let who = (life.unit, life.number);
         self.strikes(Misfortune::Call { who, point, fault }).then_some(fault)

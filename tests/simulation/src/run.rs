@@ -152,7 +152,8 @@ impl Scene {
         if passed >= self.storm && !self.calm.is_set() {
             self.calm();
         }
-        let quiet = self.busy.load(Ordering::Relaxed) == 0 && self.audit.unrest().is_none();
+        let at_rest = || !self.nature.someone_stands_still() && self.audit.unrest().is_none();
+        let quiet = self.busy.load(Ordering::Relaxed) == 0 && at_rest();
         quiet || passed >= self.storm + self.patience || self.audit.is_broken()
     }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use soma_simulated::{Chance, Fault, SlowReplies, Weather};
 
+use crate::coverage::points;
 use crate::platform::Unit;
 
 /// What a seed decides of the world.
@@ -116,17 +117,18 @@ fn weather(chance: &mut Chance) -> Weather {
     let faults = std::array::from_fn(|fault| {
         let drawn = u32::try_from(chance.below(u64::from(most) + 1)).unwrap_or_default();
         let drawn = if chance.one_in(2) { drawn } else { 0 };
-        // Deaths and pauses cost a run much time: they are as frequent only where little else is.
-        if matches!(Fault::ALL[fault], Fault::Refuse | Fault::LoseReply) {
-            drawn
-        } else {
+        // Deaths cost a run much time.
+        if matches!(Fault::ALL[fault], Fault::CrashBefore | Fault::CrashAfter) {
             drawn / 3
+        } else {
+            drawn
         }
     });
     Weather {
         faults,
+        focus: if chance.one_in(2) { Some(*chance.pick(&points())) } else { None },
         lost_pokes: *chance.pick(&[0, 0, 0, 2, 20]),
-        latency_micros: *chance.pick(&[0, 20, 400, 4_000]),
+        latency_micros: *chance.pick(&[0, 20, 400, 4_000, 20_000]),
         slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 5, 5])),
         slow_replies: *chance.pick(&[
             SlowReplies::None,
