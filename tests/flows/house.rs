@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use soma_core::ports::Log;
 use soma_core::ports::model::ModelRequest;
-use soma_inproc::{InprocLog, Script, ScriptedTool};
+use soma_inproc::{Script, ScriptedTool};
 use soma_tests::platform::{
     Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, asks_for, has_tool_results,
 };
@@ -58,7 +59,10 @@ impl Plan {
     }
 
     /// With this log, which is the test's to damage.
-    pub(crate) fn over(mut self, log: &Arc<InprocLog>) -> Self {
+    pub(crate) fn over<L>(mut self, log: &Arc<L>) -> Self
+    where
+        L: Log + 'static,
+    {
         self.truth.log = log.clone();
         self.ports.log = log.clone();
         self

@@ -57,6 +57,49 @@ impl Log for Lossy {
     }
 }
 
+/// A log whose partitions lose their last record at the moment when the next one is published, once
+/// each: whoever waits there sees neither that it was cut nor that it grew again.
+struct Regrowing {
+    inner: Arc<InprocLog>,
+    topic: Topic,
+    cuts: Mutex<BTreeSet<Partition>>,
+}
+
+#[async_trait]
+impl Log for Regrowing {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.inner.partitions(topic)
+    }
+
+    async fn publish(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> PortResult<u64> {
+        if topic == self.topic && self.cuts.lock().unwrap().remove(&partition) {
+            let Bounds { next, .. } = self.inner.bounds(topic, partition).await?;
+            self.inner.truncate(topic, partition, next - 1)?;
+        }
+        self.inner.publish(topic, partition, records).await
+    }
+
+    async fn fetch(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        offset: u64,
+        max_bytes: usize,
+        wait: Duration,
+    ) -> PortResult<Fetched> {
+        self.inner.fetch(topic, partition, offset, max_bytes, wait).await
+    }
+
+    async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
+        self.inner.bounds(topic, partition).await
+    }
+}
+
 /// Cuts the last record of every partition that has one. Answers how many it cut.
 async fn cut(log: &InprocLog, topic: Topic) -> usize {
     let mut lost = 0;
@@ -121,6 +164,29 @@ async fn reader_whose_log_is_cut_under_it_misses_nothing() {
         assert!(took < Duration::from_secs(1), "{topic} took {took:?}");
         let letters = dead_letters(&house.platform.truth, topic.dead_letters().as_str()).await;
         assert_eq!(letters.len(), lost, "{topic}: {letters:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn reader_whose_log_is_cut_and_grows_again_while_it_waits_misses_nothing() {
+    for topic in
+        [Topic::ConversationInbound, Topic::ToolRequests, Topic::ToolResults, Topic::MemoryWal]
+    {
+        let stage = Stage::new();
+        let inner = Arc::new(InprocLog::new(Arc::clone(&stage.timer)));
+        let log = Arc::new(Regrowing { inner, topic, cuts: Mutex::default() });
+        let house = Plan::asking_for("echo").over(&log).open();
+        answering(&house, 12).await;
+        for partition in 0..log.partitions(topic) {
+            if log.bounds(topic, partition).await.unwrap().next > 0 {
+                log.cuts.lock().unwrap().insert(partition);
+            }
+        }
+
+        let took = answering(&house, 1).await;
+
+        assert!(took < Duration::from_secs(7), "{topic} took {took:?}");
+        assert!(log.cuts.lock().unwrap().len() < log.partitions(topic) as usize, "{topic}");
     }
 }
 

@@ -18,6 +18,7 @@ use super::world::World;
 use crate::ids::OwnerId;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::message::Record;
+use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
 use crate::ports::log::{Bounds, Fetched, Positioned};
 use crate::ports::{Leases, Log, PortResult};
@@ -94,12 +95,8 @@ impl Consume {
         while !stop.is_set() {
             let (leased, stopped) = (pin!(shares.lease(resource)), pin!(stop.wait()));
             let Either::Left((lease, _)) = select(leased, stopped).await else { return };
-            let moved = if checked == Some(lease.epoch) {
-                self.step(&lease, stop).await
-            } else {
-                self.check(&lease).await
-            };
-            match moved {
+            let wait = if checked == Some(lease.epoch) { WAIT } else { Duration::ZERO };
+            match self.step(&lease, wait, stop).await {
                 Ok(Some(moved)) => {
                     checked = Some(moved.epoch);
                     shares.moved(moved);
@@ -114,52 +111,55 @@ impl Consume {
         }
     }
 
-    /// Whether the log still has the record that was applied last. If it was cut and grew again, new
-    /// records may be below the position. Answers as [`step`](Self::step) does.
-    async fn check(&self, lease: &PartitionLease) -> PortResult<Option<PartitionLease>> {
-        let Resource::Partition { partition, .. } = lease.resource else { return Ok(None) };
-        let (Some(last), Some(before)) = (lease.last, lease.next_offset.checked_sub(1)) else {
-            return Ok(Some(lease.clone()));
-        };
-        let fetched = self.log.fetch(self.topic, partition, before, 1, Duration::ZERO).await?;
-        let is_there = match fetched {
-            Fetched::Records(records) => {
-                records.first().is_some_and(|found| found.record.digest() == last)
-            }
-            // What retention dropped cannot be compared.
-            Fetched::OutOfRange(bounds) => before < bounds.earliest,
-        };
-        if is_there {
-            return Ok(Some(lease.clone()));
-        }
-        let bounds = self.log.bounds(self.topic, partition).await?;
-        self.start_again(lease, bounds, "the log no longer has the record before the position")
-            .await
-    }
-
     /// One batch. Answers the lease as it is after it; none if it is someone else's.
     async fn step(
         &self,
         lease: &PartitionLease,
+        wait: Duration,
         stop: &Stop,
     ) -> PortResult<Option<PartitionLease>> {
         let Resource::Partition { partition, .. } = lease.resource else { return Ok(None) };
-        let from = lease.next_offset;
-        let fetch = self.log.fetch(self.topic, partition, from, MAX_BYTES, WAIT);
+        let fetch = self.log.fetch(self.topic, partition, lease.next_offset, MAX_BYTES, wait);
         let stopped = pin!(stop.wait());
         let fetched = match select(fetch, stopped).await {
             Either::Left((fetched, _)) => fetched?,
             Either::Right(_) => return Ok(Some(lease.clone())),
         };
-        match fetched {
-            Fetched::Records(records) => match records.last() {
-                Some(last) => self.move_to(lease, last.offset + 1, &records, Vec::new()).await,
-                None => Ok(Some(lease.clone())),
-            },
+        let records = match fetched {
+            Fetched::Records(records) => records,
             Fetched::OutOfRange(bounds) => {
-                self.start_again(lease, bounds, "the position is outside the log").await
+                return self.start_again(lease, bounds, "the position is outside the log").await;
             }
+        };
+        if !self.is_where_it_was(lease, partition).await? {
+            let bounds = self.log.bounds(self.topic, partition).await?;
+            let error = "the log no longer has the record before the position";
+            return self.start_again(lease, bounds, error).await;
         }
+        match records.last() {
+            Some(last) => self.move_to(lease, last.offset + 1, &records, Vec::new()).await,
+            None => Ok(Some(lease.clone())),
+        }
+    }
+
+    /// Whether the log still has the record that was applied last. If it was cut and grew again, new
+    /// records may be below the position: it is asked with each batch, and else after each wait.
+    async fn is_where_it_was(
+        &self,
+        lease: &PartitionLease,
+        partition: Partition,
+    ) -> PortResult<bool> {
+        let (Some(last), Some(before)) = (lease.last, lease.next_offset.checked_sub(1)) else {
+            return Ok(true);
+        };
+        let fetched = self.log.fetch(self.topic, partition, before, 1, Duration::ZERO).await?;
+        Ok(match fetched {
+            Fetched::Records(records) => {
+                records.first().is_some_and(|found| found.record.digest() == last)
+            }
+            // What retention dropped cannot be compared.
+            Fetched::OutOfRange(bounds) => before < bounds.earliest,
+        })
     }
 
     /// Goes on from the earliest record, and sets aside that some are missing. What was applied

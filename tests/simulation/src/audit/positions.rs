@@ -204,6 +204,12 @@ impl Positions {
     ) {
         let next = first + events.len() as u64;
         self.ends.insert((topic, partition), next);
+        if let Some(group) = reader(topic) {
+            // Also if nobody ever read there: it is behind until somebody does.
+            self.held
+                .entry(Resource::Partition { group: group.into(), topic, partition })
+                .or_default();
+        }
         for held in self.at((topic, partition)) {
             held.owed.extend(first..next.min(held.position));
         }
@@ -232,6 +238,16 @@ impl Positions {
             let end = self.ends.get(&(*topic, *partition)).copied().unwrap_or_default();
             (held.position != end).then_some((resource, held.position, end))
         })
+    }
+}
+
+/// The group that reads a topic, if one does.
+pub(super) const fn reader(topic: Topic) -> Option<&'static str> {
+    match topic {
+        Topic::ConversationInbound | Topic::ToolResults => Some(soma_conversation_worker::NAME),
+        Topic::ToolRequests => Some(soma_tool_executor::NAME),
+        Topic::MemoryWal => Some(soma_memory_replicator::NAME),
+        _ => None,
     }
 }
 

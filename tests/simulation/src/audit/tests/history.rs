@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use soma_core::budget::UsageChange;
-use soma_core::contract::ledger::{MANY, NOW, TTL, owner, partition};
+use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
 use soma_core::contract::talk::{Talk, talk};
 use soma_core::conversation::event::EventType;
 use soma_core::memory::WalEvent;
@@ -17,7 +17,7 @@ use soma_core::work::commit::{Commit, WorkKind};
 use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
 use soma_core::work::session::TurnState;
 
-use super::{Scene, after, allowed, now, under};
+use super::{Scene, after, allowed, now, partition, under};
 use crate::audit::Repeatable;
 
 /// What the only message of the history says.

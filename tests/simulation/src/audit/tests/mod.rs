@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use soma_core::contract::ledger::{MANY, NOW, TTL, owner, partition};
+use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
 use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Event;
 use soma_core::outbox::message::OutboxRow;
@@ -29,6 +29,7 @@ use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
 use soma_core::work::lease::{PartitionLease, Resource};
 use soma_inproc::{InprocLedger, InprocLog, InprocMemory, ManualClock, ManualTimer};
 
+use super::positions::reader;
 use super::{Audit, Audited, AuditedLog, Invariant};
 
 const LIMIT: u64 = 1_000;
@@ -36,6 +37,12 @@ const LIMIT: u64 = 1_000;
 /// What a port in memory answers: it never waits.
 fn now<T>(answer: impl Future<Output = PortResult<T>>) -> T {
     answer.now_or_never().unwrap().unwrap()
+}
+
+/// The one partition of a topic, as the group has it that reads there.
+fn partition(topic: Topic) -> Resource {
+    let group = reader(topic).unwrap().into();
+    Resource::Partition { group, topic, partition: 0 }
 }
 
 /// A ledger, a log and a memory with an auditor.

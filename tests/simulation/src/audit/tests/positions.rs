@@ -1,13 +1,13 @@
 //! Positions: under the newest epoch, forward, and with what they stand for.
 
-use soma_core::contract::ledger::{AFTER_TTL, NOW, TTL, owner, partition};
+use soma_core::contract::ledger::{AFTER_TTL, NOW, TTL, owner};
 use soma_core::contract::talk::talk;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::{Leases, Work};
 use soma_core::work::ingest::{Batch, BatchOutcome, Subject, WorkBatch};
 use soma_core::work::lease::PartitionLease;
 
-use super::{Scene, now};
+use super::{Scene, now, partition};
 use crate::audit::Invariant;
 use crate::audit::positions::Move;
 
@@ -131,4 +131,17 @@ fn position_moves_back_only_where_records_were_lost() {
 
     assert_eq!(clean, []);
     assert_eq!(scene.broken(), [Invariant::Positions]);
+}
+
+#[test]
+fn partition_that_nobody_ever_read_is_not_at_rest() {
+    let scene = Scene::new();
+    scene.commit(talk(1).accepts(1));
+    scene.relay();
+    let positions = &scene.audit.books().positions;
+
+    let (resource, position, end) = positions.behind().unwrap();
+
+    assert_eq!(*resource, partition(TOPIC));
+    assert_eq!((position, end), (0, 1));
 }
