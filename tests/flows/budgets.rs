@@ -85,6 +85,55 @@ async fn tenants_do_not_share_a_budget() {
     check(&house.platform, &other.principal).await;
 }
 
+/// Grants whatever is wanted, as a counter does that has lost what it knew, until it is refreshed.
+struct Forgetful {
+    inner: Arc<dyn Budget>,
+    refreshed: Stop,
+}
+
+#[async_trait]
+impl Budget for Forgetful {
+    async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant> {
+        if self.refreshed.is_set() {
+            return self.inner.reserve(request).await;
+        }
+        Ok(Grant::Granted(request.want))
+    }
+
+    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
+        self.inner.settle(key, used).await
+    }
+
+    async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
+        self.refreshed.trigger();
+        self.inner.refresh(account, window).await
+    }
+
+    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
+        self.inner.spent(account, window).await
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn grant_of_a_counter_that_forgot_is_not_used_beyond_the_limit() {
+    let house = Plan::new(|_, _| using(300, 60))
+        .with(|plan| {
+            plan.settings.turns.budget_limit = Some(400);
+            let inner = Arc::clone(&plan.ports.budget);
+            plan.ports.budget = Arc::new(Forgetful { inner, refreshed: Stop::new() });
+        })
+        .open();
+    let mut client = house.client();
+
+    let first = client.ask_and_wait("first").await;
+    let second = client.ask_and_wait("second").await;
+
+    assert_eq!(first.kind, AssistantFinal);
+    assert_eq!((second.kind, second.reason.as_deref()), (TurnFailed, Some("over_budget")));
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!((report.used, house.model.requests().len()), (360, 1));
+}
+
 /// Sets tokens aside for the fourth call of a turn, and does not say so.
 struct Mute {
     inner: Arc<dyn Budget>,
@@ -104,6 +153,10 @@ impl Budget for Mute {
 
     async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
         self.inner.settle(key, used).await
+    }
+
+    async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
+        self.inner.refresh(account, window).await
     }
 
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {

@@ -44,6 +44,10 @@ impl Budget for Failing {
         self.inner.settle(key, used).await
     }
 
+    async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
+        self.inner.refresh(account, window).await
+    }
+
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
         self.inner.spent(account, window).await
     }

@@ -60,6 +60,11 @@ impl Budget for SimulatedBudget {
         Ok(())
     }
 
+    async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
+        self.counters().remove(&(account.clone(), window));
+        Ok(())
+    }
+
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
         Ok(self.with((account.clone(), window), |counter| counter.spent()))
     }

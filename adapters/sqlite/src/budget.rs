@@ -37,6 +37,10 @@ impl Budget for SqliteBudget {
         self.database.write(Durability::Relaxed, move |c| usage::settle(c, key, used)).await
     }
 
+    async fn refresh(&self, _account: &Account, _window: BudgetWindow) -> PortResult<()> {
+        Ok(())
+    }
+
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
         let account = account.clone();
         self.database.read(move |c| usage::spent(c, &account, window)).await

@@ -10,11 +10,26 @@ use crate::database::SqlError;
 /// Applies a change of a commit.
 pub(crate) fn apply(connection: &Connection, change: &UsageChange) -> Result<(), SqlError> {
     match change {
-        UsageChange::Reserve { key, account, window, amount } => {
+        UsageChange::Reserve { key, account, window, amount, limit: _ } => {
             reserve(connection, *key, account, *window, *amount)
         }
         UsageChange::Settle { key, used } => settle(connection, *key, *used),
     }
+}
+
+/// Whether there is room for what a commit sets aside.
+pub(crate) fn has_room_for(
+    connection: &Connection,
+    change: &UsageChange,
+) -> Result<bool, SqlError> {
+    let UsageChange::Reserve { key, account, window, amount, limit: Some(limit) } = change else {
+        return Ok(true);
+    };
+    if granted(connection, *key)?.is_some() {
+        return Ok(true);
+    }
+    let spent = spent(connection, account, *window)?;
+    Ok(spent.total().saturating_add(*amount) <= *limit)
 }
 
 /// How many tokens were granted under `key`, if any were.

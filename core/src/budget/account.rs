@@ -77,7 +77,7 @@ impl LedgerAccount {
 /// call uses more than it reserved.
 pub fn grant(spent: Spent, limit: Option<Tokens>, want: Tokens, least: Tokens) -> Grant {
     let Some(limit) = limit else { return Grant::Granted(want) };
-    let room = limit.saturating_sub(spent.used.saturating_add(spent.reserved));
+    let room = limit.saturating_sub(spent.total());
     let amount = want.min(room);
     if amount >= least && amount > 0 { Grant::Granted(amount) } else { Grant::Refused }
 }

@@ -64,6 +64,14 @@ pub struct Spent {
     pub reserved: Tokens,
 }
 
+impl Spent {
+    /// Used and set aside together.
+    #[must_use]
+    pub const fn total(self) -> Tokens {
+        self.used.saturating_add(self.reserved)
+    }
+}
+
 /// A change to the usage ledger, as part of a commit. All idempotent by key.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum UsageChange {
@@ -77,6 +85,9 @@ pub enum UsageChange {
         window: BudgetWindow,
         /// How many.
         amount: Tokens,
+        /// The most the account may have used and set aside with it; `None` is without limit. The
+        /// counter that granted it may not know of all that the ledger has.
+        limit: Option<Tokens>,
     },
     /// The call used so many; the rest of the reservation is released. Nothing if settled.
     Settle {

@@ -28,6 +28,7 @@ super::suite! { budget:
     accounts_and_windows_do_not_meet,
     ledger_row_of_a_commit_is_spent,
     grant_and_its_ledger_row_count_once,
+    refreshed_account_has_what_the_ledger_has,
     ledger_row_that_comes_late_does_not_undo_a_settlement,
     usage_survives_a_restart,
 }
@@ -250,6 +251,18 @@ pub async fn grant_and_its_ledger_row_count_once(fixture: impl Fixture<Port = Le
     }
 
     assert_eq!(spent(&ledger, &talk).await, Spent { used: 0, reserved: 60 });
+}
+
+pub async fn refreshed_account_has_what_the_ledger_has(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let settled = UsageChange::Settle { key: talk.reservation(1), used: 40 };
+    let usage = vec![talk.reserves(1, 60), settled, talk.reserves(2, 20)];
+    ledger.commit(Commit { usage, ..talk.commit() }).await;
+
+    ledger.budget.refresh(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+
+    assert_eq!(spent(&ledger, &talk).await, Spent { used: 40, reserved: 20 });
+    assert_eq!(reserve(&ledger, &request(&talk, 3, 50)).await, Grant::Granted(40));
 }
 
 pub async fn ledger_row_that_comes_late_does_not_undo_a_settlement(

@@ -245,6 +245,18 @@ impl Talk {
             account: self.account(),
             window,
             amount,
+            limit: None,
+        }
+    }
+
+    /// A row of the usage ledger that needs room under a limit.
+    pub fn reserves_under(&self, call: u32, amount: Tokens, limit: Tokens) -> UsageChange {
+        UsageChange::Reserve {
+            key: self.reservation(call),
+            account: self.account(),
+            window: BudgetWindow::at(NOW),
+            amount,
+            limit: Some(limit),
         }
     }
 

@@ -42,6 +42,7 @@ impl CancelTurn {
             | CommitOutcome::AlreadyDone(_)
             | CommitOutcome::Answered(_)
             | CommitOutcome::KeyReused
+            | CommitOutcome::OverBudget
             | CommitOutcome::Conflict
             | CommitOutcome::TurnDone
             | CommitOutcome::Fenced => {

@@ -103,6 +103,7 @@ impl RequestTool {
             | CommitOutcome::Conflict
             | CommitOutcome::TurnDone
             | CommitOutcome::Fenced
+            | CommitOutcome::OverBudget
             | CommitOutcome::NoSession => Err(Refusal::NoSession),
         }
     }

@@ -196,6 +196,7 @@ impl RunTools {
             | CommitOutcome::KeyReused
             | CommitOutcome::Conflict
             | CommitOutcome::Fenced
+            | CommitOutcome::OverBudget
             | CommitOutcome::NoSession => Ours::No,
         })
     }

@@ -105,9 +105,10 @@ impl SubmitMessage {
             CommitOutcome::Answered(first) => Ok(first),
             CommitOutcome::KeyReused => Err(Refusal::KeyReused),
             CommitOutcome::Conflict => Err(Refusal::Busy),
-            CommitOutcome::NoSession | CommitOutcome::Fenced | CommitOutcome::TurnDone => {
-                Err(Refusal::NoSession)
-            }
+            CommitOutcome::NoSession
+            | CommitOutcome::Fenced
+            | CommitOutcome::TurnDone
+            | CommitOutcome::OverBudget => Err(Refusal::NoSession),
         }
     }
 

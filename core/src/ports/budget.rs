@@ -17,6 +17,8 @@ use crate::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, T
 /// - [`reserve`](Self::reserve) with a key that has a grant answers that grant again.
 /// - [`settle`](Self::settle) replaces the reservation by what was used; the first settlement
 ///   stands, and an unknown key is nothing.
+/// - What was [refreshed](Self::refresh) is what the ledger has: a grant that is not in it is
+///   forgotten.
 /// - Accounts and windows do not meet.
 #[async_trait]
 pub trait Budget: Send + Sync {
@@ -25,6 +27,12 @@ pub trait Budget: Send + Sync {
 
     /// The call used so many; the rest is released.
     async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()>;
+
+    /// The ledger had no room for a grant ([`CommitOutcome::OverBudget`]): what is known of this
+    /// account is behind, and is built anew from the ledger.
+    ///
+    /// [`CommitOutcome::OverBudget`]: crate::work::commit::CommitOutcome::OverBudget
+    async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()>;
 
     /// What an account has used and set aside.
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent>;

@@ -193,4 +193,6 @@ pub enum CommitOutcome {
     Fenced,
     /// There is no such session of this tenant, or it was deleted.
     NoSession,
+    /// The ledger has no room for what was granted.
+    OverBudget,
 }

@@ -265,6 +265,10 @@ where
         self.intercept.call(Point::SettleBudget, || self.inner.settle(key, used)).await
     }
 
+    async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
+        self.intercept.call(Point::RefreshBudget, || self.inner.refresh(account, window)).await
+    }
+
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
         self.intercept.call(Point::Spent, || self.inner.spent(account, window)).await
     }

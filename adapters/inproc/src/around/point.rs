@@ -89,6 +89,7 @@ points! {
     CountReplica: Reads "Replica" "count",
     Reserve: Writes "Budget" "reserve",
     SettleBudget: Writes "Budget" "settle",
+    RefreshBudget: Writes "Budget" "refresh",
     Spent: Reads "Budget" "spent",
     Publish: Writes "Log" "publish",
     Fetch: Reads "Log" "fetch",

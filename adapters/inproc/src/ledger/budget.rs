@@ -26,6 +26,10 @@ impl Budget for InprocLedger {
         Ok(())
     }
 
+    async fn refresh(&self, _account: &Account, _window: BudgetWindow) -> PortResult<()> {
+        Ok(())
+    }
+
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
         Ok(self.state().usage.spent(account, window))
     }

@@ -32,11 +32,13 @@ impl State {
         if let Some(answer) = self.answer(commit) {
             return Some(answer);
         }
-        match conversation {
+        let mismatch = match conversation {
             Some(conversation) => self.mismatch(conversation, commit),
             None if self.may_open(commit) => self.mismatch(&Conversation::open(commit), commit),
             None => Some(CommitOutcome::NoSession),
-        }
+        };
+        let room = commit.usage.iter().all(|change| self.usage.has_room_for(change));
+        mismatch.or((!room).then_some(CommitOutcome::OverBudget))
     }
 
     /// The answer that a client's request was given before.

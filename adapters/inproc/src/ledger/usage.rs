@@ -54,7 +54,7 @@ impl UsageTable {
     /// Applies what a commit says.
     pub(super) fn change(&mut self, change: UsageChange) {
         match change {
-            UsageChange::Reserve { key, account, window, amount } => {
+            UsageChange::Reserve { key, account, window, amount, limit: _ } => {
                 if let Vacant(free) = self.places.entry(key) {
                     let place = free.insert((account, window)).clone();
                     let entry = Entry { reserved: amount, used: None };
@@ -62,6 +62,17 @@ impl UsageTable {
                 }
             }
             UsageChange::Settle { key, used } => self.settle(key, used),
+        }
+    }
+
+    /// Whether there is room for what a commit sets aside.
+    pub(super) fn has_room_for(&self, change: &UsageChange) -> bool {
+        match change {
+            UsageChange::Reserve { key, account, window, amount, limit: Some(limit) } => {
+                self.places.contains_key(key)
+                    || self.spent(account, *window).total().saturating_add(*amount) <= *limit
+            }
+            UsageChange::Reserve { limit: None, .. } | UsageChange::Settle { .. } => true,
         }
     }
 

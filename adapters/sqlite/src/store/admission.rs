@@ -8,6 +8,7 @@ use soma_core::work::session::{Session, TurnState};
 use super::{events, requests, sessions, turns};
 use crate::columns::kind_text;
 use crate::database::SqlError;
+use crate::usage;
 
 /// Whether a commit may be applied.
 pub(super) enum Admission {
@@ -34,6 +35,11 @@ pub(super) fn admit(connection: &Connection, commit: &Commit) -> Result<Admissio
     };
     if let Some(refusal) = unexpected(connection, commit, &session)? {
         return Ok(Admission::Refused(refusal));
+    }
+    for change in &commit.usage {
+        if !usage::has_room_for(connection, change)? {
+            return Ok(Admission::Refused(CommitOutcome::OverBudget));
+        }
     }
     Ok(Admission::Admitted(session))
 }

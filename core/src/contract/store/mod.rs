@@ -38,6 +38,8 @@ super::suite! { store:
     progress_from_a_step_that_is_not_reached_changes_nothing,
     progress_of_a_turn_that_is_done_changes_nothing,
     answered_request_changes_nothing,
+    reservation_that_the_ledger_has_no_room_for_changes_nothing,
+    reservation_that_is_on_the_ledger_needs_no_room,
     reused_key_changes_nothing,
     fence_is_checked_before_whether_it_was_done,
     fence_is_checked_before_the_clients_key,

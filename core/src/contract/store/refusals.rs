@@ -7,6 +7,8 @@ use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner};
 use super::super::talk::{Talk, talk};
 use super::commits::everything;
 use super::sight::sight;
+use crate::budget::window::BudgetWindow;
+use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::Seq;
 use crate::outbox::topic::Topic;
 use crate::ports::work::{Claim, HandBack};
@@ -88,6 +90,34 @@ pub async fn progress_from_a_step_that_is_not_reached_changes_nothing(
     let ahead = Commit { turn: talk.progresses(1, 2, TurnState::Done).turn, ..all_and_more(&talk) };
 
     changes_nothing(&ledger, &talk, ahead, CommitOutcome::Conflict).await;
+}
+
+pub async fn reservation_that_the_ledger_has_no_room_for_changes_nothing(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let settled = UsageChange::Settle { key: talk.reservation(1), used: 40 };
+    let usage = vec![talk.reserves(1, 90), settled, talk.reserves(2, 30)];
+    ledger.commit(Commit { usage, ..talk.accepts(1) }).await;
+    let too_much = Commit { usage: vec![talk.reserves_under(3, 31, 100)], ..all_and_more(&talk) };
+    let enough = Commit { usage: vec![talk.reserves_under(3, 30, 100)], ..talk.commit() };
+
+    changes_nothing(&ledger, &talk, too_much, CommitOutcome::OverBudget).await;
+
+    ledger.commit(enough).await;
+    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+    assert_eq!(spent, Spent { used: 40, reserved: 60 });
+}
+
+pub async fn reservation_that_is_on_the_ledger_needs_no_room(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(Commit { usage: vec![talk.reserves(1, 90)], ..talk.accepts(1) }).await;
+    let again = Commit { usage: vec![talk.reserves_under(1, 90, 100)], ..talk.commit() };
+
+    ledger.commit(again).await;
+
+    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+    assert_eq!(spent, Spent { used: 0, reserved: 90 });
 }
 
 pub async fn answered_request_changes_nothing(fixture: impl Fixture<Port = Ledger>) {

@@ -95,6 +95,7 @@ pub async fn requests_at_the_same_time_with_one_key_are_answered_alike(
             | CommitOutcome::Conflict
             | CommitOutcome::TurnDone
             | CommitOutcome::Fenced
+            | CommitOutcome::OverBudget
             | CommitOutcome::NoSession => None,
         };
         assert_eq!(session, Some(sessions[0].session_id), "{outcome:?}");

@@ -1,8 +1,8 @@
 //! One durable boundary of a turn, as a commit.
 
-use super::drive::Drive;
+use super::drive::{Drive, TRIES};
 use crate::budget::UsageChange;
-use crate::flows::persist::{UNTIL_DROPPED, persist};
+use crate::flows::persist::{UNTIL_DROPPED, again, persist};
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
@@ -46,13 +46,17 @@ impl Drive<'_> {
         }
         let next = Pending::new(self.turn.steps());
         let pending = std::mem::replace(&mut self.pending, next);
-        let settled: Vec<UsageChange> = pending.effects.usage.clone();
+        let usage: Vec<UsageChange> = pending.effects.usage.clone();
         let remembers = !pending.effects.memory.is_empty();
         let commit = self.value(pending);
         let world = &self.flow.world;
         let store = &*self.flow.ports.store;
         let events = match persist(store, world, &commit, UNTIL_DROPPED).await? {
             CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => events,
+            CommitOutcome::OverBudget => {
+                self.refresh_counter(&usage).await?;
+                return Ok(false);
+            }
             CommitOutcome::Answered(_)
             | CommitOutcome::KeyReused
             | CommitOutcome::Conflict
@@ -67,8 +71,20 @@ impl Drive<'_> {
         if remembers {
             world.wake.poke(Poke::Memory);
         }
-        tell_counter(&*self.flow.ports.budget, settled).await;
+        tell_counter(&*self.flow.ports.budget, usage).await;
         Ok(true)
+    }
+
+    /// The ledger has no room for what the counter granted: the turn asks the counter again, from
+    /// its record, once that knows what the ledger has.
+    async fn refresh_counter(&self, changes: &[UsageChange]) -> PortResult<()> {
+        for change in changes {
+            if let UsageChange::Reserve { account, window, .. } = change {
+                let budget = &self.flow.ports.budget;
+                again(&self.flow.world, TRIES, || budget.refresh(account, *window)).await?;
+            }
+        }
+        Ok(())
     }
 
     fn value(&self, pending: Pending) -> Commit {

@@ -43,7 +43,9 @@ impl Turn {
         };
         self.reserved = amount;
         self.phase = Phase::Generating;
-        let reserve = UsageChange::Reserve { key: self.reservation(), account, window, amount };
+        let key = self.reservation();
+        let limit = self.config.as_ref().and_then(|config| config.budget_limit);
+        let reserve = UsageChange::Reserve { key, account, window, amount, limit };
         let rounds = self.config.as_ref().map_or(0, |config| config.max_tool_rounds);
         let generate = Generate {
             profile,

@@ -42,7 +42,7 @@ impl Accounts {
     /// A change took effect. Says what is wrong with it.
     pub(super) fn change(&mut self, change: &UsageChange) -> Result<(), Wrong> {
         match change {
-            UsageChange::Reserve { key, account, window, amount } => {
+            UsageChange::Reserve { key, account, window, amount, limit: _ } => {
                 let place = (account.clone(), *window);
                 if self.reservations.contains_key(key) {
                     return Ok(());

@@ -247,7 +247,15 @@ pub(super) const fn reader(topic: Topic) -> Option<&'static str> {
         Topic::ConversationInbound | Topic::ToolResults => Some(soma_conversation_worker::NAME),
         Topic::ToolRequests => Some(soma_tool_executor::NAME),
         Topic::MemoryWal => Some(soma_memory_replicator::NAME),
-        _ => None,
+        // Tailed by every gateway, or read by nobody.
+        Topic::ConversationOutbound
+        | Topic::ConfigUpdates
+        | Topic::ConversationInboundDlq
+        | Topic::ConversationOutboundDlq
+        | Topic::ToolRequestsDlq
+        | Topic::ToolResultsDlq
+        | Topic::MemoryWalDlq
+        | Topic::ConfigUpdatesDlq => None,
     }
 }
 
