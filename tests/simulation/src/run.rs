@@ -119,7 +119,7 @@ fn simulate(order: &Order) -> Outcome {
 impl Scene {
     fn set(simulation: &Simulation, mut chance: Chance, plan: Plan, order: &Order) -> Self {
         let nature = simulation.nature();
-        let swarm = Swarm::draw(&mut chance);
+        let swarm = Swarm::draw(&mut chance).leading_to(plan.weather.focus);
         let tenants = tenants(&swarm);
         let storm = plan.storm;
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();

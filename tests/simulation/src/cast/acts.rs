@@ -125,7 +125,7 @@ fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
         (swarm.repeats * 6, Act::Misuse),
         (swarm.leaves, Act::Leave),
         (swarm.cancels, Act::Cancel),
-        (swarm.requests, Act::Request(*chance.pick(&['e', 'c', 'd', 's', 'K']))),
+        (swarm.requests, Act::Request(*chance.pick(&['e', 'c', 'd', 'd', 's', 'K']))),
         (swarm.pries, Act::Pry),
         (swarm.pries, Act::Look),
         (swarm.deletes * 3, Act::Delete),

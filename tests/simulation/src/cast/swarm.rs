@@ -1,6 +1,6 @@
 //! How the people of a run behave: each seed has others.
 
-use soma_simulated::Chance;
+use soma_simulated::{Chance, Point};
 
 /// How often people do what: one in so many times, never for 0.
 #[derive(Clone, Debug, Default)]
@@ -62,11 +62,36 @@ impl Swarm {
             repeats: often(&[0, 3, 10]),
             cancels: often(&[0, 5, 15]),
             leaves: often(&[0, 2, 6]),
-            requests: often(&[0, 6, 20]),
+            requests: often(&[0, 3, 10]),
             pries: often(&[0, 10, 30]),
-            deletes: often(&[0, 0, 8, 30]),
-            denied: often(&[0, 0, 6, 20]),
+            deletes: often(&[0, 0, 2, 8]),
+            denied: often(&[0, 0, 3, 10]),
             waits: often(&[1, 3, 0]),
         }
+    }
+
+    /// The same people, who often do what leads to `point`.
+    #[must_use]
+    pub fn leading_to(mut self, point: Option<Point>) -> Self {
+        match point {
+            Some(Point::Erase | Point::Forget | Point::DueForgets | Point::Forgot) => {
+                self.deletes = 1;
+            }
+            Some(Point::RequestCall | Point::RecordDenial | Point::Decide) => {
+                self.requests = 1;
+                self.denied = 3;
+            }
+            Some(
+                Point::Beat
+                | Point::AwaitTools
+                | Point::StartCall
+                | Point::FinishCall
+                | Point::OpenCalls
+                | Point::RunTool,
+            ) => self.tools = 1,
+            Some(Point::Sessions) => self.pries = 3,
+            _ => {}
+        }
+        self
     }
 }

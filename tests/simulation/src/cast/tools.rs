@@ -105,7 +105,7 @@ impl Toolbox for SimulatedToolbox {
         let n = place(&call.arguments);
         let fatal = self.runs.count(call.call_id) <= n;
         if *does == Does::TakesLong {
-            self.timer.sleep(Duration::from_secs(1 + 9 * n)).await;
+            self.timer.sleep(Duration::from_secs(3 + 9 * n)).await;
         }
         if *does == Does::KillsBefore && fatal {
             return self.process.die().await;

@@ -146,7 +146,7 @@ const fn busy_seconds(number: u64) -> u64 {
 /// One to three tools of one round.
 fn tools(chance: &mut Chance) -> String {
     let many = 1 + chance.below(3);
-    (0..many).map(|_| *chance.pick(&['e', 'e', 'c', 's', 'b', 'd', 'k', 'K', 'y'])).collect()
+    (0..many).map(|_| *chance.pick(&['e', 'e', 'c', 's', 's', 'b', 'd', 'k', 'K', 'y'])).collect()
 }
 
 impl fmt::Display for Words {

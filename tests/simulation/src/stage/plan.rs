@@ -4,10 +4,13 @@
 
 use std::time::Duration;
 
-use soma_simulated::{Chance, Fault, SlowReplies, Weather};
+use soma_simulated::{Chance, Fault, Point, SlowReplies, Weather};
 
 use crate::coverage::points;
 use crate::platform::Unit;
+
+/// How long a storm is that has to last.
+const LONG_STORM: Duration = Duration::from_secs(12);
 
 /// What a seed decides of the world.
 #[derive(Clone, Debug)]
@@ -94,7 +97,7 @@ impl Plan {
         let instances = [2, 3, 2, 2, 2, 2];
         let extra = chance.index(instances.len() * 4);
         let grown = std::array::from_fn(|unit| instances[unit] + u32::from(unit == extra));
-        Self {
+        let drawn = Self {
             instances: grown,
             partitions: *chance.pick(&[1, 1, 2, 3]),
             weather: weather(chance),
@@ -103,7 +106,28 @@ impl Plan {
             disasters: maybe(chance, &[1, 4, 12]),
             disasters_on: std::array::from_fn(|_| chance.one_in(2)),
             budget: if chance.one_in(3) { Some(500 + chance.below(12_000)) } else { None },
+        };
+        drawn.leading_to_focus()
+    }
+
+    /// The same, with what leads to the point where most goes wrong.
+    fn leading_to_focus(mut self) -> Self {
+        match self.weather.focus {
+            // A share is given up, and a claim handed back, by who is stopped.
+            Some(Point::Release | Point::Leave | Point::HandBack) => {
+                self.strikes = Some(Duration::from_secs(1));
+            }
+            // A claim is kept alive only after a while.
+            Some(Point::Beat) => self.storm = LONG_STORM,
+            // A write is put off after it failed.
+            Some(Point::RetryMemory) => {
+                self.storm = LONG_STORM;
+                self.disasters = Some(Duration::from_secs(1));
+                self.disasters_on = Disaster::ALL.map(|it| it == Disaster::MemoryIsDown);
+            }
+            _ => {}
         }
+        self
     }
 }
 
@@ -126,7 +150,7 @@ fn weather(chance: &mut Chance) -> Weather {
     });
     Weather {
         faults,
-        focus: if chance.one_in(2) { Some(*chance.pick(&points())) } else { None },
+        focus: if chance.one_in(3) { None } else { Some(*chance.pick(&points())) },
         lost_pokes: *chance.pick(&[0, 0, 0, 2, 20]),
         latency_micros: *chance.pick(&[0, 20, 400, 4_000, 20_000]),
         slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 5, 5])),
