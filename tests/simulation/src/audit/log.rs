@@ -12,7 +12,7 @@ use soma_core::ports::log::{Bounds, Fetched};
 use soma_core::ports::{Log, PortResult};
 
 use super::Audit;
-use super::positions::event_of;
+use super::positions::Mark;
 
 /// A log whose every publication the auditor sees.
 pub struct AuditedLog<L> {
@@ -48,9 +48,9 @@ where
                 books.violate(invariant, what);
             }
         }
-        let events: Vec<_> = records.iter().map(event_of).collect();
+        let marks: Vec<_> = records.iter().map(Mark::of).collect();
         let first = self.inner.publish(topic, partition, records).await?;
-        self.audit.books().positions.grew(topic, partition, first, &events);
+        self.audit.books().positions.grew(topic, partition, first, &marks);
         Ok(first)
     }
 

@@ -6,6 +6,7 @@ use soma_core::ids::EventId;
 use soma_core::outbox::message::Record;
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
+use soma_core::stream::chain::Digest32;
 use soma_core::work::ingest::{ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{PartitionLease, Resource};
 
@@ -97,6 +98,25 @@ pub(super) struct Positions {
     lossy: BTreeSet<(Topic, Partition)>,
     /// The event of each record of `memory.wal`.
     wal: BTreeMap<(Partition, u64), EventId>,
+    /// What the record says that was appended last at each offset.
+    digests: BTreeMap<(Topic, Partition, u64), Digest32>,
+}
+
+/// What is noted of a record.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Mark {
+    /// The event that it is about, where that is known.
+    event: Option<EventId>,
+    /// What it says.
+    digest: Digest32,
+}
+
+impl Mark {
+    /// The mark of a record.
+    pub(super) fn of(record: &Record) -> Self {
+        let event = record.header("event_id").and_then(|event| event.parse().ok());
+        Self { event, digest: record.digest() }
+    }
 }
 
 impl Positions {
@@ -194,15 +214,15 @@ impl Positions {
         held.map(|(_, held)| held)
     }
 
-    /// Records about `events`, where that is known, were appended from offset `first` on.
+    /// Records were appended from offset `first` on.
     pub(super) fn grew(
         &mut self,
         topic: Topic,
         partition: Partition,
         first: u64,
-        events: &[Option<EventId>],
+        records: &[Mark],
     ) {
-        let next = first + events.len() as u64;
+        let next = first + records.len() as u64;
         self.ends.insert((topic, partition), next);
         if let Some(group) = reader(topic) {
             // Also if nobody ever read there: it is behind until somebody does.
@@ -210,13 +230,33 @@ impl Positions {
                 .entry(Resource::Partition { group: group.into(), topic, partition })
                 .or_default();
         }
-        for held in self.at((topic, partition)) {
-            held.owed.extend(first..next.min(held.position));
+        if reader(topic).is_some() {
+            let others = self.note(topic, partition, first, records);
+            for held in self.at((topic, partition)) {
+                held.owed.extend(others.range(..held.position));
+            }
         }
         if topic == Topic::MemoryWal {
-            let places = (first..next).map(|at| (partition, at)).zip(events);
-            self.wal.extend(places.filter_map(|(place, event)| event.map(|event| (place, event))));
+            let places = (first..next).map(|at| (partition, at)).zip(records);
+            let events = places.filter_map(|(place, mark)| mark.event.map(|event| (place, event)));
+            self.wal.extend(events);
         }
+    }
+
+    /// Takes note of what records say. Answers at which offsets that is another thing than what was
+    /// there before, if anything was: a record that is published again, whole, hides nothing.
+    fn note(
+        &mut self,
+        topic: Topic,
+        partition: Partition,
+        first: u64,
+        records: &[Mark],
+    ) -> BTreeSet<u64> {
+        let places = (first..).zip(records);
+        let others = places.filter(|(at, mark)| {
+            self.digests.insert((topic, partition, *at), mark.digest) != Some(mark.digest)
+        });
+        others.map(|(at, _)| at).collect()
     }
 
     /// Whether nothing was ever lost of a topic.
@@ -257,9 +297,4 @@ pub(super) const fn reader(topic: Topic) -> Option<&'static str> {
         | Topic::MemoryWalDlq
         | Topic::ConfigUpdatesDlq => None,
     }
-}
-
-/// The event that a record is about, where that is known.
-pub(super) fn event_of(record: &Record) -> Option<EventId> {
-    record.header("event_id")?.parse().ok()
 }

@@ -50,6 +50,7 @@ struct Scene {
     clock: Arc<ManualClock>,
     audit: Arc<Audit>,
     ledger: Audited,
+    records: Arc<InprocLog>,
     log: AuditedLog<InprocLog>,
     memory: InprocMemory,
 }
@@ -59,10 +60,11 @@ impl Scene {
         let clock = Arc::new(ManualClock::at(NOW));
         let audit = Audit::new(Arc::new(InprocLedger::new(clock.clone())), Some(LIMIT));
         let timer = Arc::new(ManualTimer::new(Arc::clone(&clock)));
-        let log = Arc::new(InprocLog::with_partitions(1, timer));
+        let records = Arc::new(InprocLog::with_partitions(1, timer));
         Self {
             ledger: Audited::new(Arc::clone(&audit)),
-            log: AuditedLog::new(log, Arc::clone(&audit)),
+            log: AuditedLog::new(Arc::clone(&records), Arc::clone(&audit)),
+            records,
             memory: InprocMemory::new(clock.clone()),
             audit,
             clock,

@@ -11,7 +11,7 @@ use super::{Scene, now};
 use crate::audit::Invariant;
 
 /// The rows of a session, and the lease of their lane.
-fn rows(scene: &Scene, key: &str) -> (PartitionLease, Vec<OutboxRow>) {
+pub(super) fn rows(scene: &Scene, key: &str) -> (PartitionLease, Vec<OutboxRow>) {
     let lane = Lane::of(key);
     let lease = scene.lease(&Resource::Lane(lane));
     (lease, now(scene.ledger.read(lane, MANY)))

@@ -7,9 +7,10 @@ use soma_core::ports::{Leases, Work};
 use soma_core::work::ingest::{Batch, BatchOutcome, Subject, WorkBatch};
 use soma_core::work::lease::PartitionLease;
 
+use super::outbox::rows;
 use super::{Scene, now, partition};
-use crate::audit::Invariant;
 use crate::audit::positions::Move;
+use crate::audit::{Invariant, Unrest};
 
 const TOPIC: Topic = Topic::ConversationInbound;
 
@@ -144,4 +145,29 @@ fn partition_that_nobody_ever_read_is_not_at_rest() {
 
     assert_eq!(*resource, partition(TOPIC));
     assert_eq!((position, end), (0, 1));
+}
+
+#[test]
+fn record_that_comes_to_a_place_that_was_passed_is_told_unless_it_is_the_same() {
+    let scene = Scene::new();
+    let (talk, other) = (talk(1), talk(2));
+    scene.commit(talk.accepts(1));
+    let (_, rows) = rows(&scene, &talk.session_id.to_string());
+    scene.relay();
+    scene.arrive(&talk, TOPIC, Subject::Turn(talk.turn(1)));
+    let cut = || {
+        scene.audit.log_lost(TOPIC, 0, 0);
+        scene.records.truncate(TOPIC, 0, 0).unwrap();
+    };
+
+    cut();
+    rows.iter().filter(|row| row.message.topic == TOPIC).for_each(|row| scene.publish(row));
+    let same = scene.audit.unrest();
+    cut();
+    scene.commit(other.accepts(1));
+    scene.relay();
+    let another = scene.audit.books().positions.unseen().map(|(_, offset)| offset);
+
+    assert!(!matches!(same, Some(Unrest::Unseen { .. })), "{same:?}");
+    assert_eq!(another, Some(0));
 }
