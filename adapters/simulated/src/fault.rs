@@ -160,7 +160,7 @@ impl Weather {
         None
     }
 
-    /// How long a delay or a pause is: short, or, half of the time, as long as it gets: longer than anything holds.
+    /// How long a delay or a pause is: short, or, half of the time, as long as it gets.
     pub(crate) fn span(&self, luck: &mut Chance) -> Duration {
         let most = match luck.below(4) {
             0 => self.longest / 1_000,

@@ -34,7 +34,8 @@ impl ForgetSessions {
         Self { queue, memory, world }
     }
 
-    /// Forgets what is due, at most `limit`. Answers how many sessions were forgotten: those that were not stay due.
+    /// Forgets what is due, at most `limit`. Answers how many sessions were forgotten: those that were
+    /// not stay due.
     pub(super) async fn round(&self, limit: usize, stop: &Stop) -> PortResult<usize> {
         let due = self.queue.forgets(self.world.clock.now(), limit).await?;
         let in_time = iter(due).take_while(|_| ready(!stop.is_set()));
