@@ -18,10 +18,26 @@ use soma_tests::platform::{Stage, Unit, check};
 use crate::house::{House, Plan};
 use crate::records::dead_letters;
 
-/// A log that says it keeps what it is given, and does not keep the first of some topics.
+/// What a log does once, when something is published.
+enum Trouble {
+    /// It says that it keeps what it is given, and does not keep the first of these topics.
+    Loses(BTreeSet<Topic>),
+    /// It loses the last record of these partitions at that moment: whoever waits there sees neither
+    /// that it was cut nor that it grew again.
+    Cuts(BTreeSet<(Topic, Partition)>),
+}
+
+/// A log with a trouble.
 struct Lossy {
-    inner: Arc<dyn Log>,
-    loses: Mutex<BTreeSet<Topic>>,
+    inner: Arc<InprocLog>,
+    trouble: Mutex<Trouble>,
+}
+
+impl Lossy {
+    fn new(stage: &Stage, trouble: Trouble) -> Arc<Self> {
+        let inner = Arc::new(InprocLog::new(Arc::clone(&stage.timer)));
+        Arc::new(Self { inner, trouble: Mutex::new(trouble) })
+    }
 }
 
 #[async_trait]
@@ -36,52 +52,16 @@ impl Log for Lossy {
         partition: Partition,
         records: Vec<Record>,
     ) -> PortResult<u64> {
-        let lost = self.loses.lock().unwrap().remove(&topic);
-        let kept = if lost { Vec::new() } else { records };
-        self.inner.publish(topic, partition, kept).await
-    }
-
-    async fn fetch(
-        &self,
-        topic: Topic,
-        partition: Partition,
-        offset: u64,
-        max_bytes: usize,
-        wait: Duration,
-    ) -> PortResult<Fetched> {
-        self.inner.fetch(topic, partition, offset, max_bytes, wait).await
-    }
-
-    async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
-        self.inner.bounds(topic, partition).await
-    }
-}
-
-/// A log whose partitions lose their last record at the moment when the next one is published, once
-/// each: whoever waits there sees neither that it was cut nor that it grew again.
-struct Regrowing {
-    inner: Arc<InprocLog>,
-    topic: Topic,
-    cuts: Mutex<BTreeSet<Partition>>,
-}
-
-#[async_trait]
-impl Log for Regrowing {
-    fn partitions(&self, topic: Topic) -> u32 {
-        self.inner.partitions(topic)
-    }
-
-    async fn publish(
-        &self,
-        topic: Topic,
-        partition: Partition,
-        records: Vec<Record>,
-    ) -> PortResult<u64> {
-        if topic == self.topic && self.cuts.lock().unwrap().remove(&partition) {
+        let (lost, cut) = match &mut *self.trouble.lock().unwrap() {
+            Trouble::Loses(topics) => (topics.remove(&topic), false),
+            Trouble::Cuts(places) => (false, places.remove(&(topic, partition))),
+        };
+        if cut {
             let Bounds { next, .. } = self.inner.bounds(topic, partition).await?;
             self.inner.truncate(topic, partition, next - 1)?;
         }
-        self.inner.publish(topic, partition, records).await
+        let kept = if lost { Vec::new() } else { records };
+        self.inner.publish(topic, partition, kept).await
     }
 
     async fn fetch(
@@ -173,20 +153,23 @@ async fn reader_whose_log_is_cut_and_grows_again_while_it_waits_misses_nothing()
         [Topic::ConversationInbound, Topic::ToolRequests, Topic::ToolResults, Topic::MemoryWal]
     {
         let stage = Stage::new();
-        let inner = Arc::new(InprocLog::new(Arc::clone(&stage.timer)));
-        let log = Arc::new(Regrowing { inner, topic, cuts: Mutex::default() });
+        let log = Lossy::new(&stage, Trouble::Cuts(BTreeSet::new()));
         let house = Plan::asking_for("echo").over(&log).open();
         answering(&house, 12).await;
+        let mut places = BTreeSet::new();
         for partition in 0..log.partitions(topic) {
             if log.bounds(topic, partition).await.unwrap().next > 0 {
-                log.cuts.lock().unwrap().insert(partition);
+                places.insert((topic, partition));
             }
         }
+        let before = places.len();
+        *log.trouble.lock().unwrap() = Trouble::Cuts(places);
 
         let took = answering(&house, 1).await;
 
         assert!(took < Duration::from_secs(7), "{topic} took {took:?}");
-        assert!(log.cuts.lock().unwrap().len() < log.partitions(topic) as usize, "{topic}");
+        let Trouble::Cuts(left) = &*log.trouble.lock().unwrap() else { panic!("another trouble") };
+        assert!(left.len() < before, "{topic} was cut");
     }
 }
 
@@ -196,12 +179,8 @@ async fn message_whose_records_the_log_loses_is_answered_all_the_same() {
     let loses = topics.iter().map(|topic| BTreeSet::from([*topic]));
     for loses in loses.chain([BTreeSet::from(topics)]) {
         let count = u32::try_from(loses.len()).unwrap();
-        let house = Plan::asking_for("echo")
-            .with(|plan| {
-                let inner = Arc::clone(&plan.ports.log);
-                plan.ports.log = Arc::new(Lossy { inner, loses: Mutex::new(loses) });
-            })
-            .open();
+        let log = Lossy::new(&Stage::new(), Trouble::Loses(loses));
+        let house = Plan::asking_for("echo").over(&log).open();
         let mut client = house.client();
         let clock = &house.platform.stage.clock;
         let begun = clock.now();

@@ -32,6 +32,8 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - Turns are numbered from 1 without a gap in the order of commits. `only_if_idle` and `expected`
 ///   give [`CommitOutcome::Conflict`] when they do not hold; `live_turn` gives
 ///   [`CommitOutcome::TurnDone`].
+/// - A commit that sets tokens aside beyond the limit it names is [`CommitOutcome::OverBudget`],
+///   unless that reservation is on the ledger.
 /// - Progress of a turn that is done is [`CommitOutcome::TurnDone`].
 /// - A session is visible to its own tenant only; to another it does not exist.
 /// - After [`erase`](Self::erase) the session does not exist for anyone, its content and its queued

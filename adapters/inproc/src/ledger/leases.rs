@@ -110,8 +110,9 @@ impl Leases for InprocLedger {
         let now = self.clock.now();
         let mut state = self.state();
         let members = &mut state.leases.members;
+        members.retain(|_, ends_at| now < *ends_at);
         members.insert((group.to_owned(), member), now + ttl);
-        Ok(members.iter().filter(|((of, _), ends_at)| of == group && now < **ends_at).count())
+        Ok(members.keys().filter(|(of, _)| of == group).count())
     }
 
     async fn leave(&self, group: &str, member: OwnerId) -> PortResult<()> {
