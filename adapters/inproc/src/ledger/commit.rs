@@ -54,7 +54,9 @@ impl State {
 
     fn may_open(&self, commit: &Commit) -> bool {
         let id = &commit.session_id;
-        commit.open.is_some() && !self.conversations.contains_key(id) && !self.erased.contains(id)
+        commit.open.is_some()
+            && !self.conversations.contains_key(id)
+            && !self.erased.contains_key(id)
     }
 
     /// How the session differs from what `commit` expects of it.

@@ -16,7 +16,7 @@ impl Replica for InprocLedger {
         let outcome = state.leases.advance(&batch);
         if outcome == BatchOutcome::Applied {
             let State { replica, erased, .. } = &mut *state;
-            let kept = |wal: &WalEvent| !erased.contains(&wal.write.session_id);
+            let kept = |wal: &WalEvent| !erased.contains_key(&wal.write.session_id);
             for wal in batch.items.into_iter().filter(kept) {
                 let row = (wal.write.tenant.clone(), wal.write.event_id);
                 replica.entry(row).or_insert(wal);

@@ -1,6 +1,6 @@
 //! Everything the ledger knows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
 use soma_core::memory::WalEvent;
@@ -18,8 +18,8 @@ use super::usage::UsageTable;
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) conversations: BTreeMap<SessionId, Conversation>,
-    /// Sessions that were erased: their ids open nothing again.
-    pub(super) erased: BTreeSet<SessionId>,
+    /// Sessions that were erased, and whose they were: their ids open nothing again.
+    pub(super) erased: BTreeMap<SessionId, TenantId>,
     pub(super) session_of_turn: BTreeMap<TurnId, SessionId>,
     pub(super) session_of_call: BTreeMap<CallId, SessionId>,
     pub(super) requests: BTreeMap<(TenantId, String), ClientRequest>,
@@ -54,7 +54,7 @@ impl State {
             return false;
         }
         self.conversations.remove(&session);
-        self.erased.insert(session);
+        self.erased.insert(session, tenant.clone());
         for (turn, _) in self.session_of_turn.iter().filter(|(_, of)| **of == session) {
             self.usage.settle_in_full(*turn);
         }

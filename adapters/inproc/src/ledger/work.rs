@@ -102,7 +102,8 @@ impl State {
     }
 
     fn arrive(&mut self, arrival: Arrival) {
-        if !self.take_in(&arrival) && !self.erased.contains(&arrival.session_id) {
+        let erased = self.erased.get(&arrival.session_id) == Some(&arrival.tenant);
+        if !self.take_in(&arrival) && !erased {
             self.outbox.set_aside(arrival.otherwise);
         }
     }

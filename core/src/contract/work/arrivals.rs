@@ -70,6 +70,19 @@ pub async fn arrival_of_an_erased_session_is_dropped(fixture: impl Fixture<Port 
     assert_dead(&ledger, &[]).await;
 }
 
+pub async fn arrival_for_another_tenant_is_its_dead_letter_also_if_the_session_is_erased(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, ours, theirs) = (fixture.open().await, talk_of("acme", 1), talk_of("globex", 1));
+    ledger.commit(ours.accepts(1)).await;
+    ledger.store.erase(&ours.tenant, ours.session_id, NOW).await.unwrap();
+    let arrival = theirs.arrival(Subject::Turn(ours.turn(1)));
+
+    ledger.take_in(vec![arrival.clone()], NOW).await;
+
+    assert_dead(&ledger, &[arrival]).await;
+}
+
 pub async fn arrival_for_another_tenant_is_its_dead_letter(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, ours, theirs) = (fixture.open().await, talk_of("acme", 1), talk_of("globex", 1));
     ledger.commit(ours.accepts(1)).await;

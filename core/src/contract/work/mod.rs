@@ -34,6 +34,7 @@ super::suite! { work:
     second_arrival_of_a_message_changes_nothing,
     arrival_of_an_unknown_turn_is_its_dead_letter,
     arrival_of_an_erased_session_is_dropped,
+    arrival_for_another_tenant_is_its_dead_letter_also_if_the_session_is_erased,
     arrival_for_another_tenant_is_its_dead_letter,
     arrival_for_another_session_is_its_dead_letter,
     arrival_of_an_unknown_call_is_its_dead_letter,
