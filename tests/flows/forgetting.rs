@@ -9,7 +9,7 @@ use soma_core::flows::stop::Stop;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::ports::{Memory, PortError, PortResult, Timer};
-use soma_tests::platform::{Client, Unit, quiet};
+use soma_tests::platform::{Unit, quiet};
 
 use crate::house::{House, Plan};
 
@@ -116,7 +116,7 @@ async fn memory_that_lands_while_its_session_is_deleted_is_forgotten() {
     client.delete().await;
     quiet(&house.platform, &client.principal).await;
 
-    assert_eq!(remembered(&house, &client).await, 0);
+    assert_eq!(house.remembered(&client).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -130,13 +130,13 @@ async fn memory_of_a_deleted_session_whose_writer_died_is_forgotten() {
 
     land.trigger();
     house.platform.pass(Duration::from_millis(10)).await;
-    let landed = remembered(&house, &client).await;
+    let landed = house.remembered(&client).await;
     house.platform.crash(Unit::MemorySync).await;
     house.platform.start(Unit::MemorySync);
     quiet(&house.platform, &client.principal).await;
 
     assert_eq!(landed, 1, "it landed after all was forgotten");
-    assert_eq!(remembered(&house, &client).await, 0);
+    assert_eq!(house.remembered(&client).await, 0);
 }
 
 #[tokio::test(start_paused = true)]
@@ -147,14 +147,14 @@ async fn session_is_deleted_while_the_memory_is_away_and_forgotten_when_it_is_ba
     house.platform.pass(SLOW).await;
 
     client.delete().await;
-    let deleted = remembered(&house, &client).await;
+    let deleted = house.remembered(&client).await;
     house.platform.pass(Duration::from_secs(10)).await;
 
     let session = client.session.unwrap();
     let store = &house.platform.truth.store;
     assert_eq!(store.session(&client.principal.tenant, session).await.unwrap(), None);
     assert_eq!(deleted, 2, "the memory was away");
-    assert_eq!(remembered(&house, &client).await, 0);
+    assert_eq!(house.remembered(&client).await, 0);
     quiet(&house.platform, &client.principal).await;
 }
 
@@ -171,12 +171,12 @@ async fn memory_that_hangs_keeps_nobody_who_deletes_waiting_and_no_other_memory(
     let mut other = house.client();
     other.ask_and_wait("Remember this.").await;
     house.platform.pass(SLOW).await;
-    let written = remembered(&house, &other).await;
+    let written = house.remembered(&other).await;
     quiet(&house.platform, &client.principal).await;
 
     assert!(took < Duration::from_secs(5), "{took:?}");
     assert_eq!(written, 4, "nobody has forgotten yet, and others were remembered");
-    assert_eq!(remembered(&house, &client).await, 2, "only what the new session said");
+    assert_eq!(house.remembered(&client).await, 2, "only what the new session said");
 }
 
 #[tokio::test(start_paused = true)]
@@ -196,17 +196,5 @@ async fn no_write_is_begun_that_could_outlast_its_hold() {
 
     // 32 were taken up, and are made 8 at a time: at 0, 9 and 18 seconds, and no more at 27.
     assert_eq!(begun.load(Ordering::SeqCst), 24);
-    assert_eq!(remembered(&house, &client).await, 0);
-}
-
-/// How much is remembered of what a client's tenant said.
-async fn remembered(house: &House, client: &Client) -> usize {
-    let query = RecallQuery {
-        tenant: client.principal.tenant.clone(),
-        session_id: None,
-        text: String::new(),
-        limit: 10,
-        except: Vec::new(),
-    };
-    house.platform.truth.memory.recall(&query).await.unwrap().len()
+    assert_eq!(house.remembered(&client).await, 0);
 }

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use soma_core::memory::RecallQuery;
 use soma_core::ports::Log;
 use soma_core::ports::model::ModelRequest;
 use soma_inproc::{Script, ScriptedTool};
@@ -89,5 +90,17 @@ impl House {
     /// A client of the tenant that most tests are about.
     pub(crate) fn client(&self) -> Client {
         Client::new(&self.platform, "acme")
+    }
+
+    /// How much is remembered of what a client's tenant said.
+    pub(crate) async fn remembered(&self, client: &Client) -> usize {
+        let query = RecallQuery {
+            tenant: client.principal.tenant.clone(),
+            session_id: None,
+            text: String::new(),
+            limit: 10,
+            except: Vec::new(),
+        };
+        self.platform.truth.memory.recall(&query).await.unwrap().len()
     }
 }

@@ -11,9 +11,9 @@ use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::ports::{Memory, PortError, PortResult, Timer};
 use soma_inproc::Script;
-use soma_tests::platform::{Client, Unit, check, quiet};
+use soma_tests::platform::{Unit, check, quiet};
 
-use crate::house::{House, Plan};
+use crate::house::Plan;
 
 /// How long a slow memory takes to answer.
 const SLOW: Duration = Duration::from_secs(2);
@@ -203,23 +203,11 @@ async fn write_in_flight_while_its_session_is_deleted_is_forgotten() {
         house.platform.pass(SLOW / 2).await;
 
         client.delete().await;
-        let deleted = remembered(&house, &client).await;
+        let deleted = house.remembered(&client).await;
         house.platform.pass(SLOW).await;
 
         assert_eq!(deleted, 0, "deleting forgets what there is");
-        assert_eq!(remembered(&house, &client).await, 0, "and what comes late is forgotten too");
+        assert_eq!(house.remembered(&client).await, 0, "and what comes late is forgotten too");
         quiet(&house.platform, &client.principal).await;
     }
-}
-
-/// How much is remembered of what a client's tenant said.
-async fn remembered(house: &House, client: &Client) -> usize {
-    let query = RecallQuery {
-        tenant: client.principal.tenant.clone(),
-        session_id: None,
-        text: String::new(),
-        limit: 10,
-        except: Vec::new(),
-    };
-    house.platform.truth.memory.recall(&query).await.unwrap().len()
 }

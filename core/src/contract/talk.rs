@@ -239,24 +239,22 @@ impl Talk {
 
     /// A row of the usage ledger.
     pub fn reserves(&self, call: u32, amount: Tokens) -> UsageChange {
-        let window = BudgetWindow::at(NOW);
-        UsageChange::Reserve {
-            key: self.reservation(call),
-            account: self.account(),
-            window,
-            amount,
-            limit: None,
-        }
+        self.reserves_under(call, amount, None)
     }
 
-    /// A row of the usage ledger that needs room under a limit.
-    pub fn reserves_under(&self, call: u32, amount: Tokens, limit: Tokens) -> UsageChange {
+    /// A row of the usage ledger that needs room under a limit, if there is one.
+    pub fn reserves_under(
+        &self,
+        call: u32,
+        amount: Tokens,
+        limit: impl Into<Option<Tokens>>,
+    ) -> UsageChange {
         UsageChange::Reserve {
             key: self.reservation(call),
             account: self.account(),
             window: BudgetWindow::at(NOW),
             amount,
-            limit: Some(limit),
+            limit: limit.into(),
         }
     }
 

@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::forget_sessions::forget_within;
 use super::refusal::Refusal;
 use super::world::World;
 use crate::identity::Principal;
@@ -40,9 +39,8 @@ impl DeleteSession {
         self.store.erase(&caller.tenant, session, self.world.clock.now()).await?;
         self.world.wake.poke(Poke::Cancel(session));
         self.world.wake.poke(Poke::Memory);
-        let memory = &*self.memory;
-        let forgotten = forget_within(PATIENCE, memory, &self.world, &caller.tenant, session).await;
-        if let Err(error) = forgotten {
+        let forget = self.memory.forget_session(&caller.tenant, session);
+        if let Err(error) = self.world.within(PATIENCE, forget).await {
             tracing::warn!(%error, %session, "a session that was deleted is forgotten later");
         }
         Ok(())

@@ -4,14 +4,12 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, select};
 use futures_util::stream::{StreamExt, iter};
 
 use super::stop::Stop;
 use super::world::World;
-use crate::ids::{SessionId, TenantId};
 use crate::ports::memory_queue::DueForget;
-use crate::ports::{Memory, MemoryQueue, PortError, PortResult};
+use crate::ports::{Memory, MemoryQueue, PortResult};
 
 const CONCURRENCY: usize = 8;
 /// How long forgetting may take; then it is tried again later.
@@ -48,8 +46,8 @@ impl ForgetSessions {
         // The time before it is forgotten: what lands later is not forgotten with it.
         let (now, last) = (self.world.clock.now(), due.erased_at + LAST_FORGET);
         let DueForget { tenant, session_id, .. } = &due;
-        let forgotten =
-            forget_within(LONGEST_FORGET, &*self.memory, &self.world, tenant, *session_id).await;
+        let forget = self.memory.forget_session(tenant, *session_id);
+        let forgotten = self.world.within(LONGEST_FORGET, forget).await;
         match forgotten {
             Ok(()) => {
                 self.queue.forgot(&due, (now < last).then_some(last)).await?;
@@ -60,19 +58,5 @@ impl ForgetSessions {
                 Ok(0)
             }
         }
-    }
-}
-
-/// Forgets a session, unless it takes longer than `most`.
-pub(super) async fn forget_within(
-    most: Duration,
-    memory: &dyn Memory,
-    world: &World,
-    tenant: &TenantId,
-    session: SessionId,
-) -> PortResult<()> {
-    match select(memory.forget_session(tenant, session), world.timer.sleep(most)).await {
-        Either::Left((outcome, _)) => outcome,
-        Either::Right(_) => Err(PortError::Ambiguous("the memory took too long".into())),
     }
 }

@@ -6,7 +6,7 @@ use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future::{Either, join, select};
+use futures_util::future::{join, select};
 use futures_util::stream::{StreamExt, iter};
 
 use super::forget_sessions::ForgetSessions;
@@ -109,7 +109,7 @@ impl SyncMemory {
         if now + LONGEST_WRITE > held_until {
             return Ok(());
         }
-        let ours = match self.remember(&due.write).await {
+        let ours = match self.world.within(LONGEST_WRITE, self.memory.remember(&due.write)).await {
             Ok(()) => {
                 let wal = WalEvent::new(due.write.clone(), now);
                 self.queue.settle(&due, wal).await?
@@ -137,14 +137,6 @@ impl SyncMemory {
             return Ok(());
         }
         again(&self.world, TRIES, || self.memory.forget_session(tenant, *session_id)).await
-    }
-
-    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
-        let too_long = self.world.timer.sleep(LONGEST_WRITE);
-        match select(self.memory.remember(write), too_long).await {
-            Either::Left((outcome, _)) => outcome,
-            Either::Right(_) => Err(PortError::Ambiguous("the memory took too long".into())),
-        }
     }
 
     fn letter(&self, due: &DueWrite, error: &str) -> DeadLetter {

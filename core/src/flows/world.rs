@@ -4,7 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::ports::{Clock, Ids, Spawner, Timer, Wake};
+use futures_util::future::{Either, select};
+
+use crate::ports::{Clock, Ids, PortError, PortResult, Spawner, Timer, Wake};
 
 /// The ports that every flow needs.
 #[derive(Clone)]
@@ -26,7 +28,19 @@ impl World {
     pub async fn pause(&self, span: Duration, stop: &super::stop::Stop) {
         let sleep = self.timer.sleep(span);
         let stopped = std::pin::pin!(stop.wait());
-        futures_util::future::select(sleep, stopped).await;
+        select(sleep, stopped).await;
+    }
+
+    /// What `ask` comes to, unless it takes longer than `most`: then it may have had its effect.
+    pub(super) async fn within<T>(
+        &self,
+        most: Duration,
+        ask: impl Future<Output = PortResult<T>> + Send,
+    ) -> PortResult<T> {
+        match select(std::pin::pin!(ask), self.timer.sleep(most)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => Err(PortError::Ambiguous("it took too long".into())),
+        }
     }
 }
 

@@ -46,15 +46,13 @@ impl Drive<'_> {
         }
         let next = Pending::new(self.turn.steps());
         let pending = std::mem::replace(&mut self.pending, next);
-        let usage: Vec<UsageChange> = pending.effects.usage.clone();
-        let remembers = !pending.effects.memory.is_empty();
         let commit = self.value(pending);
         let world = &self.flow.world;
         let store = &*self.flow.ports.store;
         let events = match persist(store, world, &commit, UNTIL_DROPPED).await? {
             CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => events,
             CommitOutcome::OverBudget => {
-                self.refresh_counter(&usage).await?;
+                self.refresh_counter(&commit.usage).await?;
                 return Ok(false);
             }
             CommitOutcome::Answered(_)
@@ -68,10 +66,10 @@ impl Drive<'_> {
             self.seq = self.seq.max(last);
         }
         world.wake.poke(Poke::Outbox);
-        if remembers {
+        if !commit.memory.is_empty() {
             world.wake.poke(Poke::Memory);
         }
-        tell_counter(&*self.flow.ports.budget, usage).await;
+        tell_counter(&*self.flow.ports.budget, commit.usage).await;
         Ok(true)
     }
 

@@ -96,10 +96,8 @@ pub(super) struct Positions {
     ends: BTreeMap<(Topic, Partition), u64>,
     /// Partitions that lost records.
     lossy: BTreeSet<(Topic, Partition)>,
-    /// The event of each record of `memory.wal`.
-    wal: BTreeMap<(Partition, u64), EventId>,
-    /// What the record says that was appended last at each offset.
-    digests: BTreeMap<(Topic, Partition, u64), Digest32>,
+    /// The record that was appended last at each offset of what somebody reads.
+    marks: BTreeMap<(Topic, Partition, u64), Mark>,
 }
 
 /// What is noted of a record.
@@ -166,7 +164,8 @@ impl Positions {
             return Err((Invariant::Positions, what));
         }
         // Where records were lost, others may have come to their places.
-        let event_at = |at| self.wal.get(&(*partition, at)).copied().filter(|_| !lossy);
+        let mark_at = |at| self.marks.get(&(*topic, *partition, at)).filter(|_| !lossy);
+        let event_at = |at| mark_at(at).and_then(|mark| mark.event);
         if moved.covers(before, event_at) {
             return Ok(());
         }
@@ -236,11 +235,6 @@ impl Positions {
                 held.owed.extend(others.range(..held.position));
             }
         }
-        if topic == Topic::MemoryWal {
-            let places = (first..next).map(|at| (partition, at)).zip(records);
-            let events = places.filter_map(|(place, mark)| mark.event.map(|event| (place, event)));
-            self.wal.extend(events);
-        }
     }
 
     /// Takes note of what records say. Answers at which offsets that is another thing than what was
@@ -254,7 +248,8 @@ impl Positions {
     ) -> BTreeSet<u64> {
         let places = (first..).zip(records);
         let others = places.filter(|(at, mark)| {
-            self.digests.insert((topic, partition, *at), mark.digest) != Some(mark.digest)
+            let before = self.marks.insert((topic, partition, *at), **mark);
+            before.is_none_or(|before| before.digest != mark.digest)
         });
         others.map(|(at, _)| at).collect()
     }
