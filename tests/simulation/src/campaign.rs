@@ -15,6 +15,8 @@ use crate::run::{Order, Outcome, run};
 const NEWS: Duration = Duration::from_secs(5);
 /// A campaign that found so many failures has found enough.
 const ENOUGH: usize = 20;
+/// How many times its time a campaign takes, at most, to hit everything that is listed.
+pub const PATIENCE: u32 = 3;
 
 /// Which seeds are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +29,9 @@ pub struct Campaign {
     pub threads: usize,
     /// How long it may take.
     pub most: Option<Duration>,
+    /// Whether it goes on for [`PATIENCE`] times as long, if by then a listed fault at a listed await
+    /// point was never hit.
+    pub covered: bool,
 }
 
 /// What a campaign came to.
@@ -70,14 +75,13 @@ impl Campaign {
                 scope.spawn(|| {
                     loop {
                         let seed = next.fetch_add(1, Ordering::Relaxed);
-                        let late = self.most.is_some_and(|most| begun.elapsed() >= most);
-                        if seed >= end || late || over.load(Ordering::Relaxed) {
+                        if seed >= end || over.load(Ordering::Relaxed) {
                             return;
                         }
                         let outcome = run(&Order::of(seed));
                         let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
                         total.add(&outcome, begun.elapsed());
-                        over.fetch_or(total.failures.len() >= ENOUGH, Ordering::Relaxed);
+                        over.fetch_or(self.is_over(&total, begun.elapsed()), Ordering::Relaxed);
                         let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
                         if told.elapsed() >= NEWS {
                             *told = Instant::now();
@@ -88,6 +92,12 @@ impl Campaign {
             }
         });
         total.into_inner().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn is_over(self, total: &Summary, elapsed: Duration) -> bool {
+        let late = |times| self.most.is_some_and(|most| elapsed >= most * times);
+        let complete = || !self.covered || total.coverage.never().is_empty();
+        total.failures.len() >= ENOUGH || late(PATIENCE) || late(1) && complete()
     }
 }
 
@@ -107,5 +117,24 @@ impl Summary {
             self.failures.insert(outcome.seed, what);
         }
         self.coverage.add(&outcome.misfortunes);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ends_after(seconds: u64, covered: bool) -> bool {
+        let most = Some(Duration::from_mins(1));
+        let campaign = Campaign { from: 0, seeds: 1, threads: 1, most, covered };
+        campaign.is_over(&Summary::default(), Duration::from_secs(seconds))
+    }
+
+    #[test]
+    fn campaign_that_must_cover_everything_takes_longer_for_it_and_not_for_ever() {
+        assert!(!ends_after(59, false));
+        assert!(ends_after(60, false));
+        assert!(!ends_after(179, true), "nothing was hit yet");
+        assert!(ends_after(180, true));
     }
 }

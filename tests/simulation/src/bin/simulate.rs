@@ -30,7 +30,8 @@ struct Arguments {
     /// How many threads run them.
     #[arg(long, default_value_t = 1)]
     threads: usize,
-    /// Ends after so many seconds, however many seeds are left.
+    /// Ends after so many seconds, however many seeds are left; with --covered, after three times as
+    /// many if it takes so long to hit everything that is listed.
     #[arg(long)]
     seconds: Option<u64>,
     /// Prints the summary as JSON.
@@ -134,6 +135,7 @@ fn many(arguments: &Arguments) -> (String, bool) {
         seeds: arguments.seeds,
         threads: arguments.threads,
         most: arguments.seconds.map(Duration::from_secs),
+        covered: arguments.covered,
     };
     let summary = campaign.run(|so_far| {
         let _closed = writeln!(std::io::stderr(), "{}", progress(so_far));

@@ -13,6 +13,8 @@ pub struct Swarm {
     pub tenants: u64,
     /// Messages that ask for tools.
     pub tools: u64,
+    /// Tools that take long, beside those that are asked for by chance.
+    pub slow_tools: u64,
     /// Messages whose model calls go wrong.
     pub trouble: u64,
     /// Messages whose answers come slowly.
@@ -57,6 +59,7 @@ impl Swarm {
             messages,
             tenants,
             tools: often(&[0, 2, 4, 8]),
+            slow_tools: 0,
             trouble: often(&[0, 3, 8, 20]),
             slow: often(&[0, 4, 10]),
             repeats: often(&[0, 3, 10]),
@@ -81,15 +84,20 @@ impl Swarm {
                 self.requests = 1;
                 self.denied = 3;
             }
+            // A claim is kept alive, and handed back, by who has something in hand for a while.
+            Some(Point::Beat | Point::HandBack) => {
+                self.tools = 1;
+                self.slow_tools = 4;
+            }
             Some(
-                Point::Beat
-                | Point::AwaitTools
+                Point::AwaitTools
                 | Point::StartCall
                 | Point::FinishCall
                 | Point::OpenCalls
                 | Point::RunTool,
             ) => self.tools = 1,
-            Some(Point::Sessions) => self.pries = 3,
+            Some(Point::Sessions) => self.pries = 2,
+            Some(Point::Cancel) => self.cancels = 2,
             _ => {}
         }
         self

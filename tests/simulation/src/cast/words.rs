@@ -86,7 +86,7 @@ impl Words {
             number,
             pieces,
             pace: if chance.one_in(swarm.slow) { chance.below(4_000) } else { chance.below(30) },
-            rounds: (0..rounds).map(|_| tools(chance)).collect(),
+            rounds: (0..rounds).map(|_| tools(chance, swarm)).collect(),
             trouble,
             times: *chance.pick(&[1, 1, 1, 2, 2, 9]),
             at: if trouble == Trouble::None { 0 } else { chance.below(pieces + 1) },
@@ -144,9 +144,13 @@ const fn busy_seconds(number: u64) -> u64 {
 }
 
 /// One to three tools of one round.
-fn tools(chance: &mut Chance) -> String {
+fn tools(chance: &mut Chance, swarm: &Swarm) -> String {
     let many = 1 + chance.below(3);
-    (0..many).map(|_| *chance.pick(&['e', 'e', 'c', 's', 's', 'b', 'd', 'k', 'K', 'y'])).collect()
+    let mut tool = || {
+        let any = *chance.pick(&['e', 'e', 'c', 's', 's', 'b', 'd', 'k', 'K', 'y']);
+        if chance.one_in(swarm.slow_tools) { 's' } else { any }
+    };
+    (0..many).map(|_| tool()).collect()
 }
 
 impl fmt::Display for Words {

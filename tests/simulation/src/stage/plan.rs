@@ -110,18 +110,18 @@ impl Plan {
         drawn.leading_to_focus()
     }
 
-    /// The same, with what leads to the point where most goes wrong.
+    /// The same, with what leads to the point where most goes wrong, and the time to come there.
     fn leading_to_focus(mut self) -> Self {
+        if self.weather.focus.is_some() {
+            self.storm = LONG_STORM;
+        }
         match self.weather.focus {
-            // A share is given up, and a claim handed back, by who is stopped.
-            Some(Point::Release | Point::Leave | Point::HandBack) => {
+            // A share is given up by who is stopped.
+            Some(Point::Release | Point::Leave) => {
                 self.strikes = Some(Duration::from_secs(1));
             }
-            // A claim is kept alive only after a while.
-            Some(Point::Beat) => self.storm = LONG_STORM,
             // A write is put off after it failed.
             Some(Point::RetryMemory) => {
-                self.storm = LONG_STORM;
                 self.disasters = Some(Duration::from_secs(1));
                 self.disasters_on = Disaster::ALL.map(|it| it == Disaster::MemoryIsDown);
             }
