@@ -114,6 +114,8 @@ pub struct Weather {
     pub latency_micros: u64,
     /// Sleeps of a tenth of a second and longer end at the next multiple of this.
     pub slack: Duration,
+    /// How far the clocks of some processes are ahead of the world's, and of the others'.
+    pub skew: Duration,
     /// Whether replies wait, too: a process may do something else between an effect and its reply.
     pub slow_replies: SlowReplies,
     /// The longest delay and the longest pause.
@@ -140,6 +142,7 @@ impl Weather {
             lost_pokes: 0,
             latency_micros: 0,
             slack: Duration::ZERO,
+            skew: Duration::ZERO,
             slow_replies: SlowReplies::OfWrites,
             longest: Duration::from_secs(12),
         }

@@ -37,7 +37,7 @@ impl Nature {
 
     /// Virtual time.
     pub fn clock(&self) -> Arc<dyn Clock> {
-        Arc::new(VirtualClock { shared: Arc::clone(&self.shared) })
+        Arc::new(VirtualClock { shared: Arc::clone(&self.shared), of: None })
     }
 
     /// When virtual time began.
@@ -86,10 +86,11 @@ impl Nature {
     /// From now on nothing goes wrong; processes that stand still go on when it is time.
     pub fn calm(&self) {
         let mut state = self.shared.state();
-        let Weather { latency_micros, slack, slow_replies, longest, .. } = state.weather;
+        let Weather { latency_micros, slack, skew, slow_replies, longest, .. } = state.weather;
         // A world in which every call takes long is one of the things that go wrong.
         let latency_micros = latency_micros.min(CALM_LATENCY_MICROS);
-        state.weather = Weather { latency_micros, slack, slow_replies, longest, ..Weather::fair() };
+        let fair = Weather::fair();
+        state.weather = Weather { latency_micros, slack, skew, slow_replies, longest, ..fair };
         state.outages.clear();
     }
 }

@@ -29,12 +29,13 @@ impl Process {
         Self { shared, id }
     }
 
-    /// The world, as this process has it: its sleeps end late if it stands still, and never once it
-    /// is dead.
+    /// The world, as this process has it: its clock is a little off, and its sleeps end late if it
+    /// stands still, and never once it is dead.
     pub fn world(&self) -> World {
         let this = Arc::new(self.clone());
         World {
-            clock: Arc::new(VirtualClock { shared: Arc::clone(&self.shared) }) as Arc<dyn Clock>,
+            clock: Arc::new(VirtualClock { shared: Arc::clone(&self.shared), of: Some(self.id) })
+                as Arc<dyn Clock>,
             timer: Arc::clone(&this) as Arc<dyn Timer>,
             ids: Arc::clone(&self.shared.ids),
             spawner: Arc::clone(&this) as Arc<dyn Spawner>,

@@ -40,6 +40,8 @@ pub(crate) struct Life {
     pub(crate) number: u32,
     pub(crate) is: Condition,
     pub(crate) gone: Stop,
+    /// By how much its clock is ahead of the world's.
+    pub(crate) ahead: Duration,
     held_tasks: Vec<usize>,
 }
 
@@ -111,7 +113,9 @@ impl State {
 
     pub(crate) fn born(&mut self, unit: &'static str, number: u32) -> ProcessId {
         let (is, gone) = (Condition::Running, Stop::new());
-        self.lives.push(Life { unit, number, is, gone, held_tasks: Vec::new() });
+        let skew = self.weather.skew;
+        let ahead = if skew.is_zero() { skew } else { *self.luck.pick(&[Duration::ZERO, skew]) };
+        self.lives.push(Life { unit, number, is, gone, ahead, held_tasks: Vec::new() });
         self.lives.len() - 1
     }
 

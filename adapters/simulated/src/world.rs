@@ -15,14 +15,16 @@ use crate::process::Process;
 use crate::simulation::Shared;
 use crate::state::ProcessId;
 
-/// Tells virtual time.
+/// Tells virtual time: that of the world, or what the clock of a process makes of it.
 pub(crate) struct VirtualClock {
     pub(crate) shared: Arc<Shared>,
+    pub(crate) of: Option<ProcessId>,
 }
 
 impl Clock for VirtualClock {
     fn now(&self) -> Timestamp {
-        self.shared.state().now
+        let state = self.shared.state();
+        state.now + self.of.map_or(Duration::ZERO, |process| state.lives[process].ahead)
     }
 }
 

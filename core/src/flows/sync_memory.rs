@@ -19,7 +19,7 @@ use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::DueWrite;
-use crate::ports::{Memory, MemoryQueue, Poke, PortError, PortResult, Store};
+use crate::ports::{CLOCK_SKEW, Memory, MemoryQueue, Poke, PortError, PortResult, Store};
 use crate::time::Timestamp;
 
 const BATCH: usize = 100;
@@ -106,7 +106,7 @@ impl SyncMemory {
 
     async fn write(&self, due: DueWrite, held_until: Timestamp) -> PortResult<()> {
         let now = self.world.clock.now();
-        if now + LONGEST_WRITE > held_until {
+        if now + LONGEST_WRITE + CLOCK_SKEW > held_until {
             return Ok(());
         }
         let ours = match self.world.within(LONGEST_WRITE, self.memory.remember(&due.write)).await {

@@ -11,7 +11,18 @@ use crate::outbox::topic::Topic;
 use crate::stream::chain::Nonce;
 use crate::time::Timestamp;
 
+/// How far the clocks of two instances may be apart.
+pub const CLOCK_SKEW: Duration = Duration::from_secs(1);
+
 /// Tells the time.
+///
+/// # Contract
+///
+/// What two instances of a deployment read at the same moment differs by at most [`CLOCK_SKEW`]:
+/// claims, holds and put-off work of one end by the clock of another. Where the clocks of hosts may
+/// differ by more, an implementation follows one that all can ask, as the database's. Nothing is
+/// done twice or lost if one does not keep to this (epochs and tokens fence, not times), but work may
+/// change hands too soon, or wait too long.
 pub trait Clock: Send + Sync {
     /// Now.
     fn now(&self) -> Timestamp;

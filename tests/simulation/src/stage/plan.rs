@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use soma_core::ports::CLOCK_SKEW;
 use soma_simulated::{Chance, Fault, Point, SlowReplies, Weather};
 
 use crate::coverage::points;
@@ -154,6 +155,7 @@ fn weather(chance: &mut Chance) -> Weather {
         lost_pokes: *chance.pick(&[0, 0, 0, 2, 20]),
         latency_micros: *chance.pick(&[0, 20, 400, 4_000, 20_000]),
         slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 5, 5])),
+        skew: if chance.one_in(2) { CLOCK_SKEW } else { Duration::ZERO },
         slow_replies: *chance.pick(&[
             SlowReplies::None,
             SlowReplies::OfWrites,

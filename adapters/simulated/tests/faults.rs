@@ -1,0 +1,133 @@
+//! What each fault does to a call, and to who makes it.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soma_core::ids::{SessionId, TenantId};
+use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
+use soma_core::ports::{CLOCK_SKEW, Memory, PortError, PortResult};
+use soma_simulated::{Fault, Process, Simulation, Weather};
+
+/// Counts how often it is asked to forget.
+#[derive(Default)]
+struct Counting(AtomicUsize);
+
+#[async_trait]
+impl Memory for Counting {
+    async fn remember(&self, _write: &MemoryWrite) -> PortResult<()> {
+        Ok(())
+    }
+
+    async fn recall(&self, _query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
+        Ok(Vec::new())
+    }
+
+    async fn forget_session(&self, _tenant: &TenantId, _session: SessionId) -> PortResult<()> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        Ok(())
+    }
+}
+
+/// What a call came to.
+struct Came {
+    /// How often it took effect.
+    effects: usize,
+    /// What its caller was told, if it was told anything.
+    told: Option<PortResult<()>>,
+    /// How much virtual time passed.
+    passed: Duration,
+    process: Process,
+}
+
+/// Makes a call that suffers `fault`, and nothing else does.
+fn call_that_suffers(fault: Fault) -> Came {
+    let mut weather = Weather::fair();
+    let place = Fault::ALL.iter().position(|it| *it == fault).unwrap();
+    weather.faults[place] = 65_536;
+    let simulation = Simulation::new(1, weather);
+    let nature = simulation.nature();
+    let process = nature.process("mine", 1);
+    let counting = Arc::new(Counting::default());
+    let memory = process.port(Arc::clone(&counting) as Arc<dyn Memory>);
+    let told = Arc::new(Mutex::new(None));
+    let telling = Arc::clone(&told);
+    process.spawn(async move {
+        let tenant = TenantId::new("acme").unwrap();
+        let session = SessionId::from_uuid(uuid::Uuid::nil());
+        let answer = memory.forget_session(&tenant, session).await;
+        *telling.lock().unwrap() = Some(answer);
+    });
+    simulation.run(1_000, || false);
+    let told = told.lock().unwrap().take();
+    let passed = nature.clock().now().since(nature.beginning());
+    Came { effects: counting.0.load(Ordering::SeqCst), told, passed, process }
+}
+
+#[test]
+fn refused_call_is_not_done_and_its_caller_knows() {
+    let came = call_that_suffers(Fault::Refuse);
+
+    assert_eq!(came.effects, 0);
+    assert!(matches!(came.told, Some(Err(PortError::Unavailable(_)))), "{:?}", came.told);
+}
+
+#[test]
+fn caller_of_a_lost_call_does_not_know_whether_it_was_done() {
+    for (fault, effects) in [(Fault::LoseRequest, 0), (Fault::LoseReply, 1)] {
+        let came = call_that_suffers(fault);
+
+        assert_eq!(came.effects, effects, "{fault}");
+        assert!(matches!(came.told, Some(Err(PortError::Ambiguous(_)))), "{:?}", came.told);
+    }
+}
+
+#[test]
+fn doubled_call_is_done_twice_and_answered_once() {
+    let came = call_that_suffers(Fault::Duplicate);
+
+    assert_eq!(came.effects, 2);
+    assert!(matches!(came.told, Some(Ok(()))), "{:?}", came.told);
+}
+
+#[test]
+fn late_call_and_process_that_stands_still_take_time_and_go_on() {
+    for fault in [Fault::Delay, Fault::PauseBefore, Fault::PauseAfter] {
+        let came = call_that_suffers(fault);
+
+        assert_eq!(came.effects, 1, "{fault}");
+        assert!(matches!(came.told, Some(Ok(()))), "{fault}: {:?}", came.told);
+        assert!(came.passed > Duration::ZERO, "{fault}");
+        assert!(came.process.is_alive(), "{fault}");
+    }
+}
+
+#[test]
+fn process_that_dies_is_told_nothing() {
+    for (fault, effects) in [(Fault::CrashBefore, 0), (Fault::CrashAfter, 1)] {
+        let came = call_that_suffers(fault);
+
+        assert_eq!(came.effects, effects, "{fault}");
+        assert!(came.told.is_none(), "{fault}");
+        assert!(!came.process.is_alive(), "{fault}");
+    }
+}
+
+#[test]
+fn clocks_of_processes_differ_by_as_much_as_they_may_and_stay_so_when_it_is_calm() {
+    let weather = Weather { skew: CLOCK_SKEW, ..Weather::fair() };
+    let simulation = Simulation::new(1, weather);
+    let nature = simulation.nature();
+    let processes: Vec<Process> = (1..=20).map(|number| nature.process("mine", number)).collect();
+
+    nature.calm();
+
+    let true_time = nature.clock().now();
+    let ahead = |process: &Process| process.world().clock.now().since(true_time);
+    let mut ahead: Vec<Duration> = processes.iter().map(ahead).collect();
+    ahead.sort();
+    ahead.dedup();
+    assert_eq!(ahead, [Duration::ZERO, CLOCK_SKEW]);
+}
