@@ -11,7 +11,7 @@ use soma_core::outbox::message::Record;
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::log::{Bounds, Fetched};
-use soma_core::ports::{Log, PortResult};
+use soma_core::ports::{Log, PortError, PortResult};
 use soma_inproc::InprocLog;
 use soma_tests::platform::{Stage, Unit, check};
 
@@ -25,6 +25,8 @@ enum Trouble {
     /// It loses the last record of these partitions at that moment: whoever waits there sees neither
     /// that it was cut nor that it grew again.
     Cuts(BTreeSet<(Topic, Partition)>),
+    /// It keeps what it is given of these topics, and cannot say so.
+    Doubts(BTreeSet<Topic>),
 }
 
 /// A log with a trouble.
@@ -52,16 +54,18 @@ impl Log for Lossy {
         partition: Partition,
         records: Vec<Record>,
     ) -> PortResult<u64> {
-        let (lost, cut) = match &mut *self.trouble.lock().unwrap() {
-            Trouble::Loses(topics) => (topics.remove(&topic), false),
-            Trouble::Cuts(places) => (false, places.remove(&(topic, partition))),
+        let (lost, cut, doubted) = match &mut *self.trouble.lock().unwrap() {
+            Trouble::Loses(topics) => (topics.remove(&topic), false, false),
+            Trouble::Cuts(places) => (false, places.remove(&(topic, partition)), false),
+            Trouble::Doubts(topics) => (false, false, topics.remove(&topic)),
         };
         if cut {
             let Bounds { next, .. } = self.inner.bounds(topic, partition).await?;
             self.inner.truncate(topic, partition, next - 1)?;
         }
         let kept = if lost { Vec::new() } else { records };
-        self.inner.publish(topic, partition, kept).await
+        let first = self.inner.publish(topic, partition, kept).await?;
+        if doubted { Err(PortError::Ambiguous("not acknowledged".into())) } else { Ok(first) }
     }
 
     async fn fetch(
@@ -170,6 +174,32 @@ async fn reader_whose_log_is_cut_and_grows_again_while_it_waits_misses_nothing()
         assert!(took < Duration::from_secs(7), "{topic} took {took:?}");
         let Trouble::Cuts(left) = &*log.trouble.lock().unwrap() else { panic!("another trouble") };
         assert!(left.len() < before, "{topic} was cut");
+    }
+}
+
+/// Where the log is cut below a record and grows again, that record may come back to its old place,
+/// and those below it may be others. A reader tells by the digest that it is not the one it has read.
+#[tokio::test(start_paused = true)]
+async fn record_that_is_published_again_is_another_record() {
+    let topics =
+        [Topic::ConversationInbound, Topic::ToolRequests, Topic::ToolResults, Topic::MemoryWal];
+    let log = Lossy::new(&Stage::new(), Trouble::Doubts(BTreeSet::from(topics)));
+    let house = Plan::asking_for("echo").over(&log).open();
+
+    answering(&house, 1).await;
+
+    for topic in topics {
+        let mut records = Vec::new();
+        for partition in 0..log.partitions(topic) {
+            let fetched = log.fetch(topic, partition, 0, 1 << 24, Duration::ZERO).await.unwrap();
+            let Fetched::Records(found) = fetched else { panic!("{fetched:?}") };
+            records.extend(found.into_iter().map(|place| place.record));
+        }
+        let events: BTreeSet<_> = records.iter().map(|record| record.header("event_id")).collect();
+        let digests: BTreeSet<_> =
+            records.iter().map(|record| record.digest().to_string()).collect();
+        assert!(events.len() < records.len(), "{topic} was published again");
+        assert_eq!(digests.len(), records.len(), "{topic}: {records:?}");
     }
 }
 

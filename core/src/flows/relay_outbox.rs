@@ -141,7 +141,9 @@ impl RelayOutbox {
 
     /// Publishes and settles. Answers whether the lane is still held.
     async fn publish(&self, lease: &PartitionLease, group: Group) -> PortResult<bool> {
-        let records = group.rows.iter().map(|row| row.message.record(row.created_at)).collect();
+        // Not when they were committed: what is published again is to be told from what was there.
+        let at = self.world.clock.now();
+        let records = group.rows.iter().map(|row| row.message.record(at)).collect();
         match self.log.publish(group.topic, group.partition, records).await {
             Ok(_) => {
                 let ids: Vec<u64> = group.rows.iter().map(|row| row.id).collect();

@@ -60,7 +60,7 @@ impl OutboxMessage {
         self
     }
 
-    /// The record that is published.
+    /// The record that is published at this time.
     pub fn record(&self, at: Timestamp) -> Record {
         let header = |name: &str, value: String| (name.to_owned(), value);
         Record {
@@ -98,7 +98,7 @@ pub struct Record {
     pub value: Vec<u8>,
     /// ASCII names and values.
     pub headers: BTreeMap<String, String>,
-    /// When it was produced.
+    /// When it was published. It is another record if it is published again.
     pub at: Timestamp,
 }
 
