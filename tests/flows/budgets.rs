@@ -1,6 +1,7 @@
 //! Tokens that are used up.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use soma_core::budget::window::BudgetWindow;
@@ -85,19 +86,49 @@ async fn tenants_do_not_share_a_budget() {
     check(&house.platform, &other.principal).await;
 }
 
-/// Grants whatever is wanted, as a counter does that has lost what it knew, until it is refreshed.
-struct Forgetful {
+/// A counter that is not what the ledger has: it answers what it made up, until it is refreshed so
+/// many times.
+struct Behind {
     inner: Arc<dyn Budget>,
-    refreshed: Stop,
+    answer: fn(&ReservationRequest) -> Grant,
+    refreshes: AtomicUsize,
+    asked: AtomicUsize,
+}
+
+/// Has lost what it knew.
+fn forgetful(request: &ReservationRequest) -> Grant {
+    Grant::Granted(request.want)
+}
+
+/// Is full of grants whose workers died before they committed them.
+fn leaking(_: &ReservationRequest) -> Grant {
+    Grant::Refused
+}
+
+impl Behind {
+    /// Has the platform ask a counter that is behind, under a limit of 400.
+    fn ask(
+        plan: &mut Plan,
+        answer: fn(&ReservationRequest) -> Grant,
+        refreshes: usize,
+    ) -> Arc<Self> {
+        plan.settings.turns.budget_limit = Some(400);
+        let (inner, asked) = (Arc::clone(&plan.ports.budget), AtomicUsize::new(0));
+        let refreshes = AtomicUsize::new(refreshes);
+        let behind = Arc::new(Self { inner, answer, refreshes, asked });
+        plan.ports.budget = Arc::clone(&behind) as _;
+        behind
+    }
 }
 
 #[async_trait]
-impl Budget for Forgetful {
+impl Budget for Behind {
     async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant> {
-        if self.refreshed.is_set() {
+        self.asked.fetch_add(1, Ordering::SeqCst);
+        if self.refreshes.load(Ordering::SeqCst) == 0 {
             return self.inner.reserve(request).await;
         }
-        Ok(Grant::Granted(request.want))
+        Ok((self.answer)(request))
     }
 
     async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
@@ -105,7 +136,7 @@ impl Budget for Forgetful {
     }
 
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
-        self.refreshed.trigger();
+        self.refreshes.update(Ordering::SeqCst, Ordering::SeqCst, |left| left.saturating_sub(1));
         self.inner.refresh(account, window).await
     }
 
@@ -116,13 +147,8 @@ impl Budget for Forgetful {
 
 #[tokio::test(start_paused = true)]
 async fn grant_of_a_counter_that_forgot_is_not_used_beyond_the_limit() {
-    let house = Plan::new(|_, _| using(300, 60))
-        .with(|plan| {
-            plan.settings.turns.budget_limit = Some(400);
-            let inner = Arc::clone(&plan.ports.budget);
-            plan.ports.budget = Arc::new(Forgetful { inner, refreshed: Stop::new() });
-        })
-        .open();
+    let house =
+        Plan::new(|_, _| using(300, 60)).with(|plan| drop(Behind::ask(plan, forgetful, 1))).open();
     let mut client = house.client();
 
     let first = client.ask_and_wait("first").await;
@@ -132,6 +158,35 @@ async fn grant_of_a_counter_that_forgot_is_not_used_beyond_the_limit() {
     assert_eq!((second.kind, second.reason.as_deref()), (TurnFailed, Some("over_budget")));
     let report = check(&house.platform, &client.principal).await;
     assert_eq!((report.used, house.model.requests().len()), (360, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn counter_that_leaks_refuses_nobody_for_whom_the_ledger_has_room() {
+    let house =
+        Plan::new(|_, _| using(300, 60)).with(|plan| drop(Behind::ask(plan, leaking, 1))).open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("first").await;
+
+    assert_eq!((ended.kind, ended.reason.as_deref()), (AssistantFinal, None));
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn counter_that_stays_behind_is_not_asked_again_without_pause() {
+    let mut plan = Plan::new(|_, _| using(300, 60));
+    let counter = Behind::ask(&mut plan, forgetful, 8);
+    let house = plan.open();
+    let mut client = house.client();
+    client.ask_and_wait("first").await;
+    let (before, begin) = (counter.asked.load(Ordering::SeqCst), house.platform.stage.clock.now());
+
+    let second = client.ask_and_wait("second").await;
+
+    let asked = counter.asked.load(Ordering::SeqCst) - before;
+    let seconds = house.platform.stage.clock.now().since(begin).as_secs();
+    assert_eq!((second.kind, second.reason.as_deref()), (TurnFailed, Some("over_budget")));
+    assert!((8..=10).contains(&asked) && seconds >= 7, "{asked} times in {seconds} s");
 }
 
 /// Sets tokens aside for the fourth call of a turn, and does not say so.

@@ -28,8 +28,9 @@ pub trait Budget: Send + Sync {
     /// The call used so many; the rest is released.
     async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()>;
 
-    /// The ledger had no room for a grant ([`CommitOutcome::OverBudget`]): what is known of this
-    /// account is behind, and is built anew from the ledger.
+    /// What is known of this account may be behind, and is built anew from the ledger: it had no room
+    /// for a grant ([`CommitOutcome::OverBudget`]), or has room where this has none, for a worker that
+    /// dies before it commits its grant leaves it here.
     ///
     /// [`CommitOutcome::OverBudget`]: crate::work::commit::CommitOutcome::OverBudget
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()>;

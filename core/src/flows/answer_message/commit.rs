@@ -7,7 +7,7 @@ use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
 use crate::ports::work::Claim;
-use crate::ports::{Budget, Poke, PortResult};
+use crate::ports::{Budget, Poke, PortError, PortResult};
 use crate::tool::CallChange;
 use crate::turn::input::{Input, RecordedInput};
 use crate::turn::machine::Phase;
@@ -40,6 +40,10 @@ impl Pending {
 
 impl Drive<'_> {
     /// Commits what is pending. Answers whether the turn is still ours.
+    ///
+    /// # Errors
+    ///
+    /// The store's, or that the ledger has no room for what was to be set aside: nothing is committed.
     pub(super) async fn commit(&mut self) -> PortResult<bool> {
         if self.pending.inputs.is_empty() {
             return Ok(true);
@@ -53,7 +57,7 @@ impl Drive<'_> {
             CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => events,
             CommitOutcome::OverBudget => {
                 self.refresh_counter(&commit.usage).await?;
-                return Ok(false);
+                return Err(PortError::Unavailable("the counter of tokens was behind".into()));
             }
             CommitOutcome::Answered(_)
             | CommitOutcome::KeyReused
@@ -74,7 +78,7 @@ impl Drive<'_> {
     }
 
     /// The ledger has no room for what the counter granted: the turn asks the counter again, from
-    /// its record, once that knows what the ledger has.
+    /// its record and after a rest, once that knows what the ledger has.
     async fn refresh_counter(&self, changes: &[UsageChange]) -> PortResult<()> {
         for change in changes {
             if let UsageChange::Reserve { account, window, .. } = change {

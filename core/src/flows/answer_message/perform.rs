@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 
 use super::drive::{Drive, TRIES};
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Account, ReservationKey, ReservationRequest, Tokens};
+use crate::budget::{Account, Grant, ReservationKey, ReservationRequest, Tokens};
 use crate::flows::persist::again;
 use crate::policy::{Action, Decision, PolicyRequest};
 use crate::ports::PortResult;
@@ -45,7 +45,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Sets tokens aside for a model call.
+    /// Sets tokens aside for a model call. A counter that refuses is asked once more, from the ledger:
+    /// it may be full of grants whose workers died before they committed them.
     pub(super) async fn reserve(
         &self,
         call: u32,
@@ -63,7 +64,13 @@ impl Drive<'_> {
             least,
         };
         let budget = &self.flow.ports.budget;
-        let grant = again(&self.flow.world, TRIES, || budget.reserve(&request)).await?;
+        let ask = || again(&self.flow.world, TRIES, || budget.reserve(&request));
+        let mut grant = ask().await?;
+        if grant == Grant::Refused {
+            let refresh = || budget.refresh(&request.account, window);
+            again(&self.flow.world, TRIES, refresh).await?;
+            grant = ask().await?;
+        }
         Ok(Input::BudgetAnswered { window, grant })
     }
 }
