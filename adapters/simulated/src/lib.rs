@@ -24,7 +24,7 @@
 //!     let owner = soma_core::ids::OwnerId::from_uuid(world.ids.uuid());
 //!     process.spawn(async move {
 //!         let lane = soma_core::outbox::lane::Lane::of("a session");
-//!         let taken = leases.acquire(&Resource::Lane(lane), owner, Duration::from_secs(10)).await;
+//!         let taken = leases.acquire(&[Resource::Lane(lane)], 1, owner, Duration::from_secs(10)).await;
 //!         assert!(taken.is_ok());
 //!     });
 //! }

@@ -7,11 +7,12 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::OwnerId;
+use soma_core::ports::leases::Renewed;
 use soma_core::ports::{Clock, Leases, PortResult};
 use soma_core::stream::chain::Digest32;
 use soma_core::time::Timestamp;
 use soma_core::work::ingest::{Batch, BatchOutcome};
-use soma_core::work::lease::{PartitionLease, Resource};
+use soma_core::work::lease::{Member, PartitionLease, Resource};
 
 use crate::database::{Database, Durability, SqlError};
 
@@ -32,39 +33,51 @@ impl SqliteLeases {
 
 #[async_trait]
 impl Leases for SqliteLeases {
-    async fn acquire(
+    async fn renew(
         &self,
-        resource: &Resource,
-        owner: OwnerId,
+        member: &Member,
+        leases: &[PartitionLease],
         ttl: Duration,
-    ) -> PortResult<Option<PartitionLease>> {
-        let (resource, now) = (resource.clone(), self.clock.now());
-        self.database
-            .write(Durability::Relaxed, move |c| acquire(c, &resource, owner, now, now + ttl))
-            .await
-    }
-
-    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
-        let (leases, until) = (leases.to_vec(), self.clock.now() + ttl);
-        let renewed = move |c: &Connection| leases.iter().map(|l| renew(c, l, until)).collect();
+    ) -> PortResult<Renewed> {
+        let (member, leases, now) = (member.clone(), leases.to_vec(), self.clock.now());
+        let until = now + ttl;
+        let renewed = move |c: &Connection| {
+            let members = live(c, &member, now, until)?;
+            let held =
+                leases.iter().map(|lease| renew(c, lease, until)).collect::<Result<_, _>>()?;
+            Ok(Renewed { held, members })
+        };
         self.database.write(Durability::Relaxed, renewed).await
     }
 
-    async fn release(&self, lease: &PartitionLease) -> PortResult<()> {
-        let lease = lease.clone();
-        self.database.write(Durability::Relaxed, move |c| release(c, &lease)).await
+    async fn acquire(
+        &self,
+        resources: &[Resource],
+        most: usize,
+        owner: OwnerId,
+        ttl: Duration,
+    ) -> PortResult<Vec<PartitionLease>> {
+        let (resources, now) = (resources.to_vec(), self.clock.now());
+        let until = now + ttl;
+        let acquired = move |c: &Connection| {
+            let tried = resources.iter().map(|resource| acquire(c, resource, owner, now, until));
+            tried.filter_map(Result::transpose).take(most).collect()
+        };
+        self.database.write(Durability::Relaxed, acquired).await
     }
 
-    async fn join(&self, group: &str, member: OwnerId, ttl: Duration) -> PortResult<usize> {
-        let (group, now) = (group.to_owned(), self.clock.now());
-        self.database
-            .write(Durability::Relaxed, move |c| join(c, &group, member, now, now + ttl))
-            .await
+    async fn release(&self, leases: &[PartitionLease]) -> PortResult<()> {
+        let leases = leases.to_vec();
+        self.database.write(Durability::Relaxed, move |c| release(c, &leases)).await
     }
 
-    async fn leave(&self, group: &str, member: OwnerId) -> PortResult<()> {
-        let group = group.to_owned();
-        self.database.write(Durability::Relaxed, move |c| leave(c, &group, member)).await
+    async fn leave(&self, member: &Member, leases: &[PartitionLease]) -> PortResult<()> {
+        let (member, leases) = (member.clone(), leases.to_vec());
+        let left = move |c: &Connection| {
+            leave(c, &member)?;
+            release(c, &leases)
+        };
+        self.database.write(Durability::Relaxed, left).await
     }
 }
 
@@ -120,20 +133,22 @@ fn renew(
     Ok(kept > 0)
 }
 
-fn release(connection: &Connection, lease: &PartitionLease) -> Result<(), SqlError> {
-    connection
-        .prepare_cached(
-            "UPDATE leases SET owner = NULL, until = 0
-              WHERE resource = ?1 AND owner = ?2 AND epoch = ?3",
-        )?
-        .execute(params![lease.resource.to_string(), lease.owner.as_uuid(), lease.epoch])?;
+fn release(connection: &Connection, leases: &[PartitionLease]) -> Result<(), SqlError> {
+    let mut released = connection.prepare_cached(
+        "UPDATE leases SET owner = NULL, until = 0
+          WHERE resource = ?1 AND owner = ?2 AND epoch = ?3",
+    )?;
+    for lease in leases {
+        let (resource, owner) = (lease.resource.to_string(), lease.owner.as_uuid());
+        released.execute(params![resource, owner, lease.epoch])?;
+    }
     Ok(())
 }
 
-fn join(
+/// Says that a member is alive. Answers how many of its group are.
+fn live(
     connection: &Connection,
-    group: &str,
-    member: OwnerId,
+    Member { group, owner }: &Member,
     now: Timestamp,
     until: Timestamp,
 ) -> Result<usize, SqlError> {
@@ -142,7 +157,7 @@ fn join(
             "INSERT INTO members (member_group, member, until) VALUES (?1, ?2, ?3)
              ON CONFLICT (member_group, member) DO UPDATE SET until = excluded.until",
         )?
-        .execute(params![group, member.as_uuid(), until.as_micros()])?;
+        .execute(params![group, owner.as_uuid(), until.as_micros()])?;
     connection
         .prepare_cached("DELETE FROM members WHERE member_group = ?1 AND until <= ?2")?
         .execute(params![group, now.as_micros()])?;
@@ -152,10 +167,10 @@ fn join(
     Ok(count)
 }
 
-fn leave(connection: &Connection, group: &str, member: OwnerId) -> Result<(), SqlError> {
+fn leave(connection: &Connection, Member { group, owner }: &Member) -> Result<(), SqlError> {
     connection
         .prepare_cached("DELETE FROM members WHERE member_group = ?1 AND member = ?2")?
-        .execute(params![group, member.as_uuid()])?;
+        .execute(params![group, owner.as_uuid()])?;
     Ok(())
 }
 

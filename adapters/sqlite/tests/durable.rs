@@ -10,13 +10,15 @@ use soma_core::contract::clock::ManualClock;
 use soma_core::contract::ledger::{MANY, NOW, TTL, at, owner, partition};
 use soma_core::contract::talk::{Talk, talk, talk_of};
 use soma_core::conversation::event::{Event, Seq};
+use soma_core::ids::OwnerId;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
+use soma_core::ports::leases::Renewed;
 use soma_core::ports::{Leases, MemoryQueue, Outbox, Store, Work};
 use soma_core::stream::chain::{Chain, Link};
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 use soma_core::work::ingest::{Subject, WorkBatch};
-use soma_core::work::lease::Resource;
+use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::EventRange;
 use soma_sqlite::{
     Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteStore, SqliteWork,
@@ -31,6 +33,14 @@ fn leases(database: &Arc<Database>) -> SqliteLeases {
     SqliteLeases::new(Arc::clone(database), Arc::new(ManualClock::default()))
 }
 
+async fn lease(leases: &SqliteLeases, resource: &Resource, owner: OwnerId) -> PartitionLease {
+    leases.acquire(std::slice::from_ref(resource), 1, owner, TTL).await.unwrap().remove(0)
+}
+
+fn member(number: u128) -> Member {
+    Member { group: "group".into(), owner: owner(number) }
+}
+
 async fn events(store: &SqliteStore, talk: &Talk) -> Vec<Event> {
     let all = EventRange::After(Seq(0));
     store.events(&talk.tenant, talk.session_id, all, MANY).await.unwrap()
@@ -39,11 +49,7 @@ async fn events(store: &SqliteStore, talk: &Talk) -> Vec<Event> {
 /// Accepts a message and lets it arrive.
 async fn ready(database: &Arc<Database>, talk: &Talk) {
     SqliteStore::new(Arc::clone(database)).commit(talk.accepts(1)).await.unwrap();
-    let lease = leases(database)
-        .acquire(&partition(Topic::ConversationInbound), owner(1), TTL)
-        .await
-        .unwrap()
-        .unwrap();
+    let lease = lease(&leases(database), &partition(Topic::ConversationInbound), owner(1)).await;
     let batch = WorkBatch {
         next_offset: lease.next_offset + 1,
         last: None,
@@ -118,7 +124,7 @@ async fn id_of_a_settled_row_is_never_given_again() {
         let database = open(folder.path());
         SqliteStore::new(Arc::clone(&database)).commit(talk(1).says("first")).await.unwrap();
         let resource = Resource::Lane(lane);
-        let lease = leases(&database).acquire(&resource, owner(1), TTL).await.unwrap().unwrap();
+        let lease = lease(&leases(&database), &resource, owner(1)).await;
         let outbox = SqliteOutbox::new(database);
         let id = outbox.read(lane, MANY).await.unwrap()[0].id;
         assert!(outbox.settle(&lease, &[id]).await.unwrap());
@@ -144,8 +150,8 @@ async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
         let work = SqliteWork::new(Arc::clone(&database));
         let claim = work.claim(WorkKind::Turns, owner(1), NOW, TTL, 1).await.unwrap().unwrap();
         let leases = leases(&database);
-        let held = leases.acquire(&lane, owner(1), TTL).await.unwrap().unwrap();
-        leases.join("group", owner(1), TTL).await.unwrap();
+        let held = lease(&leases, &lane, owner(1)).await;
+        leases.renew(&member(1), std::slice::from_ref(&held), TTL).await.unwrap();
         let queue = SqliteMemoryQueue::new(database);
         (claim, held, queue.due(owner(1), NOW, TTL, MANY).await.unwrap())
     };
@@ -161,10 +167,9 @@ async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
     let store = SqliteStore::new(Arc::clone(&database));
     assert_eq!(store.commit(outdated).await.unwrap(), CommitOutcome::Fenced);
     let leases = leases(&database);
-    assert!(leases.renew(std::slice::from_ref(&held), TTL).await.unwrap() == [false]);
-    let taken = leases.acquire(&lane, owner(2), TTL).await.unwrap().unwrap();
-    assert!(taken.epoch > held.epoch);
-    assert_eq!(leases.join("group", owner(2), TTL).await.unwrap(), 1);
+    let renewed = leases.renew(&member(2), std::slice::from_ref(&held), TTL).await.unwrap();
+    assert_eq!(renewed, Renewed { held: vec![false], members: 1 });
+    assert!(lease(&leases, &lane, owner(2)).await.epoch > held.epoch);
     let queue = SqliteMemoryQueue::new(database);
     assert!(!queue.retry_at(&due[0], NOW).await.unwrap());
     assert_eq!(queue.due(owner(2), NOW, TTL, MANY).await.unwrap().len(), 1);

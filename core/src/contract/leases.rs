@@ -6,12 +6,12 @@ use std::time::Duration;
 use futures_util::future::join_all;
 
 use super::Fixture;
-use super::ledger::{AFTER_TTL, Ledger, NOW, TTL, owner, partition};
+use super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner, partition};
 use crate::outbox::lane::Lane;
 use crate::outbox::topic::Topic;
 use crate::stream::chain::Digest32;
 use crate::work::ingest::{Batch, BatchOutcome};
-use crate::work::lease::{PartitionLease, Resource};
+use crate::work::lease::{Member, PartitionLease, Resource};
 
 super::suite! { leases:
     held_resource_is_refused_to_others,
@@ -27,10 +27,14 @@ super::suite! { leases:
     lease_that_was_released_is_not_renewed,
     release_by_an_older_epoch_changes_nothing,
     release_after_it_was_taken_over_changes_nothing,
+    of_many_resources_those_that_are_free_are_acquired_in_their_order,
+    no_more_are_acquired_than_were_asked_for,
+    many_are_released_at_once_and_each_is_judged_by_itself,
     epoch_survives_a_restart,
     live_members_are_counted_once,
     member_that_falls_silent_no_longer_counts,
     member_that_leaves_no_longer_counts,
+    member_that_leaves_gives_its_leases_up,
 }
 
 const A_MOMENT: Duration = Duration::from_secs(1);
@@ -40,7 +44,34 @@ fn resource() -> Resource {
 }
 
 async fn acquire(ledger: &Ledger, who: u128) -> Option<PartitionLease> {
-    ledger.leases.acquire(&resource(), owner(who), TTL).await.unwrap()
+    ledger.lease_for(&resource(), owner(who)).await
+}
+
+/// Renews a lease as its owner. Answers whether it still was its owner's.
+async fn renew(ledger: &Ledger, lease: &PartitionLease, ttl: Duration) -> bool {
+    let member = Member { group: "renewing".into(), owner: lease.owner };
+    let renewed = ledger.leases.renew(&member, std::slice::from_ref(lease), ttl).await.unwrap();
+    renewed.held == [true]
+}
+
+async fn release(ledger: &Ledger, lease: &PartitionLease) {
+    ledger.leases.release(std::slice::from_ref(lease)).await.unwrap();
+}
+
+fn lanes(numbers: impl IntoIterator<Item = u32>) -> Vec<Resource> {
+    numbers.into_iter().map(|number| Resource::Lane(Lane(number))).collect()
+}
+
+/// What was acquired of many.
+async fn acquire_of(
+    ledger: &Ledger,
+    resources: &[Resource],
+    most: usize,
+    who: u128,
+) -> Vec<Resource> {
+    let acquired = ledger.leases.acquire(resources, most, owner(who), TTL).await.unwrap();
+    assert!(acquired.iter().all(|lease| lease.owner == owner(who)), "{acquired:?}");
+    acquired.into_iter().map(|lease| lease.resource).collect()
 }
 
 /// The digest of the last record that was applied.
@@ -87,7 +118,7 @@ pub async fn every_acquisition_moves_the_epoch_up(fixture: impl Fixture<Port = L
     }
     ledger.clock.advance(AFTER_TTL).await;
     let third = acquire(&ledger, 2).await.unwrap();
-    ledger.leases.release(&third).await.unwrap();
+    release(&ledger, &third).await;
     epochs.extend([third.epoch, acquire(&ledger, 2).await.unwrap().epoch]);
 
     assert!(epochs.is_sorted_by(|earlier, later| earlier < later), "{epochs:?}");
@@ -110,7 +141,7 @@ pub async fn resources_do_not_meet(fixture: impl Fixture<Port = Ledger>) {
     ];
 
     for (who, resource) in (1..).zip(&resources) {
-        let lease = ledger.leases.acquire(resource, owner(who), TTL).await.unwrap();
+        let lease = ledger.lease_for(resource, owner(who)).await;
         assert_eq!(lease.map(|lease| lease.resource).as_ref(), Some(resource));
     }
 }
@@ -136,7 +167,7 @@ pub async fn lease_that_was_released_goes_to_anyone_with_its_position(
     let first = acquire(&ledger, 1).await.unwrap();
     move_to(&ledger, &first, 7).await;
 
-    ledger.leases.release(&first).await.unwrap();
+    release(&ledger, &first).await;
 
     let second = acquire(&ledger, 2).await.unwrap();
     assert_eq!((second.owner, second.next_offset, second.last), (owner(2), 7, Some(last())));
@@ -149,7 +180,7 @@ pub async fn renewed_lease_does_not_end(fixture: impl Fixture<Port = Ledger>) {
     let mut renewed = Vec::new();
     for _ in 0..3 {
         ledger.clock.advance(TTL / 2).await;
-        renewed.extend(ledger.leases.renew(std::slice::from_ref(&lease), TTL).await.unwrap());
+        renewed.push(renew(&ledger, &lease, TTL).await);
     }
     ledger.clock.advance(TTL / 2).await;
 
@@ -166,7 +197,7 @@ pub async fn renewal_by_an_older_epoch_changes_nothing(fixture: impl Fixture<Por
     let old = acquire(&ledger, 1).await.unwrap();
     acquire(&ledger, 1).await.unwrap();
 
-    let renewed = ledger.leases.renew(std::slice::from_ref(&old), TTL * 9).await.unwrap() == [true];
+    let renewed = renew(&ledger, &old, TTL * 9).await;
 
     ledger.clock.advance(AFTER_TTL).await;
     assert!(!renewed);
@@ -179,11 +210,11 @@ pub async fn renewal_after_it_was_taken_over_changes_nothing(fixture: impl Fixtu
     ledger.clock.advance(AFTER_TTL).await;
     let new = acquire(&ledger, 2).await.unwrap();
 
-    let renewed = ledger.leases.renew(std::slice::from_ref(&old), TTL).await.unwrap() == [true];
+    let renewed = renew(&ledger, &old, TTL).await;
 
     assert!(!renewed);
     assert_eq!(acquire(&ledger, 1).await, None);
-    assert!(ledger.leases.renew(&[new], TTL).await.unwrap() == [true]);
+    assert!(renew(&ledger, &new, TTL).await);
 }
 
 pub async fn each_of_many_renewals_is_judged_by_itself(fixture: impl Fixture<Port = Ledger>) {
@@ -191,19 +222,20 @@ pub async fn each_of_many_renewals_is_judged_by_itself(fixture: impl Fixture<Por
     let old = acquire(&ledger, 1).await.unwrap();
     let new = acquire(&ledger, 1).await.unwrap();
 
-    let renewed = ledger.leases.renew(&[old, new], TTL * 9).await.unwrap();
+    let member = Member { group: "a".into(), owner: owner(1) };
+    let renewed = ledger.leases.renew(&member, &[old, new], TTL * 9).await.unwrap();
 
     ledger.clock.advance(AFTER_TTL).await;
-    assert_eq!(renewed, [false, true]);
+    assert_eq!(renewed.held, [false, true]);
     assert_eq!(acquire(&ledger, 2).await, None, "the newer one was not prolonged");
 }
 
 pub async fn lease_that_was_released_is_not_renewed(fixture: impl Fixture<Port = Ledger>) {
     let ledger = fixture.open().await;
     let lease = acquire(&ledger, 1).await.unwrap();
-    ledger.leases.release(&lease).await.unwrap();
+    release(&ledger, &lease).await;
 
-    let renewed = ledger.leases.renew(std::slice::from_ref(&lease), TTL).await.unwrap() == [true];
+    let renewed = renew(&ledger, &lease, TTL).await;
 
     assert!(!renewed);
     assert!(acquire(&ledger, 2).await.is_some());
@@ -214,7 +246,7 @@ pub async fn release_by_an_older_epoch_changes_nothing(fixture: impl Fixture<Por
     let old = acquire(&ledger, 1).await.unwrap();
     acquire(&ledger, 1).await.unwrap();
 
-    ledger.leases.release(&old).await.unwrap();
+    release(&ledger, &old).await;
 
     assert_eq!(acquire(&ledger, 2).await, None);
 }
@@ -225,9 +257,47 @@ pub async fn release_after_it_was_taken_over_changes_nothing(fixture: impl Fixtu
     ledger.clock.advance(AFTER_TTL).await;
     acquire(&ledger, 2).await.unwrap();
 
-    ledger.leases.release(&old).await.unwrap();
+    release(&ledger, &old).await;
 
     assert_eq!(acquire(&ledger, 3).await, None);
+}
+
+pub async fn of_many_resources_those_that_are_free_are_acquired_in_their_order(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let ledger = fixture.open().await;
+    acquire_of(&ledger, &lanes([1, 3]), MANY, 1).await;
+
+    let acquired = acquire_of(&ledger, &lanes([4, 3, 2, 1, 0]), MANY, 2).await;
+
+    assert_eq!(acquired, lanes([4, 2, 0]));
+}
+
+/// And of those beyond, nothing is changed: whoever holds one keeps its epoch.
+pub async fn no_more_are_acquired_than_were_asked_for(fixture: impl Fixture<Port = Ledger>) {
+    let ledger = fixture.open().await;
+    acquire_of(&ledger, &lanes([0]), MANY, 2).await;
+    let own = ledger.lease_for(&Resource::Lane(Lane(3)), owner(1)).await.unwrap();
+
+    let none = acquire_of(&ledger, &lanes([1, 2, 3]), 0, 1).await;
+    let two = acquire_of(&ledger, &lanes([0, 1, 2, 3, 4]), 2, 1).await;
+
+    assert_eq!((none, two), (lanes([]), lanes([1, 2])));
+    assert!(renew(&ledger, &own, TTL).await, "the lease that was beyond is another one now");
+    assert_eq!(acquire_of(&ledger, &lanes([4]), 1, 2).await, lanes([4]));
+}
+
+pub async fn many_are_released_at_once_and_each_is_judged_by_itself(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let ledger = fixture.open().await;
+    let mut leases = ledger.leases.acquire(&lanes([0, 1, 2]), MANY, owner(1), TTL).await.unwrap();
+    leases[1] = ledger.lease_for(&leases[1].resource, owner(1)).await.unwrap();
+    leases[1].epoch -= 1;
+
+    ledger.leases.release(&leases).await.unwrap();
+
+    assert_eq!(acquire_of(&ledger, &lanes([0, 1, 2]), MANY, 2).await, lanes([0, 2]));
 }
 
 pub async fn epoch_survives_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
@@ -246,16 +316,21 @@ pub async fn epoch_survives_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
     assert_eq!((after.epoch > before.epoch, after.next_offset, after.last), expected);
 }
 
-async fn join(ledger: &Ledger, group: &str, member: u128) -> usize {
-    ledger.leases.join(group, owner(member), TTL).await.unwrap()
+fn member(group: &str, number: u128) -> Member {
+    Member { group: group.into(), owner: owner(number) }
+}
+
+/// Says that a member is alive. Answers how many of its group are.
+async fn live(ledger: &Ledger, group: &str, number: u128) -> usize {
+    ledger.leases.renew(&member(group, number), &[], TTL).await.unwrap().members
 }
 
 pub async fn live_members_are_counted_once(fixture: impl Fixture<Port = Ledger>) {
     let ledger = fixture.open().await;
 
     let mut counts = Vec::new();
-    for (group, member) in [("a", 1), ("a", 1), ("a", 2), ("b", 1), ("a", 1)] {
-        counts.push(join(&ledger, group, member).await);
+    for (group, number) in [("a", 1), ("a", 1), ("a", 2), ("b", 1), ("a", 1)] {
+        counts.push(live(&ledger, group, number).await);
     }
 
     assert_eq!(counts, [1, 1, 2, 1, 2]);
@@ -263,26 +338,38 @@ pub async fn live_members_are_counted_once(fixture: impl Fixture<Port = Ledger>)
 
 pub async fn member_that_falls_silent_no_longer_counts(fixture: impl Fixture<Port = Ledger>) {
     let ledger = fixture.open().await;
-    join(&ledger, "a", 1).await;
-    join(&ledger, "a", 2).await;
+    live(&ledger, "a", 1).await;
+    live(&ledger, "a", 2).await;
     ledger.clock.advance(TTL / 2).await;
-    let both = join(&ledger, "a", 1).await;
+    let both = live(&ledger, "a", 1).await;
     ledger.clock.advance(TTL / 2 + A_MOMENT).await;
 
-    let left = join(&ledger, "a", 1).await;
+    let left = live(&ledger, "a", 1).await;
 
     assert_eq!((both, left), (2, 1));
-    assert_eq!(join(&ledger, "a", 2).await, 2);
+    assert_eq!(live(&ledger, "a", 2).await, 2);
 }
 
 pub async fn member_that_leaves_no_longer_counts(fixture: impl Fixture<Port = Ledger>) {
     let ledger = fixture.open().await;
-    join(&ledger, "a", 1).await;
-    join(&ledger, "a", 2).await;
-    join(&ledger, "b", 2).await;
+    live(&ledger, "a", 1).await;
+    live(&ledger, "a", 2).await;
+    live(&ledger, "b", 2).await;
 
-    ledger.leases.leave("a", owner(2)).await.unwrap();
-    ledger.leases.leave("a", owner(3)).await.unwrap();
+    ledger.leases.leave(&member("a", 2), &[]).await.unwrap();
+    ledger.leases.leave(&member("a", 3), &[]).await.unwrap();
 
-    assert_eq!((join(&ledger, "a", 1).await, join(&ledger, "b", 1).await), (1, 2));
+    assert_eq!((live(&ledger, "a", 1).await, live(&ledger, "b", 1).await), (1, 2));
+}
+
+/// Those that are still its own.
+pub async fn member_that_leaves_gives_its_leases_up(fixture: impl Fixture<Port = Ledger>) {
+    let ledger = fixture.open().await;
+    let mut leases = ledger.leases.acquire(&lanes([0, 1, 2]), MANY, owner(1), TTL).await.unwrap();
+    leases.pop();
+    ledger.lease_for(&leases[0].resource, owner(1)).await.unwrap();
+
+    ledger.leases.leave(&member("a", 1), &leases).await.unwrap();
+
+    assert_eq!(acquire_of(&ledger, &lanes([0, 1, 2]), MANY, 2).await, lanes([1]));
 }

@@ -124,7 +124,13 @@ impl Ledger {
 
     /// Leases a resource that is free, or held by the same owner.
     pub async fn lease(&self, resource: &Resource) -> PartitionLease {
-        self.leases.acquire(resource, owner(1), TTL).await.unwrap().unwrap()
+        self.lease_for(resource, owner(1)).await.unwrap()
+    }
+
+    /// Leases a resource for an owner, if it is free for it.
+    pub async fn lease_for(&self, resource: &Resource, owner: OwnerId) -> Option<PartitionLease> {
+        let resources = std::slice::from_ref(resource);
+        self.leases.acquire(resources, MANY, owner, TTL).await.unwrap().pop()
     }
 
     /// Claims work of a kind at [`NOW`].

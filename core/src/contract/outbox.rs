@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use futures_util::future::join_all;
 
 use super::Fixture;
-use super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
+use super::ledger::{AFTER_TTL, Ledger, MANY, NOW, at, owner};
 use super::talk::{Talk, talk};
 use crate::outbox::lane::Lane;
 use crate::outbox::message::OutboxRow;
@@ -57,7 +57,7 @@ async fn lease(ledger: &Ledger, talk: &Talk) -> PartitionLease {
 async fn lost_lease(ledger: &Ledger, talk: &Talk) -> PartitionLease {
     let old = lease(ledger, talk).await;
     ledger.clock.advance(AFTER_TTL).await;
-    ledger.leases.acquire(&old.resource, owner(2), TTL).await.unwrap().unwrap();
+    ledger.lease_for(&old.resource, owner(2)).await.unwrap();
     old
 }
 

@@ -2,7 +2,7 @@
 #![expect(missing_docs, reason = "the name of a case is its sentence")]
 
 use super::Fixture;
-use super::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner, partition};
+use super::ledger::{AFTER_TTL, Ledger, NOW, at, owner, partition};
 use super::talk::{Talk, talk, talk_of};
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::topic::Topic;
@@ -123,7 +123,7 @@ pub async fn batch_under_a_lease_that_was_taken_over_changes_nothing(
     let (ledger, talk) = (fixture.open().await, talk(1));
     let old = lease(&ledger).await;
     ledger.clock.advance(AFTER_TTL).await;
-    ledger.leases.acquire(&old.resource, owner(2), TTL).await.unwrap().unwrap();
+    ledger.lease_for(&old.resource, owner(2)).await.unwrap();
 
     let outcome = ledger.replica.apply(batch(&talk, old)).await.unwrap();
 

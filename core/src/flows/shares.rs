@@ -12,7 +12,7 @@ use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
 use crate::ports::{Leases, Poke, PortResult, Wake};
-use crate::work::lease::{PartitionLease, Resource};
+use crate::work::lease::{Member, PartitionLease, Resource};
 
 /// How long a lease and a membership hold without being renewed.
 const LEASE_TTL: Duration = Duration::from_secs(8);
@@ -25,8 +25,7 @@ const LOOK: Duration = Duration::from_millis(300);
 /// The part of a set of resources that one instance holds.
 #[derive(Debug)]
 pub struct Shares {
-    group: String,
-    owner: OwnerId,
+    member: Member,
     resources: Vec<Resource>,
     held: Mutex<BTreeMap<Resource, PartitionLease>>,
     gained: Signal,
@@ -44,8 +43,7 @@ impl Shares {
     /// Nothing held yet.
     pub fn new(group: impl Into<String>, owner: OwnerId, resources: Vec<Resource>) -> Self {
         Self {
-            group: group.into(),
-            owner,
+            member: Member { group: group.into(), owner },
             resources,
             held: Mutex::default(),
             gained: Signal::new(),
@@ -112,7 +110,7 @@ impl Shares {
                 Ok(Part::Whole) => RENEWAL,
                 Ok(Part::Less) => look.saturating_mul(2).min(RENEWAL),
                 Err(error) => {
-                    tracing::warn!(%error, group = self.group, "sharing out is tried again");
+                    tracing::warn!(%error, group = self.member.group, "sharing out is tried again");
                     LOOK
                 }
             };
@@ -131,44 +129,45 @@ impl Shares {
     /// Renews what is held, and takes or releases what the share lacks or exceeds.
     async fn balance(&self, leases: &dyn Leases, wake: &dyn Wake) -> PortResult<Part> {
         let held = self.held();
-        if !held.is_empty() {
-            let renewed = leases.renew(&held, LEASE_TTL).await?;
-            let lost = held.iter().zip(renewed).filter(|(_, renewed)| !renewed);
-            lost.for_each(|(lease, _)| self.drop_lease(lease));
+        let renewed = leases.renew(&self.member, &held, LEASE_TTL).await?;
+        let lost = held.iter().zip(renewed.held).filter(|(_, held)| !held);
+        lost.for_each(|(lease, _)| self.drop_lease(lease));
+        let share = self.resources.len().div_ceil(renewed.members.max(1));
+        let excess = self.excess(share);
+        if !excess.is_empty() {
+            leases.release(&excess).await?;
+            wake.poke(self.poke());
         }
-        let members = leases.join(&self.group, self.owner, LEASE_TTL).await?.max(1);
-        let share = self.resources.len().div_ceil(members);
-        while self.lock().len() > share {
-            let excess = self.lock().pop_last();
-            if let Some((_, lease)) = excess {
-                leases.release(&lease).await?;
-                wake.poke(self.poke());
-            }
+        let lacking = share - self.lock().len();
+        if lacking == 0 {
+            return Ok(Part::Whole);
         }
-        for resource in &self.resources {
-            if self.lock().len() >= share {
-                return Ok(Part::Whole);
-            }
-            if self.lock().contains_key(resource) {
-                continue;
-            }
-            if let Some(lease) = leases.acquire(resource, self.owner, LEASE_TTL).await? {
-                self.lock().insert(resource.clone(), lease);
-                self.gained.notify(usize::MAX);
-            }
+        let owner = self.member.owner;
+        let gained = leases.acquire(&self.not_held(), lacking, owner, LEASE_TTL).await?;
+        let part = if gained.len() < lacking { Part::Less } else { Part::Whole };
+        if !gained.is_empty() {
+            self.lock().extend(gained.into_iter().map(|lease| (lease.resource.clone(), lease)));
+            self.gained.notify(usize::MAX);
         }
-        Ok(if self.lock().len() < share { Part::Less } else { Part::Whole })
+        Ok(part)
+    }
+
+    /// Lets go of what exceeds the share.
+    fn excess(&self, share: usize) -> Vec<PartitionLease> {
+        let mut held = self.lock();
+        let excess = held.len().saturating_sub(share);
+        (0..excess).filter_map(|_| held.pop_last()).map(|(_, lease)| lease).collect()
+    }
+
+    fn not_held(&self) -> Vec<Resource> {
+        let held = self.lock();
+        self.resources.iter().filter(|resource| !held.contains_key(resource)).cloned().collect()
     }
 
     async fn give_up(&self, leases: &dyn Leases, wake: &dyn Wake) {
-        let held = std::mem::take(&mut *self.lock());
-        for lease in held.into_values() {
-            if let Err(error) = leases.release(&lease).await {
-                tracing::debug!(%error, resource = %lease.resource, "a lease ends by itself");
-            }
-        }
-        if let Err(error) = leases.leave(&self.group, self.owner).await {
-            tracing::debug!(%error, group = self.group, "a membership ends by itself");
+        let held: Vec<PartitionLease> = std::mem::take(&mut *self.lock()).into_values().collect();
+        if let Err(error) = leases.leave(&self.member, &held).await {
+            tracing::debug!(%error, group = self.member.group, "membership and leases end by themselves");
         }
         wake.poke(self.poke());
     }

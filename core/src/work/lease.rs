@@ -35,6 +35,15 @@ impl fmt::Display for Resource {
     }
 }
 
+/// One of those who share resources out among themselves.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Member {
+    /// The group's name.
+    pub group: String,
+    /// Which of the group it is.
+    pub owner: OwnerId,
+}
+
 /// A lease that was acquired.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionLease {

@@ -12,6 +12,7 @@ use soma_core::memory::WalEvent;
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
+use soma_core::ports::leases::Renewed;
 use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::work::{Beat, Claim, HandBack};
@@ -20,7 +21,7 @@ use soma_core::time::Timestamp;
 use soma_core::tool::CallRecord;
 use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch, WorkBatch};
-use soma_core::work::lease::{PartitionLease, Resource};
+use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::{EventRange, Session, TurnRecord};
 
 use super::{Around, Intercept, Point};
@@ -138,29 +139,32 @@ where
     P: Leases + ?Sized,
     I: Intercept,
 {
+    async fn renew(
+        &self,
+        member: &Member,
+        leases: &[PartitionLease],
+        ttl: Duration,
+    ) -> PortResult<Renewed> {
+        self.intercept.call(Point::Renew, || self.inner.renew(member, leases, ttl)).await
+    }
+
     async fn acquire(
         &self,
-        resource: &Resource,
+        resources: &[Resource],
+        most: usize,
         owner: OwnerId,
         ttl: Duration,
-    ) -> PortResult<Option<PartitionLease>> {
-        self.intercept.call(Point::Acquire, || self.inner.acquire(resource, owner, ttl)).await
+    ) -> PortResult<Vec<PartitionLease>> {
+        let ask = || self.inner.acquire(resources, most, owner, ttl);
+        self.intercept.call(Point::Acquire, ask).await
     }
 
-    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
-        self.intercept.call(Point::Renew, || self.inner.renew(leases, ttl)).await
+    async fn release(&self, leases: &[PartitionLease]) -> PortResult<()> {
+        self.intercept.call(Point::Release, || self.inner.release(leases)).await
     }
 
-    async fn release(&self, lease: &PartitionLease) -> PortResult<()> {
-        self.intercept.call(Point::Release, || self.inner.release(lease)).await
-    }
-
-    async fn join(&self, group: &str, member: OwnerId, ttl: Duration) -> PortResult<usize> {
-        self.intercept.call(Point::Join, || self.inner.join(group, member, ttl)).await
-    }
-
-    async fn leave(&self, group: &str, member: OwnerId) -> PortResult<()> {
-        self.intercept.call(Point::Leave, || self.inner.leave(group, member)).await
+    async fn leave(&self, member: &Member, leases: &[PartitionLease]) -> PortResult<()> {
+        self.intercept.call(Point::Leave, || self.inner.leave(member, leases)).await
     }
 }
 

@@ -70,7 +70,6 @@ points! {
     Acquire: Writes "Leases" "acquire",
     Renew: Writes "Leases" "renew",
     Release: Writes "Leases" "release",
-    Join: Writes "Leases" "join",
     Leave: Writes "Leases" "leave",
     OutboxLanes: Reads "Outbox" "lanes",
     ReadOutbox: Reads "Outbox" "read",

@@ -5,11 +5,12 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::OwnerId;
+use soma_core::ports::leases::Renewed;
 use soma_core::ports::{Leases, PortResult};
 use soma_core::stream::chain::Digest32;
 use soma_core::time::Timestamp;
 use soma_core::work::ingest::{Batch, BatchOutcome};
-use soma_core::work::lease::{PartitionLease, Resource};
+use soma_core::work::lease::{Member, PartitionLease, Resource};
 
 use super::InprocLedger;
 
@@ -28,10 +29,19 @@ struct Slot {
 #[derive(Debug, Default)]
 pub(super) struct LeaseTable {
     slots: BTreeMap<Resource, Slot>,
-    members: BTreeMap<(String, OwnerId), Timestamp>,
+    members: BTreeMap<Member, Timestamp>,
 }
 
 impl LeaseTable {
+    fn release(&mut self, leases: &[PartitionLease]) {
+        for lease in leases {
+            let slot = self.slots.get_mut(&lease.resource);
+            if let Some(slot) = slot.filter(|slot| slot.is_held_by(lease)) {
+                slot.owner = None;
+            }
+        }
+    }
+
     /// Whether nobody took the lease over, nor released it.
     pub(super) fn is_held(&self, lease: &PartitionLease) -> bool {
         self.slots.get(&lease.resource).is_some_and(|slot| slot.is_held_by(lease))
@@ -67,56 +77,61 @@ impl Slot {
 
 #[async_trait]
 impl Leases for InprocLedger {
+    async fn renew(
+        &self,
+        member: &Member,
+        leases: &[PartitionLease],
+        ttl: Duration,
+    ) -> PortResult<Renewed> {
+        let now = self.clock.now();
+        let mut state = self.state();
+        let LeaseTable { slots, members } = &mut state.leases;
+        members.retain(|_, ends_at| now < *ends_at);
+        match members.get_mut(member) {
+            Some(ends_at) => *ends_at = now + ttl,
+            None => drop(members.insert(member.clone(), now + ttl)),
+        }
+        let held = leases.iter().map(|lease| {
+            let slot = slots.get_mut(&lease.resource).filter(|slot| slot.is_held_by(lease));
+            slot.map(|slot| slot.ends_at = now + ttl).is_some()
+        });
+        let held = held.collect();
+        let members = members.keys().filter(|other| other.group == member.group).count();
+        Ok(Renewed { held, members })
+    }
+
     async fn acquire(
         &self,
-        resource: &Resource,
+        resources: &[Resource],
+        most: usize,
         owner: OwnerId,
         ttl: Duration,
-    ) -> PortResult<Option<PartitionLease>> {
+    ) -> PortResult<Vec<PartitionLease>> {
         let now = self.clock.now();
         let mut state = self.state();
-        let slot = state.leases.slots.entry(resource.clone()).or_default();
-        if !slot.is_free_for(owner, now) {
-            return Ok(None);
-        }
-        slot.owner = Some(owner);
-        slot.epoch += 1;
-        slot.ends_at = now + ttl;
-        let Slot { epoch, next_offset, last, .. } = *slot;
-        Ok(Some(PartitionLease { resource: resource.clone(), owner, epoch, next_offset, last }))
-    }
-
-    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
-        let now = self.clock.now();
-        let mut state = self.state();
-        let renewed = leases.iter().map(|lease| {
-            let slot = state.leases.slots.get_mut(&lease.resource);
-            let held = slot.filter(|slot| slot.is_held_by(lease));
-            held.map(|slot| slot.ends_at = now + ttl).is_some()
+        let acquired = resources.iter().filter_map(|resource| {
+            let slot = state.leases.slots.entry(resource.clone()).or_default();
+            if !slot.is_free_for(owner, now) {
+                return None;
+            }
+            slot.owner = Some(owner);
+            slot.epoch += 1;
+            slot.ends_at = now + ttl;
+            let Slot { epoch, next_offset, last, .. } = *slot;
+            Some(PartitionLease { resource: resource.clone(), owner, epoch, next_offset, last })
         });
-        Ok(renewed.collect())
+        Ok(acquired.take(most).collect())
     }
 
-    async fn release(&self, lease: &PartitionLease) -> PortResult<()> {
-        let mut state = self.state();
-        let slot = state.leases.slots.get_mut(&lease.resource);
-        if let Some(slot) = slot.filter(|slot| slot.is_held_by(lease)) {
-            slot.owner = None;
-        }
+    async fn release(&self, leases: &[PartitionLease]) -> PortResult<()> {
+        self.state().leases.release(leases);
         Ok(())
     }
 
-    async fn join(&self, group: &str, member: OwnerId, ttl: Duration) -> PortResult<usize> {
-        let now = self.clock.now();
+    async fn leave(&self, member: &Member, leases: &[PartitionLease]) -> PortResult<()> {
         let mut state = self.state();
-        let members = &mut state.leases.members;
-        members.retain(|_, ends_at| now < *ends_at);
-        members.insert((group.to_owned(), member), now + ttl);
-        Ok(members.keys().filter(|(of, _)| of == group).count())
-    }
-
-    async fn leave(&self, group: &str, member: OwnerId) -> PortResult<()> {
-        self.state().leases.members.remove(&(group.to_owned(), member));
+        state.leases.members.remove(member);
+        state.leases.release(leases);
         Ok(())
     }
 }

@@ -174,8 +174,8 @@ impl World {
         if let (Lease::Kept | Lease::Lost, Some(kept)) = (how, &kept) {
             if matches!(how, Lease::Lost) {
                 self.ledger.clock.advance(AFTER_TTL).await;
-                let taken = self.ledger.leases.acquire(&kept.resource, owner(2), TTL);
-                self.ledger.leases.release(&taken.await.unwrap().unwrap()).await.unwrap();
+                let taken = self.ledger.lease_for(&kept.resource, owner(2)).await.unwrap();
+                self.ledger.leases.release(&[taken]).await.unwrap();
             }
             return kept.clone();
         }

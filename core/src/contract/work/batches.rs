@@ -1,7 +1,7 @@
 //! A batch moves the position and makes its work ready, or does neither.
 
 use super::super::Fixture;
-use super::super::ledger::{AFTER_TTL, Ledger, NOW, TTL, owner, partition};
+use super::super::ledger::{AFTER_TTL, Ledger, NOW, owner, partition};
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
 use crate::stream::chain::Digest32;
@@ -94,7 +94,7 @@ pub async fn batch_of_another_owner_changes_nothing(fixture: impl Fixture<Port =
     ledger.commit(talk.accepts(1)).await;
     let old = lease(&ledger).await;
     ledger.clock.advance(AFTER_TTL).await;
-    let new = ledger.leases.acquire(&old.resource, owner(2), TTL).await.unwrap().unwrap();
+    let new = ledger.lease_for(&old.resource, owner(2)).await.unwrap();
 
     let outcome = ledger.work.ingest(batch(&talk, old)).await.unwrap();
 

@@ -12,6 +12,7 @@ use soma_core::memory::WalEvent;
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
+use soma_core::ports::leases::Renewed;
 use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::work::{Beat, Claim, HandBack};
@@ -20,7 +21,7 @@ use soma_core::time::Timestamp;
 use soma_core::tool::{CallRecord, CallState};
 use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
 use soma_core::work::ingest::{Arrival, BatchOutcome, ReplicaBatch, Subject, WorkBatch};
-use soma_core::work::lease::{PartitionLease, Resource};
+use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::{EventRange, Session, TurnRecord, TurnState};
 use soma_inproc::InprocLedger;
 
@@ -218,35 +219,39 @@ impl Work for Audited {
 
 #[async_trait]
 impl Leases for Audited {
+    async fn renew(
+        &self,
+        member: &Member,
+        leases: &[PartitionLease],
+        ttl: Duration,
+    ) -> PortResult<Renewed> {
+        self.ledger.renew(member, leases, ttl).await
+    }
+
     async fn acquire(
         &self,
-        resource: &Resource,
+        resources: &[Resource],
+        most: usize,
         owner: OwnerId,
         ttl: Duration,
-    ) -> PortResult<Option<PartitionLease>> {
-        let lease = self.ledger.acquire(resource, owner, ttl).await?;
-        if let Some(lease) = &lease {
+    ) -> PortResult<Vec<PartitionLease>> {
+        let acquired = self.ledger.acquire(resources, most, owner, ttl).await?;
+        for lease in &acquired {
             self.note(|books| books.positions.acquired(lease));
         }
-        Ok(lease)
+        Ok(acquired)
     }
 
-    async fn renew(&self, leases: &[PartitionLease], ttl: Duration) -> PortResult<Vec<bool>> {
-        self.ledger.renew(leases, ttl).await
-    }
-
-    async fn release(&self, lease: &PartitionLease) -> PortResult<()> {
-        self.ledger.release(lease).await?;
-        self.audit.books().positions.released(lease);
+    async fn release(&self, leases: &[PartitionLease]) -> PortResult<()> {
+        self.ledger.release(leases).await?;
+        self.audit.books().positions.released(leases);
         Ok(())
     }
 
-    async fn join(&self, group: &str, member: OwnerId, ttl: Duration) -> PortResult<usize> {
-        self.ledger.join(group, member, ttl).await
-    }
-
-    async fn leave(&self, group: &str, member: OwnerId) -> PortResult<()> {
-        self.ledger.leave(group, member).await
+    async fn leave(&self, member: &Member, leases: &[PartitionLease]) -> PortResult<()> {
+        self.ledger.leave(member, leases).await?;
+        self.audit.books().positions.released(leases);
+        Ok(())
     }
 }
 

@@ -137,9 +137,11 @@ impl Positions {
         Ok(())
     }
 
-    pub(super) fn released(&mut self, lease: &PartitionLease) {
-        if let Some(held) = self.held.get_mut(&lease.resource) {
-            held.released |= held.epoch == lease.epoch;
+    pub(super) fn released(&mut self, leases: &[PartitionLease]) {
+        for lease in leases {
+            if let Some(held) = self.held.get_mut(&lease.resource) {
+                held.released |= held.epoch == lease.epoch;
+            }
         }
     }
 

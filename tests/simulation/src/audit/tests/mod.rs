@@ -17,6 +17,7 @@ use futures_util::FutureExt;
 use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
 use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Event;
+use soma_core::ids::OwnerId;
 use soma_core::outbox::message::OutboxRow;
 use soma_core::outbox::topic::Topic;
 use soma_core::policy::{Action, Decision};
@@ -90,7 +91,11 @@ impl Scene {
 
     /// Leases a resource that is free, or held by the same owner.
     fn lease(&self, resource: &Resource) -> PartitionLease {
-        now(self.ledger.acquire(resource, owner(1), TTL)).unwrap()
+        self.lease_for(resource, owner(1))
+    }
+
+    fn lease_for(&self, resource: &Resource, owner: OwnerId) -> PartitionLease {
+        now(self.ledger.acquire(std::slice::from_ref(resource), MANY, owner, TTL)).remove(0)
     }
 
     /// Publishes all that waits, as a relay does.

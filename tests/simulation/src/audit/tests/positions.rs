@@ -1,6 +1,6 @@
 //! Positions: under the newest epoch, forward, and with what they stand for.
 
-use soma_core::contract::ledger::{AFTER_TTL, NOW, TTL, owner};
+use soma_core::contract::ledger::{AFTER_TTL, NOW, owner};
 use soma_core::contract::talk::talk;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::{Leases, Work};
@@ -94,7 +94,7 @@ fn batch_under_an_older_lease_is_told() {
 fn batch_under_a_lease_that_was_given_up_is_told() {
     let scene = Scene::new();
     let lease = scene.lease(&partition(TOPIC));
-    now(scene.ledger.release(&lease));
+    now(scene.ledger.release(std::slice::from_ref(&lease)));
 
     let wrong = scene.audit.books().positions.moved(&Move::of_work(&empty(lease, 0))).unwrap_err();
 
@@ -110,7 +110,7 @@ fn position_that_was_moved_by_nobody_is_told_when_it_is_taken_over() {
     now(scene.behind().ingest(empty(lease, 5)));
 
     scene.clock.advance(AFTER_TTL);
-    now(scene.ledger.acquire(&partition(TOPIC), owner(2), TTL)).unwrap();
+    scene.lease_for(&partition(TOPIC), owner(2));
 
     assert_eq!(scene.broken(), [Invariant::Positions]);
 }
