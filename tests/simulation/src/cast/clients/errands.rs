@@ -8,13 +8,16 @@ use soma_core::flows::follow_session::Until;
 use soma_core::flows::refusal::Refusal;
 use soma_core::flows::request_tool::NewToolRequest;
 use soma_core::flows::submit_message::NewMessage;
+use soma_core::identity::Principal;
 use soma_core::ids::SessionId;
 use soma_core::stream::cursor::Cursor;
+use soma_core::work::session::Session;
 
 use super::super::tools::name_of;
 use super::super::words::Words;
 use super::Client;
 use crate::audit::Invariant;
+use crate::platform::Gateway;
 
 /// More sessions than a run has.
 const ALL: usize = 50;
@@ -75,20 +78,21 @@ impl Client {
         }
     }
 
-    /// Looks at its own session and at the list of its tenant's.
+    /// Looks at its own session and at the list of its tenant's, page by page.
     pub(super) async fn look(&mut self, session: SessionId) {
         let Some(gateway) = self.gateway() else { return };
-        let caller = self.caller.clone();
+        let (caller, limit) = (self.caller.clone(), *self.chance.pick(&[1, 2, ALL]));
         let looked = async {
-            let found = gateway.read.run(&caller, session).await?;
-            let listed = gateway.list.run(&caller, None, ALL).await?;
-            Ok::<_, Refusal>((found, listed))
+            let before = gateway.read.run(&caller, session).await?;
+            let listed = all_pages(&gateway, &caller, limit).await?;
+            let after = gateway.read.run(&caller, session).await?;
+            Ok::<_, Refusal>((before, listed, after))
         };
         let looked = match select(pin!(looked), pin!(gateway.gone.wait())).await {
             Either::Left((looked, _)) => looked,
             Either::Right(_) => return,
         };
-        let (found, listed) = match looked {
+        let (found, listed, after) = match looked {
             Ok(looked) => looked,
             Err(Refusal::Port(_)) => return,
             Err(refusal) => {
@@ -96,14 +100,16 @@ impl Client {
                 return self.street.audit.violate(Invariant::NothingLost, what);
             }
         };
-        let ours = listed.items.iter().all(|one| one.tenant == caller.tenant);
+        let ours = listed.iter().all(|one| one.tenant == caller.tenant);
         if found.tenant != caller.tenant || !ours {
             let what = format!("{} was shown another tenant's session", caller.tenant);
             self.street.audit.violate(Invariant::TenantIsolation, what);
         }
-        let times = listed.items.iter().filter(|one| one.session_id == session).count();
+        let times = listed.iter().filter(|one| one.session_id == session).count();
+        // What moves meanwhile may move past the reader's place.
+        let missed = found.updated_at == after.updated_at && times != 1;
         let promised = u64::try_from(self.owed.len()).unwrap_or(u64::MAX);
-        if times != 1 || found.turns_accepted < promised || found.chain.count < self.view.seq() {
+        if missed || found.turns_accepted < promised || found.chain.count < self.view.seq() {
             let what = format!("{session} is listed {times} times, {promised} turns: {found:?}");
             self.street.audit.violate(Invariant::NothingLost, what);
         }
@@ -151,6 +157,24 @@ impl Client {
                 let what = format!("{} got at {session_id}: {refusals:?}", caller.tenant);
                 self.street.audit.violate(Invariant::TenantIsolation, what);
             }
+        }
+    }
+}
+
+/// The tenant's sessions, on pages of `limit`.
+async fn all_pages(
+    gateway: &Gateway,
+    caller: &Principal,
+    limit: usize,
+) -> Result<Vec<Session>, Refusal> {
+    let mut listed = Vec::new();
+    let mut place = None;
+    loop {
+        let page = gateway.list.run(caller, place.as_deref(), limit).await?;
+        listed.extend(page.items);
+        place = page.next;
+        if place.is_none() {
+            return Ok(listed);
         }
     }
 }
