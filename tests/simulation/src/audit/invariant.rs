@@ -31,6 +31,8 @@ pub enum Invariant {
     Chain,
     /// What a client assembled is what was answered.
     Assembled,
+    /// A model is shown what was said before, whole and in order, and nothing else.
+    Prompt,
     /// What a person cancelled is not answered by whoever takes it up later.
     Cancelled,
     /// A slow session does not delay another.
@@ -59,6 +61,7 @@ impl fmt::Display for Invariant {
             Self::DeadLetters => "I11 dead letters",
             Self::Chain => "chain",
             Self::Assembled => "assembled text",
+            Self::Prompt => "prompt",
             Self::Cancelled => "cancelled",
             Self::Fairness => "fairness",
             Self::Conservation => "conservation",

@@ -23,6 +23,7 @@ pub(super) struct Write {
     tenant: TenantId,
     session: SessionId,
     event: EventId,
+    text: String,
     fate: Fate,
 }
 
@@ -33,6 +34,7 @@ impl Write {
             tenant: write.tenant.clone(),
             session: write.session_id,
             event: write.event_id,
+            text: write.text.clone(),
             fate: Fate::Queued,
         }
     }
@@ -51,6 +53,8 @@ pub(super) fn row_of(wal: &WalEvent) -> Row {
 #[derive(Debug, Default)]
 pub(super) struct Memories {
     writes: BTreeMap<String, Write>,
+    /// What was to be remembered at any time, and whose it is.
+    texts: BTreeSet<(TenantId, String)>,
     /// The events that writes were queued for.
     events: BTreeSet<EventId>,
     /// Keys that the memory lied about.
@@ -69,6 +73,7 @@ impl Memories {
             let what = format!("{} is to be remembered twice, now as {}", write.event, write.key);
             return Err((Invariant::NothingDuplicated, what));
         }
+        self.texts.insert((write.tenant.clone(), write.text.clone()));
         self.writes.insert(write.key.clone(), write);
         Ok(())
     }
@@ -120,6 +125,11 @@ impl Memories {
         self.writes.retain(|_, write| write.session != id);
         self.replica.retain(|_, (_, session)| *session != id);
         self.forgotten.insert(id);
+    }
+
+    /// Whether this is what a tenant left to be remembered.
+    pub(super) fn is_of(&self, tenant: &TenantId, text: &str) -> bool {
+        self.texts.contains(&(tenant.clone(), text.to_owned()))
     }
 
     /// Whether an event is to be remembered.

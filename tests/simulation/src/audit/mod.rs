@@ -8,6 +8,7 @@ mod ledger;
 mod log;
 mod memories;
 mod positions;
+mod prompts;
 mod publications;
 mod rest;
 mod sessions;
@@ -19,9 +20,11 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use futures_util::FutureExt;
 use soma_core::ids::{CallId, TenantId, TurnId};
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
+use soma_core::ports::PortResult;
 use soma_core::work::commit::Receipt;
 use soma_inproc::{InprocLedger, InprocMemory};
 
@@ -35,6 +38,11 @@ use memories::Memories;
 use positions::Positions;
 use publications::Publications;
 use sessions::Sessions;
+
+/// What a port in memory answers: it never waits.
+fn now<T>(answer: impl Future<Output = PortResult<T>>) -> Option<T> {
+    answer.now_or_never().and_then(Result::ok)
+}
 
 /// So many violations of one run are kept: the first tell most.
 const KEPT: usize = 20;

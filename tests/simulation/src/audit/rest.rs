@@ -4,23 +4,17 @@ mod sessions;
 
 use std::fmt;
 
-use futures_util::FutureExt;
 use soma_core::budget::account::LedgerAccount;
 use soma_core::ids::SessionId;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::{MemoryQueue, Outbox, PortResult, Replica, Store};
+use soma_core::ports::{MemoryQueue, Outbox, Replica, Store};
 use soma_core::work::lease::Resource;
 use soma_inproc::{InprocLedger, InprocMemory};
 
-use super::Books;
 use super::invariant::{Invariant, Wrong};
+use super::{Books, now};
 
 type Found = Vec<Wrong>;
-
-/// What a port in memory answers: it never waits.
-fn now<T>(answer: impl Future<Output = PortResult<T>>) -> Option<T> {
-    answer.now_or_never().and_then(Result::ok)
-}
 
 /// What is still under way.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -60,6 +60,7 @@ impl Model for SimulatedModel {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
         let call = self.calls.count(request.turn_id);
         self.audit.model_called(request.turn_id);
+        self.audit.prompted(request.turn_id, &request.messages);
         let words = Words::parse(last_words(&request.messages));
         let trouble = words.trouble(call);
         match trouble {

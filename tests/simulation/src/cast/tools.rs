@@ -117,7 +117,7 @@ impl Toolbox for SimulatedToolbox {
             Does::Answers | Does::TakesLong | Does::KillsBefore | Does::KillsAfter => ToolOutcome {
                 call_id: call.call_id,
                 status: ToolStatus::Success,
-                payload: json!({"ok": true}),
+                payload: json!({"ran": call.call_id}),
                 execution_time: 0.0,
             },
         }

@@ -11,10 +11,10 @@ use soma_core::turn::machine::{Phase, Turn};
 use soma_core::work::session::{EventRange, TurnRecord, TurnState};
 use soma_inproc::InprocLedger;
 
-use super::{Found, now};
-use crate::audit::Books;
+use super::Found;
 use crate::audit::invariant::Invariant;
 use crate::audit::sessions::Session;
+use crate::audit::{Books, now};
 
 /// Nothing of an erased session is left.
 pub(super) fn gone(ledger: &InprocLedger, id: SessionId, known: &Session, found: &mut Found) {

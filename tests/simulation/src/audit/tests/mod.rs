@@ -8,6 +8,7 @@ mod memories;
 mod outbox;
 mod positions;
 mod promises;
+mod prompts;
 mod rest;
 
 use std::sync::Arc;
