@@ -105,6 +105,11 @@ fn leaking(_: &ReservationRequest) -> Grant {
     Grant::Refused
 }
 
+/// Has room for hardly an answer, because of such grants.
+fn nearly_full(request: &ReservationRequest) -> Grant {
+    Grant::Granted(request.least)
+}
+
 impl Behind {
     /// Has the platform ask a counter that is behind, under a limit of 400.
     fn ask(
@@ -161,15 +166,18 @@ async fn grant_of_a_counter_that_forgot_is_not_used_beyond_the_limit() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn counter_that_leaks_refuses_nobody_for_whom_the_ledger_has_room() {
-    let house =
-        Plan::new(|_, _| using(300, 60)).with(|plan| drop(Behind::ask(plan, leaking, 1))).open();
-    let mut client = house.client();
+async fn counter_that_leaks_costs_no_answer_for_which_the_ledger_has_room() {
+    for leak in [leaking, nearly_full] {
+        let house =
+            Plan::new(|_, _| using(300, 60)).with(|plan| drop(Behind::ask(plan, leak, 1))).open();
+        let mut client = house.client();
 
-    let ended = client.ask_and_wait("first").await;
+        let ended = client.ask_and_wait("first").await;
 
-    assert_eq!((ended.kind, ended.reason.as_deref()), (AssistantFinal, None));
-    check(&house.platform, &client.principal).await;
+        assert_eq!((ended.kind, ended.reason.as_deref()), (AssistantFinal, None));
+        assert_eq!(house.model.requests()[0].max_tokens, 200);
+        check(&house.platform, &client.principal).await;
+    }
 }
 
 #[tokio::test(start_paused = true)]

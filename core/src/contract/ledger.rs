@@ -130,7 +130,7 @@ impl Ledger {
     /// Leases a resource for an owner, if it is free for it.
     pub async fn lease_for(&self, resource: &Resource, owner: OwnerId) -> Option<PartitionLease> {
         let resources = std::slice::from_ref(resource);
-        self.leases.acquire(resources, MANY, owner, TTL).await.unwrap().pop()
+        self.leases.acquire(resources, 1, owner, TTL).await.unwrap().pop()
     }
 
     /// Claims work of a kind at [`NOW`].

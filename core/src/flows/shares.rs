@@ -84,9 +84,7 @@ impl Shares {
     /// Lets go of a lease that is someone else's, or whose position is not known for certain: it is
     /// acquired anew, with the position that the store has.
     pub fn drop_lease(&self, lease: &PartitionLease) {
-        let mut held = self.lock();
-        if held.get(&lease.resource).is_some_and(|held| held.epoch == lease.epoch) {
-            held.remove(&lease.resource);
+        if self.forget(lease) {
             self.lost.notify(usize::MAX);
         }
     }
@@ -99,9 +97,10 @@ impl Shares {
         let mut poked = world.wake.waiter(self.poke());
         let mut look = LOOK;
         let mut announced = false;
+        let mut unsure = 0;
         while !stop.is_set() {
             let lost = self.lost.listen();
-            let part = self.balance(leases, &*world.wake).await;
+            let part = self.balance(leases, &*world.wake, &mut unsure).await;
             if part.is_ok() && !announced {
                 world.wake.poke(self.poke());
                 announced = true;
@@ -127,36 +126,55 @@ impl Shares {
     }
 
     /// Renews what is held, and takes or releases what the share lacks or exceeds.
-    async fn balance(&self, leases: &dyn Leases, wake: &dyn Wake) -> PortResult<Part> {
+    ///
+    /// As many as are `unsure` may have been acquired by a call whose outcome is not known. They are
+    /// acquired again, and what of them exceeds the share is released then: else nobody would have
+    /// them until they end.
+    async fn balance(
+        &self,
+        leases: &dyn Leases,
+        wake: &dyn Wake,
+        unsure: &mut usize,
+    ) -> PortResult<Part> {
         let held = self.held();
         let renewed = leases.renew(&self.member, &held, LEASE_TTL).await?;
         let lost = held.iter().zip(renewed.held).filter(|(_, held)| !held);
         lost.for_each(|(lease, _)| self.drop_lease(lease));
         let share = self.resources.len().div_ceil(renewed.members.max(1));
-        let excess = self.excess(share);
+        let lacking = share.saturating_sub(self.lock().len());
+        *unsure = lacking.max(*unsure);
+        if *unsure > 0 {
+            let (owner, most) = (self.member.owner, *unsure);
+            let gained = leases.acquire(&self.not_held(), most, owner, LEASE_TTL).await?;
+            *unsure = 0;
+            self.gain(gained);
+        }
+        let excess: Vec<_> = self.held().into_iter().skip(share).collect();
         if !excess.is_empty() {
             leases.release(&excess).await?;
+            for lease in &excess {
+                self.forget(lease);
+            }
             wake.poke(self.poke());
         }
-        let lacking = share - self.lock().len();
-        if lacking == 0 {
-            return Ok(Part::Whole);
-        }
-        let owner = self.member.owner;
-        let gained = leases.acquire(&self.not_held(), lacking, owner, LEASE_TTL).await?;
-        let part = if gained.len() < lacking { Part::Less } else { Part::Whole };
-        if !gained.is_empty() {
-            self.lock().extend(gained.into_iter().map(|lease| (lease.resource.clone(), lease)));
-            self.gained.notify(usize::MAX);
-        }
-        Ok(part)
+        Ok(if self.lock().len() < share { Part::Less } else { Part::Whole })
     }
 
-    /// Lets go of what exceeds the share.
-    fn excess(&self, share: usize) -> Vec<PartitionLease> {
+    fn gain(&self, leases: Vec<PartitionLease>) {
+        if !leases.is_empty() {
+            self.lock().extend(leases.into_iter().map(|lease| (lease.resource.clone(), lease)));
+            self.gained.notify(usize::MAX);
+        }
+    }
+
+    /// Answers whether the lease was held.
+    fn forget(&self, lease: &PartitionLease) -> bool {
         let mut held = self.lock();
-        let excess = held.len().saturating_sub(share);
-        (0..excess).filter_map(|_| held.pop_last()).map(|(_, lease)| lease).collect()
+        let is_held = held.get(&lease.resource).is_some_and(|held| held.epoch == lease.epoch);
+        if is_held {
+            held.remove(&lease.resource);
+        }
+        is_held
     }
 
     fn not_held(&self) -> Vec<Resource> {

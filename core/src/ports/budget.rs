@@ -28,9 +28,10 @@ pub trait Budget: Send + Sync {
     /// The call used so many; the rest is released.
     async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()>;
 
-    /// What is known of this account may be behind, and is built anew from the ledger: it had no room
-    /// for a grant ([`CommitOutcome::OverBudget`]), or has room where this has none, for a worker that
-    /// dies before it commits its grant leaves it here.
+    /// The counter of this account may be behind the ledger, and is built anew from it. It is behind
+    /// if the ledger had no room for a grant ([`CommitOutcome::OverBudget`]), and it may be if it has
+    /// less room than was wanted: a worker that dies before it commits a grant leaves that grant in
+    /// the counter.
     ///
     /// [`CommitOutcome::OverBudget`]: crate::work::commit::CommitOutcome::OverBudget
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()>;

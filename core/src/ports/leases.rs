@@ -20,7 +20,7 @@ use crate::work::lease::{Member, PartitionLease, Resource};
 /// - A lease that has ended, or was released, can be acquired by anyone, with the position where it
 ///   was left and the digest that the last batch left.
 /// - [`renew`](Self::renew) of a lease by an older epoch, or after it was taken over, changes nothing
-///   of it. Each lease is judged by itself.
+///   of it; one that has ended, and that nobody took over, goes on. Each lease is judged by itself.
 /// - [`release`](Self::release) by an older epoch changes nothing; a lease that was released is not
 ///   renewed.
 /// - [`renew`](Self::renew) counts each live member of a group once; one that has not renewed again
@@ -36,7 +36,8 @@ pub trait Leases: Send + Sync {
         ttl: Duration,
     ) -> PortResult<Renewed>;
 
-    /// Takes those of the `resources` that are free for `ttl`, in their order and at most `most`.
+    /// Takes for `ttl` those of the `resources` that are free or the owner's own, in their order and at
+    /// most `most`.
     async fn acquire(
         &self,
         resources: &[Resource],

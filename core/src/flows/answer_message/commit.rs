@@ -43,7 +43,8 @@ impl Drive<'_> {
     ///
     /// # Errors
     ///
-    /// The store's, or that the ledger has no room for what was to be set aside: nothing is committed.
+    /// The store's or the counter's, or that the ledger has no room for what was to be set aside:
+    /// nothing is committed.
     pub(super) async fn commit(&mut self) -> PortResult<bool> {
         if self.pending.inputs.is_empty() {
             return Ok(true);

@@ -45,8 +45,8 @@ impl Drive<'_> {
         }
     }
 
-    /// Sets tokens aside for a model call. A counter that refuses is asked once more, from the ledger:
-    /// it may be full of grants whose workers died before they committed them.
+    /// Sets tokens aside for a model call. A counter that grants less than is wanted is asked once more,
+    /// from the ledger: it may be full of grants whose workers died before they committed them.
     pub(super) async fn reserve(
         &self,
         call: u32,
@@ -66,7 +66,7 @@ impl Drive<'_> {
         let budget = &self.flow.ports.budget;
         let ask = || again(&self.flow.world, TRIES, || budget.reserve(&request));
         let mut grant = ask().await?;
-        if grant == Grant::Refused {
+        if grant != Grant::Granted(want) {
             let refresh = || budget.refresh(&request.account, window);
             again(&self.flow.world, TRIES, refresh).await?;
             grant = ask().await?;

@@ -1,6 +1,8 @@
 //! The suite of [`Leases`](crate::ports::Leases).
 #![expect(missing_docs, reason = "the name of a case is its sentence")]
 
+mod members;
+
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -13,14 +15,19 @@ use crate::stream::chain::Digest32;
 use crate::work::ingest::{Batch, BatchOutcome};
 use crate::work::lease::{Member, PartitionLease, Resource};
 
+pub use members::*;
+
 super::suite! { leases:
+    // resources
     held_resource_is_refused_to_others,
     resource_has_one_holder_however_many_ask_at_the_same_time,
+    many_who_ask_for_the_same_in_other_orders_share_it_out,
     every_acquisition_moves_the_epoch_up,
     resources_do_not_meet,
     lease_that_ended_goes_to_anyone_with_its_position,
     lease_that_was_released_goes_to_anyone_with_its_position,
     renewed_lease_does_not_end,
+    lease_that_ended_and_was_not_taken_over_goes_on_when_renewed,
     renewal_by_an_older_epoch_changes_nothing,
     renewal_after_it_was_taken_over_changes_nothing,
     each_of_many_renewals_is_judged_by_itself,
@@ -31,13 +38,12 @@ super::suite! { leases:
     no_more_are_acquired_than_were_asked_for,
     many_are_released_at_once_and_each_is_judged_by_itself,
     epoch_survives_a_restart,
+    // members
     live_members_are_counted_once,
     member_that_falls_silent_no_longer_counts,
     member_that_leaves_no_longer_counts,
     member_that_leaves_gives_its_leases_up,
 }
-
-const A_MOMENT: Duration = Duration::from_secs(1);
 
 fn resource() -> Resource {
     partition(Topic::MemoryWal)
@@ -106,6 +112,21 @@ pub async fn resource_has_one_holder_however_many_ask_at_the_same_time(
     let leases = join_all((1..=16).map(|who| acquire(&ledger, who))).await;
 
     assert_eq!(leases.into_iter().flatten().count(), 1);
+}
+
+/// Nobody fails because another asks at the same time.
+pub async fn many_who_ask_for_the_same_in_other_orders_share_it_out(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let ledger = fixture.open().await;
+    let (up, down) = (lanes(0..12), lanes((0..12).rev()));
+
+    let orders = (1..=8).map(|who| (who, if who % 2 == 0 { &up } else { &down }));
+    let asked = orders.map(|(who, order)| acquire_of(&ledger, order, 3, who));
+    let mut acquired = join_all(asked).await.concat();
+
+    acquired.sort();
+    assert_eq!(acquired, up);
 }
 
 /// Also by the same owner: a restarted task fences its own older self.
@@ -190,6 +211,19 @@ pub async fn renewed_lease_does_not_end(fixture: impl Fixture<Port = Ledger>) {
 
     assert_eq!((renewed, early), (vec![true; 3], None));
     assert!(late.is_some());
+}
+
+pub async fn lease_that_ended_and_was_not_taken_over_goes_on_when_renewed(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let ledger = fixture.open().await;
+    let lease = acquire(&ledger, 1).await.unwrap();
+    ledger.clock.advance(AFTER_TTL).await;
+
+    let renewed = renew(&ledger, &lease, TTL).await;
+
+    assert!(renewed);
+    assert_eq!(acquire(&ledger, 2).await, None);
 }
 
 pub async fn renewal_by_an_older_epoch_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
@@ -291,9 +325,8 @@ pub async fn many_are_released_at_once_and_each_is_judged_by_itself(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let ledger = fixture.open().await;
-    let mut leases = ledger.leases.acquire(&lanes([0, 1, 2]), MANY, owner(1), TTL).await.unwrap();
-    leases[1] = ledger.lease_for(&leases[1].resource, owner(1)).await.unwrap();
-    leases[1].epoch -= 1;
+    let leases = ledger.leases.acquire(&lanes([0, 1, 2]), MANY, owner(1), TTL).await.unwrap();
+    ledger.lease_for(&leases[1].resource, owner(1)).await.unwrap();
 
     ledger.leases.release(&leases).await.unwrap();
 
@@ -314,62 +347,4 @@ pub async fn epoch_survives_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
     let after = acquire(&ledger, 1).await.unwrap();
     let expected = if F::DURABLE { (true, 7, Some(last())) } else { (true, 0, None) };
     assert_eq!((after.epoch > before.epoch, after.next_offset, after.last), expected);
-}
-
-fn member(group: &str, number: u128) -> Member {
-    Member { group: group.into(), owner: owner(number) }
-}
-
-/// Says that a member is alive. Answers how many of its group are.
-async fn live(ledger: &Ledger, group: &str, number: u128) -> usize {
-    ledger.leases.renew(&member(group, number), &[], TTL).await.unwrap().members
-}
-
-pub async fn live_members_are_counted_once(fixture: impl Fixture<Port = Ledger>) {
-    let ledger = fixture.open().await;
-
-    let mut counts = Vec::new();
-    for (group, number) in [("a", 1), ("a", 1), ("a", 2), ("b", 1), ("a", 1)] {
-        counts.push(live(&ledger, group, number).await);
-    }
-
-    assert_eq!(counts, [1, 1, 2, 1, 2]);
-}
-
-pub async fn member_that_falls_silent_no_longer_counts(fixture: impl Fixture<Port = Ledger>) {
-    let ledger = fixture.open().await;
-    live(&ledger, "a", 1).await;
-    live(&ledger, "a", 2).await;
-    ledger.clock.advance(TTL / 2).await;
-    let both = live(&ledger, "a", 1).await;
-    ledger.clock.advance(TTL / 2 + A_MOMENT).await;
-
-    let left = live(&ledger, "a", 1).await;
-
-    assert_eq!((both, left), (2, 1));
-    assert_eq!(live(&ledger, "a", 2).await, 2);
-}
-
-pub async fn member_that_leaves_no_longer_counts(fixture: impl Fixture<Port = Ledger>) {
-    let ledger = fixture.open().await;
-    live(&ledger, "a", 1).await;
-    live(&ledger, "a", 2).await;
-    live(&ledger, "b", 2).await;
-
-    ledger.leases.leave(&member("a", 2), &[]).await.unwrap();
-    ledger.leases.leave(&member("a", 3), &[]).await.unwrap();
-
-    assert_eq!((live(&ledger, "a", 1).await, live(&ledger, "b", 1).await), (1, 2));
-}
-
-/// Those that are still its own.
-pub async fn member_that_leaves_gives_its_leases_up(fixture: impl Fixture<Port = Ledger>) {
-    let ledger = fixture.open().await;
-    let mut leases = ledger.leases.acquire(&lanes([0, 1, 2]), MANY, owner(1), TTL).await.unwrap();
-    leases.pop();
-    ledger.lease_for(&leases[0].resource, owner(1)).await.unwrap();
-
-    ledger.leases.leave(&member("a", 1), &leases).await.unwrap();
-
-    assert_eq!(acquire_of(&ledger, &lanes([0, 1, 2]), MANY, 2).await, lanes([1]));
 }
