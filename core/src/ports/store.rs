@@ -35,6 +35,8 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - A commit that sets tokens aside beyond the limit it names is [`CommitOutcome::OverBudget`],
 ///   unless that reservation is on the ledger.
 /// - Progress of a turn that is done is [`CommitOutcome::TurnDone`].
+/// - A session that gets an event moves up in the list of its tenant's, never down, whatever the time
+///   of the commit.
 /// - A session is visible to its own tenant only; to another it does not exist.
 /// - After [`erase`](Self::erase) the session does not exist for anyone, its content and its queued
 ///   work are gone, its rows in replica and outbox too, and no commit brings it back. What was used

@@ -20,7 +20,8 @@ pub struct Session {
     pub persona_id: Option<PersonaId>,
     /// When it was opened.
     pub created_at: Timestamp,
-    /// When its last event was recorded.
+    /// When its last event was recorded, by the clock that was the furthest ahead of those by which
+    /// any of its events were: it never moves back.
     pub updated_at: Timestamp,
     /// How many events it has, and the hash of the last.
     pub chain: Chain,

@@ -207,7 +207,7 @@ impl Conversation {
     /// Numbers and chains events.
     pub(super) fn record(&mut self, events: Vec<NewEvent>, at: Timestamp) -> Vec<Event> {
         if !events.is_empty() {
-            self.session.updated_at = at;
+            self.session.updated_at = self.session.updated_at.max(at);
         }
         let Session { chain, session_id, .. } = &mut self.session;
         let numbered = events.into_iter().map(|new| chain.append(*session_id, new));

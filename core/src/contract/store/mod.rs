@@ -91,6 +91,7 @@ super::suite! { store:
     other_tenant_sees_nothing_of_a_session,
     other_tenant_commits_nothing_to_a_session,
     sessions_with_the_newest_events_come_first,
+    session_does_not_move_down_by_an_event_of_an_earlier_time,
     pages_of_sessions_hold_each_session_once,
     erased_session_does_not_exist,
     session_is_erased_once,

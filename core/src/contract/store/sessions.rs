@@ -73,6 +73,19 @@ pub async fn sessions_with_the_newest_events_come_first(fixture: impl Fixture<Po
     assert_eq!(ids, [1, 2, 3].map(|number| talk(number).session_id));
 }
 
+/// The clocks of those who commit are not one: who pages through a list in which a session moved down
+/// meets it twice.
+pub async fn session_does_not_move_down_by_an_event_of_an_earlier_time(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.commit(Commit { at: at(9), ..talk.says("a") }).await;
+
+    ledger.commit(Commit { at: at(8), ..talk.says("b") }).await;
+
+    assert_eq!(ledger.session(&talk).await.updated_at, at(9));
+}
+
 pub async fn pages_of_sessions_hold_each_session_once(fixture: impl Fixture<Port = Ledger>) {
     let ledger = fixture.open().await;
     let talks = (1..=7).map(talk).collect::<Vec<_>>();
