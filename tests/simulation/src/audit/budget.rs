@@ -90,6 +90,11 @@ impl Accounts {
         }
     }
 
+    /// Whether anybody is allowed so many tokens and no more.
+    pub(super) const fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
     /// How many reservations a turn has made.
     pub(super) fn reservations(&self, turn: TurnId) -> u32 {
         u32::try_from(self.of(turn).count()).unwrap_or(u32::MAX)

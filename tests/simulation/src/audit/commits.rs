@@ -12,6 +12,7 @@ use soma_core::work::session::TurnState;
 use super::Books;
 use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
+use super::reasons::failed_for;
 use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
 
 /// What the auditor needs to know of a commit, taken before it is given away.
@@ -86,6 +87,7 @@ impl Books {
         for event in events {
             wrong.extend(chained(session, event).err());
             wrong.extend(told(session, event).err());
+            wrong.extend(failed_for(session, self.accounts.is_limited(), event).err());
         }
         wrong.extend(ended_with_words(session, &gist, ended).err());
         for (call, allowed) in gist.claims {

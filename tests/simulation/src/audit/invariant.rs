@@ -35,6 +35,8 @@ pub enum Invariant {
     Prompt,
     /// What a person cancelled is not answered by whoever takes it up later.
     Cancelled,
+    /// A turn fails for nothing that is not so.
+    Reason,
     /// A slow session does not delay another.
     Fairness,
     /// What was accepted is answered, failed, or pending.
@@ -63,6 +65,7 @@ impl fmt::Display for Invariant {
             Self::Assembled => "assembled text",
             Self::Prompt => "prompt",
             Self::Cancelled => "cancelled",
+            Self::Reason => "reason",
             Self::Fairness => "fairness",
             Self::Conservation => "conservation",
             Self::Liveness => "liveness",

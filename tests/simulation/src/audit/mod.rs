@@ -10,6 +10,7 @@ mod memories;
 mod positions;
 mod prompts;
 mod publications;
+mod reasons;
 mod rest;
 mod sessions;
 #[cfg(test)]
