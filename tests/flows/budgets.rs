@@ -13,7 +13,7 @@ use soma_core::ids::TurnId;
 use soma_core::ports::{Budget, PortResult};
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, TurnProgress};
 use soma_core::work::session::TurnState;
-use soma_inproc::{Beat, Script};
+use soma_inproc::{Script, ScriptStep};
 use soma_tests::platform::{Client, Ports, Unit, asks_for, check, has_tool_results};
 
 use crate::house::Plan;
@@ -21,8 +21,8 @@ use crate::house::Plan;
 /// A whole answer that says what it used.
 fn using(prompt_tokens: u64, completion_tokens: u64) -> Script {
     let usage = Some(Usage { prompt_tokens, completion_tokens, estimated: false });
-    let done = Beat::Done { tool_calls: Vec::new(), finish: FinishReason::Stop, usage };
-    Script::new().text("Well.").beat(done)
+    let done = ScriptStep::Done { tool_calls: Vec::new(), finish: FinishReason::Stop, usage };
+    Script::new().text("Well.").step(done)
 }
 
 #[tokio::test(start_paused = true)]

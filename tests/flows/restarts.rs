@@ -93,7 +93,7 @@ async fn stop_hands_back_an_answer_that_takes_too_long_and_the_next_worker_begin
     client.for_a_while(Duration::from_secs(2)).await;
 
     assert!(took >= Duration::from_secs(30) && took < Duration::from_secs(32), "{took:?}");
-    let ended = client.view.ended.values().next().expect("it was handed back, not left to lapse");
+    let ended = client.view.ended.values().next().expect("it was released, not left to lapse");
     assert_eq!((ended.text.as_str(), ended.attempt), ("Ended.", 2));
     assert_eq!(client.view.count(AssistantRestarted), 1);
     check(&house.platform, &client.principal).await;

@@ -8,7 +8,7 @@ use async_trait::async_trait;
 use futures_util::future::{join_all, pending};
 use soma_core::ids::OwnerId;
 use soma_core::ports::leases::Renewed;
-use soma_core::ports::{Leases, Poke, PortError, PortResult, Waiter, Wake};
+use soma_core::ports::{Leases, Notification, PortError, PortResult, Waiter, Wake};
 use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_tests::platform::{Unit, check};
 
@@ -21,9 +21,9 @@ const SHARING: [Unit; 4] = [Unit::Worker, Unit::Executor, Unit::Replicator, Unit
 struct Deaf;
 
 impl Wake for Deaf {
-    fn poke(&self, _about: Poke) {}
+    fn notify(&self, _about: Notification) {}
 
-    fn waiter(&self, _about: Poke) -> Box<dyn Waiter> {
+    fn waiter(&self, _about: Notification) -> Box<dyn Waiter> {
         Box::new(Self)
     }
 }

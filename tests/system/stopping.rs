@@ -1,4 +1,4 @@
-//! SIGTERM: what is in hand is finished or handed back, and the process ends well.
+//! SIGTERM: what is in hand is finished or released, and the process ends well.
 
 use soma_tests::stub_model::{StubModel, by_markers};
 
@@ -25,7 +25,7 @@ async fn answer_in_hand_is_finished_before_the_process_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn answer_that_takes_too_long_is_handed_back_and_completes_at_the_next_start() {
+async fn answer_that_takes_too_long_is_released_and_completes_at_the_next_start() {
     let stub = StubModel::start(by_markers).unwrap();
     let data = Folder::new("handing-back");
     let base = stub.base_url();

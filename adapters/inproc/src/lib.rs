@@ -1,8 +1,8 @@
 //! Every port in memory: the model that the other adapters are tested against, and all that a
 //! program needs to embed the core without a server or a file.
 
-mod around;
 mod cache;
+mod decorate;
 mod faults;
 mod ledger;
 mod lock;
@@ -15,13 +15,13 @@ mod tool;
 mod vault;
 mod world;
 
-pub use around::{Around, Effect, Intercept, Point};
 pub use cache::InprocCache;
+pub use decorate::{Decorated, Effect, Intercept, Point};
 pub use faults::{FaultKind, FaultPlan, Faulty, Hit};
 pub use ledger::InprocLedger;
 pub use log::{InprocLog, PARTITIONS};
 pub use memory::InprocMemory;
-pub use model::{Beat, Script, ScriptedModel};
+pub use model::{Script, ScriptStep, ScriptedModel};
 pub use policy::{Denial, StaticPolicy};
 pub use rate_limit::InprocRateLimit;
 pub use tool::ScriptedTool;

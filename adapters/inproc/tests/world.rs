@@ -1,4 +1,4 @@
-//! The world by hand: time, pokes, tasks.
+//! The world by hand: time, notifications, tasks.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use futures_util::{FutureExt, pin_mut, poll};
 use soma_core::ids::SessionId;
-use soma_core::ports::{Clock, Ids, Poke, Spawner, Timer, Wake};
+use soma_core::ports::{Clock, Ids, Notification, Spawner, Timer, Wake};
 use soma_core::time::Timestamp;
 use soma_inproc::{CountingIds, InprocWake, LocalSpawner, ManualClock, ManualTimer};
 use uuid::Uuid;
@@ -79,12 +79,12 @@ fn ids_are_the_same_every_time_and_sort_in_their_order() {
 #[tokio::test]
 async fn wait_that_began_before_a_poke_ends() {
     let wake = InprocWake::new();
-    let mut waiter = wake.waiter(Poke::Outbox);
+    let mut waiter = wake.waiter(Notification::Outbox);
     let wait = waiter.wait();
     pin_mut!(wait);
     assert!(poll!(&mut wait).is_pending());
 
-    wake.poke(Poke::Outbox);
+    wake.notify(Notification::Outbox);
 
     assert!(poll!(&mut wait).is_ready());
 }
@@ -92,11 +92,11 @@ async fn wait_that_began_before_a_poke_ends() {
 #[tokio::test]
 async fn poke_between_two_waits_is_not_lost() {
     let wake = InprocWake::new();
-    let mut waiter = wake.waiter(Poke::Turns);
-    let mut other = wake.waiter(Poke::Turns);
+    let mut waiter = wake.waiter(Notification::Turns);
+    let mut other = wake.waiter(Notification::Turns);
 
-    wake.poke(Poke::Turns);
-    wake.poke(Poke::Turns);
+    wake.notify(Notification::Turns);
+    wake.notify(Notification::Turns);
 
     assert!(waiter.wait().now_or_never().is_some());
     assert!(waiter.wait().now_or_never().is_none());
@@ -107,10 +107,10 @@ async fn poke_between_two_waits_is_not_lost() {
 async fn poke_about_something_else_wakes_nobody() {
     let wake = InprocWake::new();
     let session = |number| SessionId::from_uuid(Uuid::from_u128(number));
-    let mut waiter = wake.waiter(Poke::Cancel(session(1)));
+    let mut waiter = wake.waiter(Notification::Cancel(session(1)));
 
-    wake.poke(Poke::Cancel(session(2)));
-    wake.poke(Poke::Calls);
+    wake.notify(Notification::Cancel(session(2)));
+    wake.notify(Notification::Calls);
 
     assert!(waiter.wait().now_or_never().is_none());
 }
@@ -118,25 +118,25 @@ async fn poke_about_something_else_wakes_nobody() {
 #[tokio::test]
 async fn poke_that_nobody_waited_for_is_forgotten() {
     let wake = InprocWake::new();
-    drop(wake.waiter(Poke::Memory));
+    drop(wake.waiter(Notification::Memory));
 
-    wake.poke(Poke::Memory);
+    wake.notify(Notification::Memory);
 
-    assert!(wake.waiter(Poke::Memory).wait().now_or_never().is_none());
+    assert!(wake.waiter(Notification::Memory).wait().now_or_never().is_none());
 }
 
 #[tokio::test]
 async fn tasks_run_beside_what_is_waited_for() {
     let spawner = Arc::new(LocalSpawner::new());
     let wake = Arc::new(InprocWake::new());
-    let mut poked = wake.waiter(Poke::Calls);
+    let mut notified = wake.waiter(Notification::Calls);
 
     let inner = Arc::clone(&spawner);
     spawner.spawn(Box::pin(async move {
-        inner.spawn(Box::pin(async move { wake.poke(Poke::Calls) }));
+        inner.spawn(Box::pin(async move { wake.notify(Notification::Calls) }));
     }));
 
-    spawner.run(poked.wait()).await;
+    spawner.run(notified.wait()).await;
 }
 
 #[tokio::test]

@@ -98,7 +98,7 @@ impl Calls {
     }
 
     /// The process is dead.
-    pub(crate) fn bury(&mut self, process: ProcessId) {
+    pub(crate) fn dead_letter(&mut self, process: ProcessId) {
         self.put_aside(process, Place::Nowhere);
         self.move_held(process, Place::Nowhere);
     }

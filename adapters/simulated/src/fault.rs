@@ -108,7 +108,7 @@ pub struct Weather {
     pub faults: [u32; Fault::ALL.len()],
     /// Where more goes wrong than elsewhere: one call in three suffers, whatever it may be.
     pub focus: Option<Point>,
-    /// One poke in so many is lost; 0 loses none.
+    /// One notification in so many is lost; 0 loses none.
     pub lost_pokes: u64,
     /// The longest that a call takes, in microseconds of virtual time.
     pub latency_micros: u64,

@@ -128,7 +128,7 @@ impl Intercept for Process {
             Some(Fault::Duplicate) => {
                 drop(ask().await?);
                 self.turn().await;
-                ask().await.map_err(|error| again(error, point))
+                ask().await.map_err(|error| retry(error, point))
             }
             Some(
                 Fault::Delay
@@ -211,7 +211,7 @@ fn unknown(point: Point, why: &'static str) -> PortError {
 }
 
 /// What became of a call whose second try failed: the first one happened.
-fn again(error: PortError, point: Point) -> PortError {
+fn retry(error: PortError, point: Point) -> PortError {
     match (error, point.effect()) {
         (PortError::Unavailable(source), Effect::Writes) => PortError::Ambiguous(source),
         (error, _) => error,

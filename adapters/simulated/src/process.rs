@@ -10,7 +10,7 @@ use std::time::Duration;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::ports::{Clock, Spawner, Timer, Wake};
-use soma_inproc::Around;
+use soma_inproc::Decorated;
 
 use crate::calls::Condition;
 use crate::simulation::Shared;
@@ -44,8 +44,8 @@ impl Process {
     }
 
     /// A port, as this process has it: each call waits until the seed lets it go on, and may suffer.
-    pub fn port<P: ?Sized>(&self, inner: Arc<P>) -> Arc<Around<P, Self>> {
-        Arc::new(Around::new(inner, self.clone()))
+    pub fn port<P: ?Sized>(&self, inner: Arc<P>) -> Arc<Decorated<P, Self>> {
+        Arc::new(Decorated::new(inner, self.clone()))
     }
 
     /// Runs a task in it.

@@ -124,13 +124,13 @@ impl State {
         let life = &mut self.lives[process];
         if life.is != Condition::Dead {
             life.is = Condition::Dead;
-            self.calls.bury(process);
+            self.calls.dead_letter(process);
             self.dying.push(process);
         }
     }
 
     /// The tasks of a dead process: to be dropped outside of the lock.
-    fn bury(&mut self, process: ProcessId) -> Vec<Task> {
+    fn dead_letter(&mut self, process: ProcessId) -> Vec<Task> {
         let of = |task: &Option<Task>| task.as_ref().is_some_and(|task| task.process == process);
         self.tasks.iter_mut().filter(|task| of(task)).filter_map(Option::take).collect()
     }
@@ -173,7 +173,7 @@ impl State {
     /// Chooses what happens next.
     pub(crate) fn next(&mut self) -> Next {
         if let Some(process) = self.dying.pop() {
-            return Next::Bury(self.bury(process), self.lives[process].gone.clone());
+            return Next::Bury(self.dead_letter(process), self.lives[process].gone.clone());
         }
         if self.ring() == Rung::Some {
             return Next::Again;

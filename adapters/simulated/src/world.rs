@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::BoxFuture;
-use soma_core::ports::{Clock, Poke, Spawner, Timer, Waiter, Wake};
+use soma_core::ports::{Clock, Notification, Spawner, Timer, Waiter, Wake};
 use soma_core::time::Timestamp;
 
 use crate::process::Process;
@@ -77,18 +77,18 @@ impl Spawner for Process {
 }
 
 impl Wake for Process {
-    fn poke(&self, about: Poke) {
+    fn notify(&self, about: Notification) {
         let lost = {
             let mut state = self.shared.state();
             let one_in = state.weather.lost_pokes;
             state.luck.one_in(one_in)
         };
         if !lost {
-            self.shared.wake.poke(about);
+            self.shared.wake.notify(about);
         }
     }
 
-    fn waiter(&self, about: Poke) -> Box<dyn Waiter> {
+    fn waiter(&self, about: Notification) -> Box<dyn Waiter> {
         self.shared.wake.waiter(about)
     }
 }

@@ -59,9 +59,9 @@ impl MemoryQueue for SqliteMemoryQueue {
         self.database.write(Durability::Relaxed, move |c| retry_at(c, id, token, at)).await
     }
 
-    async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
+    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
         let due = due.clone();
-        self.database.write(Durability::Full, move |c| bury(c, &due, &letter)).await
+        self.database.write(Durability::Full, move |c| dead_letter(c, &due, &letter)).await
     }
 
     async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
@@ -169,7 +169,11 @@ fn retry_at(connection: &Connection, id: u64, token: u64, at: Timestamp) -> Resu
     Ok(moved > 0)
 }
 
-fn bury(connection: &Connection, due: &DueWrite, letter: &DeadLetter) -> Result<bool, SqlError> {
+fn dead_letter(
+    connection: &Connection,
+    due: &DueWrite,
+    letter: &DeadLetter,
+) -> Result<bool, SqlError> {
     if !remove(connection, due.id, due.token)? {
         return Ok(false);
     }

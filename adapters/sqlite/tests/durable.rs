@@ -137,7 +137,7 @@ async fn id_of_a_settled_row_is_never_given_again() {
     assert!(SqliteOutbox::new(database).read(lane, MANY).await.unwrap()[0].id > published);
 }
 
-/// As after `kill -9`: nothing was handed back or released, and no lease has ended.
+/// As after `kill -9`: nothing was released, and no lease has ended.
 #[tokio::test]
 async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
     let folder = TempDir::new().unwrap();

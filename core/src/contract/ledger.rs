@@ -41,7 +41,7 @@ pub const fn owner(number: u128) -> OwnerId {
     OwnerId::from_uuid(Uuid::from_u128(number))
 }
 
-/// A partition that records are taken in from.
+/// A partition that records are ingested from.
 pub fn partition(topic: Topic) -> Resource {
     Resource::Partition { group: "suite".into(), topic, partition: 0 }
 }
@@ -106,16 +106,16 @@ impl Ledger {
     /// Commits a turn and lets its message arrive, at a time.
     pub async fn ready_at(&self, talk: &Talk, turn: u32, at: Timestamp) {
         self.commit(Commit { at, ..talk.accepts(turn) }).await;
-        self.take_in(vec![talk.arrival(Subject::Turn(talk.turn(turn)))], at).await;
+        self.ingest(vec![talk.arrival(Subject::Turn(talk.turn(turn)))], at).await;
     }
 
     /// Takes one record in, as its consumer would.
     pub async fn arrive(&self, talk: &Talk, subject: Subject) {
-        self.take_in(vec![talk.arrival(subject)], NOW).await;
+        self.ingest(vec![talk.arrival(subject)], NOW).await;
     }
 
     /// Takes records in, as their consumer would.
-    pub async fn take_in(&self, items: Vec<Arrival>, at: Timestamp) {
+    pub async fn ingest(&self, items: Vec<Arrival>, at: Timestamp) {
         let lease = self.lease(&partition(Topic::ConversationInbound)).await;
         let (next_offset, dead) = (lease.next_offset + 1, Vec::new());
         let batch = Batch { lease, next_offset, last: None, at, items, dead };

@@ -26,7 +26,7 @@ super::suite! { outbox:
     settlement_under_a_lease_that_was_taken_over_changes_nothing,
     settlement_under_an_older_epoch_changes_nothing,
     buried_row_is_a_dead_letter,
-    burial_under_a_lease_that_was_taken_over_changes_nothing,
+    dead_lettering_under_a_lease_that_was_taken_over_changes_nothing,
     depth_tells_how_many_rows_wait_and_since_when,
     rows_survive_a_restart,
 }
@@ -207,16 +207,16 @@ pub async fn buried_row_is_a_dead_letter(fixture: impl Fixture<Port = Ledger>) {
     let lease = lease(&ledger, &talk).await;
     let letter = talk.letter("too large");
 
-    let buried = ledger.outbox.bury(&lease, row.id, letter.clone()).await.unwrap();
+    let dead_lettered = ledger.outbox.dead_letter(&lease, row.id, letter.clone()).await.unwrap();
 
-    assert!(buried);
+    assert!(dead_lettered);
     let left = ledger.published(Topic::ToolRequests).await;
     assert_eq!(left, [talk.message(Topic::ToolRequests, "b")]);
     let dead = ledger.published(Topic::ConversationInboundDlq).await;
     assert_eq!(dead, [letter.message(&talk.tenant)]);
 }
 
-pub async fn burial_under_a_lease_that_was_taken_over_changes_nothing(
+pub async fn dead_lettering_under_a_lease_that_was_taken_over_changes_nothing(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
@@ -224,9 +224,10 @@ pub async fn burial_under_a_lease_that_was_taken_over_changes_nothing(
     let rows = ledger.pending().await;
     let old = lost_lease(&ledger, &talk).await;
 
-    let buried = ledger.outbox.bury(&old, rows[0].id, talk.letter("x")).await.unwrap();
+    let dead_lettered =
+        ledger.outbox.dead_letter(&old, rows[0].id, talk.letter("x")).await.unwrap();
 
-    assert!(!buried);
+    assert!(!dead_lettered);
     assert_eq!(ledger.pending().await, rows);
 }
 

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::world::World;
 use crate::identity::Principal;
 use crate::ids::SessionId;
-use crate::ports::{Poke, Store};
+use crate::ports::{Notification, Store};
 use crate::work::commit::{Cancel, Commit, CommitOutcome, Fence};
 
 const TRIES: u32 = 4;
@@ -46,8 +46,8 @@ impl CancelTurn {
             | CommitOutcome::Conflict
             | CommitOutcome::TurnDone
             | CommitOutcome::Fenced => {
-                self.world.wake.poke(Poke::Cancel(session));
-                self.world.wake.poke(Poke::Turns);
+                self.world.wake.notify(Notification::Cancel(session));
+                self.world.wake.notify(Notification::Turns);
                 Ok(())
             }
         }

@@ -9,19 +9,19 @@ use async_trait::async_trait;
 use event_listener::Event as Signal;
 use futures_util::future::{Either, FutureExt, select};
 
-use super::side_by_side::side_by_side;
+use super::run_concurrently::run_concurrently;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
-use crate::ports::work::{Beat, Claim, HandBack};
-use crate::ports::{Poke, PortResult, Work};
+use crate::ports::work::{Claim, Heartbeat, Release};
+use crate::ports::{Notification, PortResult, Work};
 use crate::work::commit::WorkKind;
 
 /// How long a claim holds without being kept alive.
 const TTL: Duration = Duration::from_secs(10);
 /// How often it is kept alive.
-const BEAT: Duration = Duration::from_secs(2);
-/// How often an instance that was not poked looks for work.
+const HEARTBEAT: Duration = Duration::from_secs(2);
+/// How often an instance that was not notified looks for work.
 const LOOK: Duration = Duration::from_secs(1);
 /// How soon it is tried again after claiming failed.
 const AGAIN: Duration = Duration::from_millis(250);
@@ -29,7 +29,7 @@ const AGAIN: Duration = Duration::from_millis(250);
 const OVERDUE: Duration = Duration::from_mins(1);
 /// How often an instance looks for what is overdue.
 const OVERDUE_LOOK: Duration = Duration::from_secs(30);
-/// How much of it is taken in at once.
+/// How much of it is recovered at once.
 const OVERDUE_BATCH: usize = 500;
 /// How long a handler may still take to commit where it is, when the drain time is over.
 const LAST_COMMIT: Duration = Duration::from_secs(1);
@@ -84,7 +84,7 @@ pub trait Handle: Send + Sync {
     ///
     /// # Errors
     ///
-    /// A port's: the session is handed back and taken up again later. Only what would fail again
+    /// A port's: the session is released and taken up again later. Only what would fail again
     /// counts as a try.
     async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<()>;
 }
@@ -118,29 +118,32 @@ impl Claims {
         Self { work, handle, kind, capacity, world, in_hand: Arc::default() }
     }
 
-    /// Works until `stop`, then finishes what is in hand, or hands it back when the drain time is
+    /// Works until `stop`, then finishes what is in hand, or releases it when the drain time is
     /// over.
     pub async fn run(&self, stop: &Stop) {
         let abandon = Stop::new();
-        side_by_side([self.claim_all(stop, &abandon).boxed(), self.take_in_overdue(stop).boxed()])
-            .await;
+        run_concurrently([
+            self.claim_all(stop, &abandon).boxed(),
+            self.recover_overdue(stop).boxed(),
+        ])
+        .await;
         let drain = self.world.timer.sleep(self.capacity.drain);
         select(self.idle().boxed(), drain).await;
         abandon.trigger();
         self.idle().await;
     }
 
-    const fn poke(&self) -> Poke {
+    const fn notification(&self) -> Notification {
         match self.kind {
-            WorkKind::Turns => Poke::Turns,
-            WorkKind::Calls => Poke::Calls,
+            WorkKind::Turns => Notification::Turns,
+            WorkKind::Calls => Notification::Calls,
         }
     }
 
     /// Claims and starts what there is, until `stop`.
     async fn claim_all(&self, stop: &Stop, abandon: &Stop) {
         let owner = OwnerId::from_uuid(self.world.ids.uuid());
-        let mut waiter = self.world.wake.waiter(self.poke());
+        let mut waiter = self.world.wake.waiter(self.notification());
         while !stop.is_set() {
             let finished = self.in_hand.finished.listen();
             let full = self.in_hand.count.load(Ordering::SeqCst) >= self.capacity.sessions;
@@ -161,14 +164,14 @@ impl Claims {
 
     /// Takes in, until `stop`, what the log should have carried here long ago: the store has it, and
     /// the log may have lost it.
-    async fn take_in_overdue(&self, stop: &Stop) {
+    async fn recover_overdue(&self, stop: &Stop) {
         while !stop.is_set() {
             let before = self.world.clock.now() - OVERDUE;
-            match self.work.take_in_overdue(self.kind, before, OVERDUE_BATCH).await {
+            match self.work.recover_overdue(self.kind, before, OVERDUE_BATCH).await {
                 Ok(0) => self.world.pause(OVERDUE_LOOK, stop).await,
                 Ok(count) => {
-                    tracing::warn!(count, kind = ?self.kind, "work was taken in without its record");
-                    self.world.wake.poke(self.poke());
+                    tracing::warn!(count, kind = ?self.kind, "work was ingested without its record");
+                    self.world.wake.notify(self.notification());
                 }
                 Err(error) => {
                     tracing::warn!(%error, kind = ?self.kind, "looking for what is overdue failed");
@@ -214,12 +217,12 @@ impl Claims {
         });
         let (how, rest) = match select(handling, select(keeping, abandoned)).await {
             Either::Left((Ok(()), _)) | Either::Right((Either::Right(_), _)) => {
-                (HandBack::Orderly, Duration::ZERO)
+                (Release::Orderly, Duration::ZERO)
             }
             Either::Left((Err(error), _)) => {
-                tracing::warn!(%error, session = %claim.session_id, "a session is handed back");
+                tracing::warn!(%error, session = %claim.session_id, "a session is released");
                 let passing = error.is_transient();
-                (if passing { HandBack::Orderly } else { HandBack::Failed }, REST)
+                (if passing { Release::Orderly } else { Release::Failed }, REST)
             }
             Either::Right((Either::Left(_), _)) => {
                 tracing::warn!(session = %claim.session_id, "a claim was lost");
@@ -227,28 +230,28 @@ impl Claims {
             }
         };
         let now = self.world.clock.now();
-        if let Err(error) = self.work.hand_back(claim, how, now, rest).await {
+        if let Err(error) = self.work.release(claim, how, now, rest).await {
             tracing::debug!(%error, session = %claim.session_id, "a claim ends by itself");
         }
     }
 
     /// Comes back when the claim is lost. Gives `cancelled` when a person cancels the turn.
     async fn keep_alive(&self, claim: &Claim, cancelled: &Stop) {
-        let mut waiter = self.world.wake.waiter(Poke::Cancel(claim.session_id));
-        let mut beaten = self.world.clock.now();
+        let mut waiter = self.world.wake.waiter(Notification::Cancel(claim.session_id));
+        let mut last_heartbeat = self.world.clock.now();
         loop {
-            select(waiter.wait(), self.world.timer.sleep(BEAT)).await;
+            select(waiter.wait(), self.world.timer.sleep(HEARTBEAT)).await;
             let now = self.world.clock.now();
-            match self.work.beat(claim, now, TTL).await {
-                Ok(Beat::Held) => beaten = now,
-                Ok(Beat::CancelRequested) => {
-                    beaten = now;
+            match self.work.heartbeat(claim, now, TTL).await {
+                Ok(Heartbeat::Held) => last_heartbeat = now,
+                Ok(Heartbeat::CancelRequested) => {
+                    last_heartbeat = now;
                     cancelled.trigger();
                 }
-                Ok(Beat::Lost) => return,
+                Ok(Heartbeat::Lost) => return,
                 Err(error) => {
                     tracing::debug!(%error, "a claim could not be kept alive");
-                    if now.since(beaten) + BEAT >= TTL {
+                    if now.since(last_heartbeat) + HEARTBEAT >= TTL {
                         return;
                     }
                 }

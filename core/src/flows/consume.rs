@@ -11,8 +11,8 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use serde_json::json;
 
+use super::run_concurrently::run_concurrently;
 use super::shares::Shares;
-use super::side_by_side::side_by_side;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -86,7 +86,7 @@ impl Consume {
         let shares = Shares::new(member, owner, resources.clone());
         let keeping = shares.keep(&*self.leases, &self.world, stop).boxed();
         let reading = resources.iter().map(|resource| self.read(&shares, resource, stop).boxed());
-        side_by_side(std::iter::once(keeping).chain(reading)).await;
+        run_concurrently(std::iter::once(keeping).chain(reading)).await;
     }
 
     async fn read(&self, shares: &Shares, resource: &Resource, stop: &Stop) {

@@ -8,7 +8,7 @@ use super::refusal::Refusal;
 use super::world::World;
 use crate::identity::Principal;
 use crate::ids::SessionId;
-use crate::ports::{Memory, Poke, Store};
+use crate::ports::{Memory, Notification, Store};
 
 /// How long a client waits for the memory: forgetting goes on without it.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -37,8 +37,8 @@ impl DeleteSession {
         let found = self.store.session(&caller.tenant, session).await?;
         found.ok_or(Refusal::NoSession)?;
         self.store.erase(&caller.tenant, session, self.world.clock.now()).await?;
-        self.world.wake.poke(Poke::Cancel(session));
-        self.world.wake.poke(Poke::Memory);
+        self.world.wake.notify(Notification::Cancel(session));
+        self.world.wake.notify(Notification::Memory);
         let forget = self.memory.forget_session(&caller.tenant, session);
         if let Err(error) = self.world.within(PATIENCE, forget).await {
             tracing::warn!(%error, %session, "a session that was deleted is forgotten later");

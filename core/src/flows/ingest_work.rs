@@ -12,7 +12,7 @@ use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire::{self, Heading};
 use crate::ports::log::Positioned;
-use crate::ports::{Poke, PortResult, Work};
+use crate::ports::{Notification, PortResult, Work};
 use crate::work::ingest::{Arrival, BatchOutcome, WorkBatch};
 use crate::work::lease::PartitionLease;
 
@@ -60,8 +60,12 @@ impl Apply for IngestWork {
         let (lease, last) = (lease.clone(), last_of(records));
         let batch = WorkBatch { lease, next_offset, last, at, items, dead };
         let outcome = self.work.ingest(batch).await?;
-        let poke = if self.topic == Topic::ToolRequests { Poke::Calls } else { Poke::Turns };
-        self.world.wake.poke(poke);
+        let notification = if self.topic == Topic::ToolRequests {
+            Notification::Calls
+        } else {
+            Notification::Turns
+        };
+        self.world.wake.notify(notification);
         Ok(outcome)
     }
 }

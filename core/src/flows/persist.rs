@@ -46,7 +46,7 @@ pub(super) async fn persist(
 /// # Errors
 ///
 /// The last error, after `tries` tries (at least one), or at once if trying again cannot help.
-pub(super) async fn again<T, F>(
+pub(super) async fn retry<T, F>(
     world: &World,
     tries: u32,
     mut ask: impl FnMut() -> F + Send,

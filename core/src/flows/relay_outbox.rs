@@ -8,8 +8,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{join_all, select};
 
+use super::run_concurrently::run_concurrently;
 use super::shares::Shares;
-use super::side_by_side::side_by_side;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -19,11 +19,11 @@ use crate::outbox::lane::Lane;
 use crate::outbox::message::OutboxRow;
 use crate::outbox::partition::{Partition, partition_of};
 use crate::outbox::topic::Topic;
-use crate::ports::{Leases, Log, Outbox, Poke, PortError, PortResult};
+use crate::ports::{Leases, Log, Notification, Outbox, PortError, PortResult};
 use crate::work::lease::{PartitionLease, Resource};
 
 const BATCH: usize = 500;
-/// How often a relay that was not poked looks.
+/// How often a relay that was not notified looks.
 const LOOK: Duration = Duration::from_millis(500);
 const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(5) };
 
@@ -61,11 +61,11 @@ impl RelayOutbox {
         let lanes = Lane::all().map(Resource::Lane).collect();
         let shares = Shares::new("outbox-sync", owner, lanes);
         let keeping = shares.keep(&*self.leases, &self.world, stop).boxed();
-        side_by_side([keeping, self.relay(&shares, stop).boxed()]).await;
+        run_concurrently([keeping, self.relay(&shares, stop).boxed()]).await;
     }
 
     async fn relay(&self, shares: &Shares, stop: &Stop) {
-        let mut waiter = self.world.wake.waiter(Poke::Outbox);
+        let mut waiter = self.world.wake.waiter(Notification::Outbox);
         let mut failures = 0;
         while !stop.is_set() {
             match self.drain(shares).await {
@@ -151,7 +151,7 @@ impl RelayOutbox {
             }
             Err(PortError::Broken { what, source }) if group.rows.len() == 1 => {
                 tracing::error!(what, error = %source, "a message can never be published");
-                self.bury(lease, &group, &format!("{what}: {source}")).await
+                self.dead_letter(lease, &group, &format!("{what}: {source}")).await
             }
             Err(PortError::Broken { .. }) => {
                 for row in group.rows {
@@ -166,7 +166,12 @@ impl RelayOutbox {
         }
     }
 
-    async fn bury(&self, lease: &PartitionLease, group: &Group, error: &str) -> PortResult<bool> {
+    async fn dead_letter(
+        &self,
+        lease: &PartitionLease,
+        group: &Group,
+        error: &str,
+    ) -> PortResult<bool> {
         for row in &group.rows {
             let letter = DeadLetter {
                 topic: row.message.topic,
@@ -178,7 +183,7 @@ impl RelayOutbox {
                 error: error.into(),
                 at: self.world.clock.now(),
             };
-            if !self.outbox.bury(lease, row.id, letter).await? {
+            if !self.outbox.dead_letter(lease, row.id, letter).await? {
                 return Ok(false);
             }
         }

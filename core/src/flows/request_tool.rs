@@ -14,7 +14,7 @@ use crate::identity::Principal;
 use crate::ids::{CallId, SessionId};
 use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
-use crate::ports::{Poke, Policy, Store};
+use crate::ports::{Notification, Policy, Store};
 use crate::tool::{CallChange, ToolCall, ToolSpec};
 use crate::work::commit::{Commit, CommitOutcome, Fence};
 
@@ -95,7 +95,7 @@ impl RequestTool {
         let commit = self.commit(caller, request.session_id, call, decision);
         match persist(&*self.store, &self.world, &commit, TRIES).await? {
             CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => {
-                self.world.wake.poke(Poke::Outbox);
+                self.world.wake.notify(Notification::Outbox);
                 Ok(call_id)
             }
             CommitOutcome::Answered(_)

@@ -9,7 +9,7 @@ use futures_util::future::{Either, join_all, select};
 use serde_json::{Map, Value, json};
 
 use super::claims::{Handle, Signals};
-use super::persist::{UNTIL_DROPPED, again, persist};
+use super::persist::{UNTIL_DROPPED, persist, retry};
 use super::world::World;
 use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
@@ -17,7 +17,7 @@ use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
 use crate::ports::tool::ToolContext;
 use crate::ports::work::Claim;
-use crate::ports::{Poke, Policy, PortResult, Store, Toolbox};
+use crate::ports::{Notification, Policy, PortResult, Store, Toolbox};
 use crate::tool::{CallChange, CallRecord, CallState, ToolOutcome, ToolStatus};
 use crate::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 
@@ -145,7 +145,7 @@ impl RunTools {
             resource: record.call.tool_name.clone(),
             context: json!({"args": arguments}),
         };
-        match again(&self.world, TRIES, || self.policy.decide(&request)).await {
+        match retry(&self.world, TRIES, || self.policy.decide(&request)).await {
             Ok(decision) => decision,
             Err(error) => {
                 tracing::warn!(%error, "no policy decision: denied");
@@ -188,7 +188,7 @@ impl RunTools {
 
     async fn write(&self, commit: &Commit) -> PortResult<Ours> {
         let outcome = persist(&*self.store, &self.world, commit, UNTIL_DROPPED).await?;
-        self.world.wake.poke(Poke::Outbox);
+        self.world.wake.notify(Notification::Outbox);
         Ok(match outcome {
             CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => Ours::Yes,
             CommitOutcome::TurnDone => Ours::TurnDone,
@@ -206,7 +206,7 @@ impl RunTools {
 impl Handle for RunTools {
     async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<()> {
         let session = claim.session_id;
-        let calls = again(&self.world, TRIES, || self.store.open_calls(session)).await?;
+        let calls = retry(&self.world, TRIES, || self.store.open_calls(session)).await?;
         let due = calls.into_iter().filter(|call| call.state >= CallState::Ready);
         let runs = join_all(due.map(|record| self.run_call(claim, record)));
         // A tool cannot be told to stop, and a call that is half run is nothing to commit.

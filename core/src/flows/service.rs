@@ -10,6 +10,6 @@ pub trait Service: Send + Sync {
     /// The service's name: its binary without `soma-`, and its consumer group.
     fn name(&self) -> &'static str;
 
-    /// Works until `stop`, then finishes what is in hand or hands it back.
+    /// Works until `stop`, then finishes what is in hand or releases it.
     async fn run(&self, stop: &Stop);
 }

@@ -11,7 +11,7 @@ use futures_util::future::{Either, select};
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
-use crate::ports::{Leases, Poke, PortResult, Wake};
+use crate::ports::{Leases, Notification, PortResult, Wake};
 use crate::work::lease::{Member, PartitionLease, Resource};
 
 /// How long a lease and a membership hold without being renewed.
@@ -91,10 +91,10 @@ impl Shares {
 
     /// Keeps the share fair and alive until `stop`, then gives it up.
     ///
-    /// Whoever joins, lets go or leaves pokes the others. A poke that is lost, and an instance that
+    /// Whoever joins, lets go or leaves notifies the others. A notification that is lost, and an instance that
     /// dies, are noticed at the next renewal.
     pub async fn keep(&self, leases: &dyn Leases, world: &World, stop: &Stop) {
-        let mut poked = world.wake.waiter(self.poke());
+        let mut notified = world.wake.waiter(self.notification());
         let mut look = LOOK;
         let mut announced = false;
         let mut unsure = 0;
@@ -102,7 +102,7 @@ impl Shares {
             let lost = self.lost.listen();
             let part = self.balance(leases, &*world.wake, &mut unsure).await;
             if part.is_ok() && !announced {
-                world.wake.poke(self.poke());
+                world.wake.notify(self.notification());
                 announced = true;
             }
             look = match part {
@@ -114,7 +114,7 @@ impl Shares {
                 }
             };
             let pause = pin!(world.pause(look, stop));
-            if let Either::Left((early, _)) = select(select(poked.wait(), lost), pause).await {
+            if let Either::Left((early, _)) = select(select(notified.wait(), lost), pause).await {
                 look = LOOK;
                 if matches!(early, Either::Right(_)) {
                     // Whatever took it may take it again: what was lost is not asked for at once.
@@ -155,7 +155,7 @@ impl Shares {
             for lease in &excess {
                 self.forget(lease);
             }
-            wake.poke(self.poke());
+            wake.notify(self.notification());
         }
         Ok(if self.lock().len() < share { Part::Less } else { Part::Whole })
     }
@@ -187,14 +187,14 @@ impl Shares {
         if let Err(error) = leases.leave(&self.member, &held).await {
             tracing::debug!(%error, group = self.member.group, "membership and leases end by themselves");
         }
-        wake.poke(self.poke());
+        wake.notify(self.notification());
     }
 
-    /// What those who share are poked about.
-    fn poke(&self) -> Poke {
+    /// What those who share are notified about.
+    fn notification(&self) -> Notification {
         match self.resources.first() {
-            Some(Resource::Partition { topic, .. }) => Poke::Partitions(*topic),
-            Some(Resource::Lane(_)) | None => Poke::Lanes,
+            Some(Resource::Partition { topic, .. }) => Notification::Partitions(*topic),
+            Some(Resource::Lane(_)) | None => Notification::Lanes,
         }
     }
 

@@ -12,7 +12,7 @@ use crate::identity::Principal;
 use crate::ids::{EventId, PersonaId, SessionId, TurnId};
 use crate::outbox::wire;
 use crate::ports::rate_limit::{Admission, Rate};
-use crate::ports::{Poke, RateLimit, Store};
+use crate::ports::{Notification, RateLimit, Store};
 use crate::stream::chain::Digest32;
 use crate::turn::input::{Accepted, Input, RecordedInput};
 use crate::turn::machine::Turn;
@@ -96,9 +96,9 @@ impl SubmitMessage {
         let (commit, receipt) = self.commit(caller, message, key.map(|key| (key, digest)));
         match persist(&*self.store, &self.world, &commit, TRIES).await? {
             CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => {
-                self.world.wake.poke(Poke::Outbox);
+                self.world.wake.notify(Notification::Outbox);
                 if commit.cancel.is_some() {
-                    self.world.wake.poke(Poke::Cancel(receipt.session_id));
+                    self.world.wake.notify(Notification::Cancel(receipt.session_id));
                 }
                 Ok(receipt)
             }

@@ -10,7 +10,7 @@ use futures_util::future::{join, select};
 use futures_util::stream::{StreamExt, iter};
 
 use super::forget_sessions::ForgetSessions;
-use super::persist::again;
+use super::persist::retry;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -19,7 +19,7 @@ use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::DueWrite;
-use crate::ports::{CLOCK_SKEW, Memory, MemoryQueue, Poke, PortError, PortResult, Store};
+use crate::ports::{CLOCK_SKEW, Memory, MemoryQueue, Notification, PortError, PortResult, Store};
 use crate::time::Timestamp;
 
 const BATCH: usize = 100;
@@ -29,7 +29,7 @@ const LONGEST_WRITE: Duration = Duration::from_secs(10);
 /// How long a write may be in hand before another instance makes it: none is begun that may take
 /// longer.
 const HOLD: Duration = Duration::from_secs(30);
-/// How often an instance that was not poked looks.
+/// How often an instance that was not notified looks.
 const LOOK: Duration = Duration::from_secs(1);
 /// How often a port is asked about a session that was deleted.
 const TRIES: u32 = 6;
@@ -65,12 +65,12 @@ impl SyncMemory {
         join(writes, forgets).await;
     }
 
-    /// Makes rounds until `stop`: at once after a full one, else when poked and from time to time.
+    /// Makes rounds until `stop`: at once after a full one, else when notified and from time to time.
     async fn repeat<F>(&self, stop: &Stop, round: impl Fn() -> F + Send)
     where
         F: Future<Output = PortResult<usize>> + Send,
     {
-        let mut waiter = self.world.wake.waiter(Poke::Memory);
+        let mut waiter = self.world.wake.waiter(Notification::Memory);
         while !stop.is_set() {
             match round().await {
                 Ok(BATCH..) => {}
@@ -99,7 +99,7 @@ impl SyncMemory {
             .await;
         outcomes.into_iter().collect::<PortResult<Vec<()>>>()?;
         if count > 0 {
-            self.world.wake.poke(Poke::Outbox);
+            self.world.wake.notify(Notification::Outbox);
         }
         Ok(count)
     }
@@ -116,7 +116,9 @@ impl SyncMemory {
             }
             Err(PortError::Broken { what, source }) => {
                 tracing::error!(what, error = %source, "a memory can never be written");
-                self.queue.bury(&due, self.letter(&due, &format!("{what}: {source}"))).await?
+                self.queue
+                    .dead_letter(&due, self.letter(&due, &format!("{what}: {source}")))
+                    .await?
             }
             Err(error) => {
                 let wait = BACKOFF.wait(due.tries, self.world.ids.random());
@@ -132,11 +134,11 @@ impl SyncMemory {
     /// only replaced stays: the newer one overwrites it.
     async fn forget_if_deleted(&self, write: &MemoryWrite) -> PortResult<()> {
         let MemoryWrite { tenant, session_id, .. } = write;
-        let session = again(&self.world, TRIES, || self.store.session(tenant, *session_id)).await?;
+        let session = retry(&self.world, TRIES, || self.store.session(tenant, *session_id)).await?;
         if session.is_some() {
             return Ok(());
         }
-        again(&self.world, TRIES, || self.memory.forget_session(tenant, *session_id)).await
+        retry(&self.world, TRIES, || self.memory.forget_session(tenant, *session_id)).await
     }
 
     fn letter(&self, due: &DueWrite, error: &str) -> DeadLetter {

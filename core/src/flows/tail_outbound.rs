@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 
 use super::hub::Hub;
-use super::side_by_side::side_by_side;
+use super::run_concurrently::run_concurrently;
 use super::stop::Stop;
 use super::world::World;
 use crate::conversation::event::Event;
@@ -45,7 +45,7 @@ impl TailOutbound {
     /// Tails every partition until `stop`.
     pub async fn run(&self, stop: &Stop) {
         let partitions = 0..self.log.partitions(TOPIC);
-        side_by_side(partitions.map(|partition| self.tail(partition, stop).boxed())).await;
+        run_concurrently(partitions.map(|partition| self.tail(partition, stop).boxed())).await;
     }
 
     async fn tail(&self, partition: Partition, stop: &Stop) {

@@ -1,4 +1,4 @@
-//! Time, chance, tasks and pokes: what every flow needs besides its own ports.
+//! Time, chance, tasks and notifications: what every flow needs besides its own ports.
 
 use std::fmt;
 use std::sync::Arc;
@@ -19,7 +19,7 @@ pub struct World {
     pub ids: Arc<dyn Ids>,
     /// Starts tasks.
     pub spawner: Arc<dyn Spawner>,
-    /// Pokes neighbours.
+    /// Notifies neighbours.
     pub wake: Arc<dyn Wake>,
 }
 

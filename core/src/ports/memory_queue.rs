@@ -44,7 +44,7 @@ pub struct DueForget {
 ///   `hold`; after that they are due again, also if their taker died.
 /// - [`settle`](Self::settle) deletes the row and puts its WAL record into the outbox, in one step.
 /// - [`retry_at`](Self::retry_at) makes the row due again at that time.
-/// - [`bury`](Self::bury) deletes the row and keeps its dead letter.
+/// - [`dead_letter`](Self::dead_letter) deletes the row and keeps its dead letter.
 /// - A write that replaces one that is held is not due before that hold ends: were it, the older text
 ///   could be remembered last.
 /// - With a token that is no longer the row's, all three answer `false` and change nothing: a write
@@ -73,7 +73,7 @@ pub trait MemoryQueue: Send + Sync {
     async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool>;
 
     /// The write can never succeed.
-    async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool>;
+    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool>;
 
     /// At most `limit` sessions that were erased and whose memories are to be forgotten by now.
     async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>>;

@@ -37,4 +37,4 @@ pub use store::Store;
 pub use tool::{Tool, Toolbox};
 pub use vault::Vault;
 pub use work::Work;
-pub use world::{CLOCK_SKEW, Clock, Ids, Poke, Spawner, Timer, Waiter, Wake};
+pub use world::{CLOCK_SKEW, Clock, Ids, Notification, Spawner, Timer, Waiter, Wake};

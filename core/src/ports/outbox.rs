@@ -30,10 +30,10 @@ pub struct OutboxDepth {
 ///   only those. It is asked often: its cost does not grow with the number of rows.
 /// - Messages with the same key are in the same lane.
 /// - The id of a row that is gone is not given again.
-/// - A row is answered again until it is settled or buried.
-/// - [`settle`](Self::settle) and [`bury`](Self::bury) under a lease that was taken over answer
+/// - A row is answered again until it is settled or dead-lettered.
+/// - [`settle`](Self::settle) and [`dead_letter`](Self::dead_letter) under a lease that was taken over answer
 ///   `false` and change nothing.
-/// - A buried row is a dead letter: kept, published on its topic's dead letters, and no longer read.
+/// - A dead-lettered row is a dead letter: kept, published on its topic's dead letters, and no longer read.
 #[async_trait]
 pub trait Outbox: Send + Sync {
     /// The lanes that have rows.
@@ -46,7 +46,12 @@ pub trait Outbox: Send + Sync {
     async fn settle(&self, lease: &PartitionLease, ids: &[u64]) -> PortResult<bool>;
 
     /// Sets a row aside that can never be published. Answers whether the lease still held.
-    async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool>;
+    async fn dead_letter(
+        &self,
+        lease: &PartitionLease,
+        id: u64,
+        letter: DeadLetter,
+    ) -> PortResult<bool>;
 
     /// How much waits.
     async fn depth(&self) -> PortResult<OutboxDepth>;

@@ -33,7 +33,7 @@ pub struct Claim {
 
 /// How a claim stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Beat {
+pub enum Heartbeat {
     /// It is held.
     Held,
     /// It is held, and a person cancelled the turn.
@@ -42,9 +42,9 @@ pub enum Beat {
     Lost,
 }
 
-/// How the work of a claim went until it was handed back.
+/// How the work of a claim went until it was released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum HandBack {
+pub enum Release {
     /// There is no more to do for now, its holder stops, or what it needs is away for a while: the
     /// work itself is not to blame.
     Orderly,
@@ -63,7 +63,7 @@ pub enum HandBack {
 /// - An arrival whose subject the store does not know for that tenant and session is kept as its
 ///   dead letter; one that arrived before changes nothing.
 /// - An arrival of a session that was erased is dropped: nothing of it is kept.
-/// - [`take_in_overdue`](Self::take_in_overdue) does what an arrival would have done, for what was
+/// - [`recover_overdue`](Self::recover_overdue) does what an arrival would have done, for what was
 ///   committed before a time and has not arrived: of turns, messages that were accepted and results
 ///   that a turn waits for; of calls, requests. The most overdue comes first. What arrives after
 ///   all changes nothing. When nothing is overdue its cost does not grow with what is stored.
@@ -73,11 +73,11 @@ pub enum HandBack {
 ///   delivered, or it was cancelled.
 /// - Calls are claimed once one of them arrived and is not done.
 /// - Claiming counts the try before it answers: whoever dies at work cannot escape the count.
-/// - The count starts anew when the turn makes progress, or is handed back in good order; one that is
-///   handed back because it failed keeps it.
+/// - The count starts anew when the turn makes progress, or is released in good order; one that is
+///   released because it failed keeps it.
 /// - A claim that was not kept alive for its `ttl` can be claimed by another, with a higher epoch;
-///   then [`beat`](Self::beat) of the first answers [`Beat::Lost`].
-/// - A claim that was handed back admits no more commits.
+///   then [`heartbeat`](Self::heartbeat) of the first answers [`Heartbeat::Lost`].
+/// - A claim that was released admits no more commits.
 /// - Claims are fair: no tenant holds more than `tenant_cap` claims of a kind, and of the tenants with
 ///   work the one that holds the fewest is served first, the oldest work of a tenant before newer.
 #[async_trait]
@@ -87,7 +87,7 @@ pub trait Work: Send + Sync {
 
     /// Makes ready what was committed before a time and has not arrived, at most `limit`. Answers
     /// how much that was. The log only carries: what it lost is still in the store.
-    async fn take_in_overdue(
+    async fn recover_overdue(
         &self,
         kind: WorkKind,
         before: Timestamp,
@@ -105,14 +105,19 @@ pub trait Work: Send + Sync {
     ) -> PortResult<Option<Claim>>;
 
     /// Keeps a claim for another `ttl`.
-    async fn beat(&self, claim: &Claim, now: Timestamp, ttl: Duration) -> PortResult<Beat>;
+    async fn heartbeat(
+        &self,
+        claim: &Claim,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> PortResult<Heartbeat>;
 
     /// Gives a claim up, with its work as far as it was committed; counted as a try only if it
     /// failed. Another may claim the session `delay` from now.
-    async fn hand_back(
+    async fn release(
         &self,
         claim: &Claim,
-        how: HandBack,
+        how: Release,
         now: Timestamp,
         delay: Duration,
     ) -> PortResult<()>;

@@ -1,4 +1,4 @@
-//! Time, chance, tasks and pokes.
+//! Time, chance, tasks and notifications.
 
 use std::time::Duration;
 
@@ -53,9 +53,9 @@ pub trait Spawner: Send + Sync {
     fn spawn(&self, task: BoxFuture<'static, ()>);
 }
 
-/// What a neighbour is poked about.
+/// What a neighbour is notified about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Poke {
+pub enum Notification {
     /// There are rows in the outbox.
     Outbox,
     /// There are turns to be worked on.
@@ -72,24 +72,24 @@ pub enum Poke {
     Cancel(SessionId),
 }
 
-/// Pokes neighbours, so that they need not wait for their next look. A poke may be lost; whoever
+/// Notifies neighbours, so that they need not wait for their next look. A notification may be lost; whoever
 /// waits also looks from time to time.
 ///
 /// # Contract
 ///
-/// - A [`wait`](Waiter::wait) that began before a [`poke`](Self::poke) about the same ends.
-/// - A poke that comes between two waits of one [`Waiter`] is not lost: the next wait ends at once.
+/// - A [`wait`](Waiter::wait) that began before a [`notify`](Self::notify) about the same ends.
+/// - A notification that comes between two waits of one [`Waiter`] is not lost: the next wait ends at once.
 pub trait Wake: Send + Sync {
-    /// Pokes everyone who waits for it.
-    fn poke(&self, about: Poke);
+    /// Notifies everyone who waits for it.
+    fn notify(&self, about: Notification);
 
     /// Someone who will wait for it, from now on.
-    fn waiter(&self, about: Poke) -> Box<dyn Waiter>;
+    fn waiter(&self, about: Notification) -> Box<dyn Waiter>;
 }
 
-/// Someone who waits to be poked.
+/// Someone who waits to be notified.
 #[async_trait]
 pub trait Waiter: Send {
-    /// Comes back once poked since the last time.
+    /// Comes back once notified since the last time.
     async fn wait(&mut self);
 }

@@ -13,7 +13,7 @@ use crate::ids::{SessionId, TurnId};
 use crate::testing::text;
 use crate::turn::course::{Chance, Course, Taken, chances, courses, second, turn_id};
 use crate::turn::input::Input;
-use crate::turn::step::{Call, EventDraft, Generate};
+use crate::turn::step::{EventDraft, Generate, Request};
 
 /// One thing that is published.
 #[derive(Clone, Debug)]
@@ -102,8 +102,8 @@ impl Stage<'_> {
         let id = scene.course.id;
         let mut known = self.chain.count;
         for (index, pair) in taken.windows(2).enumerate() {
-            let late = match &pair[0].step.call {
-                Some(Call::Generate(generate)) => {
+            let late = match &pair[0].step.request {
+                Some(Request::Generate(generate)) => {
                     let delta = Delta::new(self.session, id, known, generate.attempt);
                     self.stream(&delta, generate, &pair[1].input.input, &scene.lost)
                 }
@@ -133,7 +133,7 @@ impl Stage<'_> {
         let (said, after) = if let Input::ModelAnswered(answer) = then {
             (&answer.text, "")
         } else if let Input::ModelFailed { text, .. }
-        | Input::HandedBack { text, .. }
+        | Input::Released { text, .. }
         | Input::Cancelled { text, .. } = then
         {
             (text, "")

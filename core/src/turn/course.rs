@@ -9,7 +9,7 @@ use uuid::Uuid;
 use super::config::TurnConfig;
 use super::input::{Accepted, Context, Input, ModelAnswer, Recalled, RecordedInput};
 use super::machine::{Phase, Turn};
-use super::step::{Call, Step};
+use super::step::{Request, Step};
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Grant, Tokens};
 use crate::conversation::event::Seq;
@@ -67,14 +67,14 @@ impl Course {
             let at = second(index);
             let input = self.input(&turn, call.as_ref(), chance);
             let step = turn.step(input.clone(), at).unwrap();
-            (turn, call) = (step.turn.clone(), step.call.clone());
+            (turn, call) = (step.turn.clone(), step.request.clone());
             taken.push(Taken { input: RecordedInput { input, at }, step });
         }
         taken
     }
 
     /// The input that `chance` is where the turn is.
-    pub(crate) fn input(&self, turn: &Turn, call: Option<&Call>, chance: &Chance) -> Input {
+    pub(crate) fn input(&self, turn: &Turn, call: Option<&Request>, chance: &Chance) -> Input {
         let generating = turn.phase() == Phase::Generating;
         match (turn.phase(), chance) {
             (Phase::New, _) => Input::Accepted(self.accepted.clone()),
@@ -91,7 +91,7 @@ impl Course {
             (Phase::Reserving, chance) => granted(call, chance),
             (Phase::Generating, Chance::Loss) => Input::Interrupted,
             (Phase::Generating, Chance::Stop { text, amount }) => {
-                Input::HandedBack { text: text.clone(), usage: usage(*amount) }
+                Input::Released { text: text.clone(), usage: usage(*amount) }
             }
             (Phase::Generating, Chance::Answer { text, tools, amount }) => {
                 Input::ModelAnswered(answered(text, *tools, *amount))
@@ -132,8 +132,8 @@ fn context(chance: &Chance) -> Context {
     Context { window: vec![Seq(1), Seq(3)], recalled, recall_error, prompt_tokens: amount }
 }
 
-fn granted(call: Option<&Call>, chance: &Chance) -> Input {
-    let Some(Call::Reserve { want, least, .. }) = call else {
+fn granted(call: Option<&Request>, chance: &Chance) -> Input {
+    let Some(Request::Reserve { want, least, .. }) = call else {
         panic!("{call:?} is no reservation")
     };
     let refused = matches!(chance, Chance::Failure { failure, .. } if !failure.is_transient());

@@ -58,8 +58,9 @@ pub enum Input {
     },
     /// A worker died, or lost the turn, while a model was answering.
     Interrupted,
-    /// A worker that stops handed the turn back while a model was answering.
-    HandedBack {
+    /// A worker that stops released the turn while a model was answering.
+    #[serde(alias = "handed_back")]
+    Released {
         /// What had been streamed of this call.
         text: String,
         /// What it used.

@@ -2,7 +2,7 @@
 //!
 //! [`Turn::step`](machine::Turn::step) takes the state by value and one [`Input`](input::Input), and answers the
 //! next state with what must become durable (`record`, `usage`, `calls`, …) and what must be
-//! asked through ports ([`Call`](step::Call)). What is not an input may not influence a step, and
+//! asked through ports ([`Request`](step::Request)). What is not an input may not influence a step, and
 //! every input is recorded, so a turn can be folded again from its record alone.
 
 pub mod config;

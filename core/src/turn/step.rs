@@ -22,7 +22,7 @@ pub struct Step {
     /// What must become durable.
     pub effects: Effects,
     /// What is asked next; none when the turn waits for tools or is done.
-    pub call: Option<Call>,
+    pub request: Option<Request>,
 }
 
 /// What must become durable together: it goes into one commit.
@@ -54,7 +54,7 @@ impl Effects {
 /// A question that is asked through a port, and answered by an input. It may be asked again after
 /// a crash.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub enum Call {
+pub enum Request {
     /// May this be answered, recalled for, remembered? → `Authorized`.
     Authorize,
     /// Read history, recall memories, count the prompt → `ContextLoaded`.

@@ -192,7 +192,7 @@ fn to_remember(turn: &TurnRecord, events: &[Event]) -> Vec<EventId> {
         | Input::ModelFailed { .. }
         | Input::ToolFinished { .. }
         | Input::Interrupted
-        | Input::HandedBack { .. }
+        | Input::Released { .. }
         | Input::Cancelled { .. }
         | Input::GaveUp { .. } => None,
     });

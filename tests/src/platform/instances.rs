@@ -20,7 +20,7 @@ const LONGEST_STOP: Duration = Duration::from_mins(2);
 
 /// The platform.
 pub struct Platform {
-    /// Time, chance and pokes.
+    /// Time, chance and notifications.
     pub stage: Stage,
     /// The ports as they are, without faults: for those who look at what happened.
     pub truth: Ports,

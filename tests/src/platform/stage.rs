@@ -17,7 +17,7 @@ use tokio::time::Instant;
 /// Noon of a day in UTC, so that no test crosses midnight.
 const BEGINNING: Timestamp = Timestamp::from_micros(20_000 * 86_400_000_000 + 43_200_000_000);
 
-/// What every instance shares of the world: time, chance and pokes.
+/// What every instance shares of the world: time, chance and notifications.
 #[derive(Clone)]
 pub struct Stage {
     /// Tells virtual time.

@@ -9,7 +9,7 @@ use soma_core::flows::stop::Stop;
 use soma_core::ports::PortResult;
 use soma_core::ports::model::ModelStream;
 use soma_core::tool::ToolOutcome;
-use soma_inproc::{Around, Intercept, Point};
+use soma_inproc::{Decorated, Intercept, Point};
 use soma_simulation::platform::{Ports, Unit};
 
 /// When, in a call, death comes.
@@ -92,7 +92,7 @@ impl Watch {
         macro_rules! watched {
             ($($port:ident),+) => {
                 Ports {
-                    $($port: Arc::new(Around::new(
+                    $($port: Arc::new(Decorated::new(
                         Arc::clone(&ports.$port),
                         Watcher { unit, life: life.clone(), watch: Arc::clone(self) },
                     )),)+

@@ -12,10 +12,10 @@ use soma_core::ports::{PortError, PortResult};
 use soma_core::tool::ToolOutcome;
 
 use super::plan::{FaultKind, FaultPlan};
-use crate::around::{Around, Effect, Intercept, Point};
+use crate::decorate::{Decorated, Effect, Intercept, Point};
 
 /// A port whose calls suffer what a plan says. It is every port that what it wraps is.
-pub type Faulty<P> = Around<P, Arc<FaultPlan>>;
+pub type Faulty<P> = Decorated<P, Arc<FaultPlan>>;
 
 /// A fault that was ordered.
 #[derive(Debug, thiserror::Error)]
@@ -43,7 +43,7 @@ impl Intercept for Arc<FaultPlan> {
             }
             Some(FaultKind::Duplicate) => {
                 drop(ask().await?);
-                ask().await.map_err(|error| again(error, point.effect()))
+                ask().await.map_err(|error| retry(error, point.effect()))
             }
             Some(FaultKind::Reorder) => {
                 overtaken().await;
@@ -95,7 +95,7 @@ fn cut(answer: ModelStream) -> ModelStream {
 }
 
 /// What became of a call whose second try failed: the first one happened.
-fn again(error: PortError, effect: Effect) -> PortError {
+fn retry(error: PortError, effect: Effect) -> PortError {
     match (error, effect) {
         (PortError::Unavailable(source), Effect::Writes) => PortError::Ambiguous(source),
         (error, _) => error,

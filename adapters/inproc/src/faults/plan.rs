@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use soma_core::ports::Timer;
 
-use crate::around::Point;
+use crate::decorate::Point;
 use crate::lock::locked;
 use crate::world::mix;
 

@@ -35,11 +35,11 @@ pub(super) struct Call {
 /// The last claim of a session's work of one kind.
 #[derive(Debug, Default)]
 pub(super) struct ClaimSlot {
-    /// Who holds it; none once it was handed back.
+    /// Who holds it; none once it was released.
     pub(super) owner: Option<OwnerId>,
     pub(super) epoch: u64,
     pub(super) ends_at: Timestamp,
-    /// When it may be claimed again after it was handed back.
+    /// When it may be claimed again after it was released.
     pub(super) not_before: Timestamp,
 }
 
@@ -146,7 +146,7 @@ impl Conversation {
     }
 
     /// Makes an accepted turn ready. Answers whether there is such a turn.
-    pub(super) fn take_in_turn(&mut self, turn: TurnId) -> bool {
+    pub(super) fn recover_turn(&mut self, turn: TurnId) -> bool {
         let Some(turn) = self.turn_mut(turn) else { return false };
         if turn.record.state == TurnState::Accepted {
             turn.record.state = TurnState::Ready;

@@ -142,13 +142,13 @@ impl MemoryQueue for InprocLedger {
         Ok(self.state().memory.held(due).map(|row| row.put_off(at)).is_some())
     }
 
-    async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
+    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
         let mut state = self.state();
-        let buried = state.memory.remove(due);
-        if buried {
+        let dead_lettered = state.memory.remove(due);
+        if dead_lettered {
             state.outbox.set_aside(letter);
         }
-        Ok(buried)
+        Ok(dead_lettered)
     }
 
     async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {

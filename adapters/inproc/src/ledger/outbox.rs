@@ -94,7 +94,12 @@ impl Outbox for InprocLedger {
         Ok(held)
     }
 
-    async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool> {
+    async fn dead_letter(
+        &self,
+        lease: &PartitionLease,
+        id: u64,
+        letter: DeadLetter,
+    ) -> PortResult<bool> {
         let mut state = self.state();
         let held = state.leases.is_held(lease);
         if held

@@ -19,7 +19,7 @@ enum Missing {
 
 impl State {
     /// Makes ready what was committed before a time and has not arrived. Answers how much.
-    pub(super) fn take_in_overdue(
+    pub(super) fn recover_overdue(
         &mut self,
         kind: WorkKind,
         before: Timestamp,
@@ -34,7 +34,7 @@ impl State {
         missing.truncate(limit);
         for (_, what, session) in &missing {
             if let Some(found) = self.conversations.get_mut(session) {
-                found.take_in_missing(*what);
+                found.recover_missing(*what);
             }
         }
         missing.len()
@@ -68,10 +68,10 @@ impl Conversation {
         turn.is_some_and(|turn| turn.record.state == TurnState::Waiting)
     }
 
-    fn take_in_missing(&mut self, what: Missing) {
+    fn recover_missing(&mut self, what: Missing) {
         let (call, state) = match what {
             Missing::Message(turn) => {
-                self.take_in_turn(turn);
+                self.recover_turn(turn);
                 return;
             }
             Missing::Request(call) => (call, CallState::Ready),

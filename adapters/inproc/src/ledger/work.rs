@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::{OwnerId, SessionId, TenantId};
-use soma_core::ports::work::{Beat, Claim, HandBack};
+use soma_core::ports::work::{Claim, Heartbeat, Release};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
@@ -69,7 +69,7 @@ impl Conversation {
         Claim { tenant, session_id, kind, owner, epoch, turn_id, tries }
     }
 
-    /// The slot of a claim, if it was neither taken over nor handed back.
+    /// The slot of a claim, if it was neither taken over nor released.
     fn held(&mut self, claim: &Claim) -> Option<&mut ClaimSlot> {
         let slot = self.claims.get_mut(&claim.kind);
         slot.filter(|slot| slot.owner == Some(claim.owner) && slot.epoch == claim.epoch)
@@ -103,19 +103,19 @@ impl State {
 
     fn arrive(&mut self, arrival: Arrival) {
         let erased = self.erased.get(&arrival.session_id) == Some(&arrival.tenant);
-        if !self.take_in(&arrival) && !erased {
+        if !self.ingest(&arrival) && !erased {
             self.outbox.set_aside(arrival.otherwise);
         }
     }
 
     /// Makes the subject ready. Answers whether there is one; again changes nothing.
-    fn take_in(&mut self, arrival: &Arrival) -> bool {
+    fn ingest(&mut self, arrival: &Arrival) -> bool {
         let found = self.conversations.get_mut(&arrival.session_id);
         let Some(found) = found.filter(|found| found.session.tenant == arrival.tenant) else {
             return false;
         };
         let (call, from, to) = match arrival.subject {
-            Subject::Turn(turn) => return found.take_in_turn(turn),
+            Subject::Turn(turn) => return found.recover_turn(turn),
             Subject::ToolRequest(call) => (call, CallState::Requested, CallState::Ready),
             Subject::ToolResult(call) => (call, CallState::Done, CallState::Delivered),
         };
@@ -143,13 +143,13 @@ impl Work for InprocLedger {
         Ok(outcome)
     }
 
-    async fn take_in_overdue(
+    async fn recover_overdue(
         &self,
         kind: WorkKind,
         before: Timestamp,
         limit: usize,
     ) -> PortResult<usize> {
-        Ok(self.state().take_in_overdue(kind, before, limit))
+        Ok(self.state().recover_overdue(kind, before, limit))
     }
 
     async fn claim(
@@ -166,22 +166,27 @@ impl Work for InprocLedger {
         Ok(session.map(|session| session.claim(kind, owner, now + ttl)))
     }
 
-    async fn beat(&self, claim: &Claim, now: Timestamp, ttl: Duration) -> PortResult<Beat> {
+    async fn heartbeat(
+        &self,
+        claim: &Claim,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> PortResult<Heartbeat> {
         let mut state = self.state();
         let Some(session) = state.conversations.get_mut(&claim.session_id) else {
-            return Ok(Beat::Lost);
+            return Ok(Heartbeat::Lost);
         };
-        let Some(slot) = session.held(claim) else { return Ok(Beat::Lost) };
+        let Some(slot) = session.held(claim) else { return Ok(Heartbeat::Lost) };
         slot.ends_at = now + ttl;
         let turn = claim.turn_id.and_then(|turn| session.turn(turn));
         let cancelled = turn.is_some_and(|turn| turn.record.cancel_requested);
-        Ok(if cancelled { Beat::CancelRequested } else { Beat::Held })
+        Ok(if cancelled { Heartbeat::CancelRequested } else { Heartbeat::Held })
     }
 
-    async fn hand_back(
+    async fn release(
         &self,
         claim: &Claim,
-        how: HandBack,
+        how: Release,
         now: Timestamp,
         delay: Duration,
     ) -> PortResult<()> {
@@ -190,7 +195,7 @@ impl Work for InprocLedger {
         let Some(slot) = session.held(claim) else { return Ok(()) };
         slot.owner = None;
         slot.not_before = now + delay;
-        if how == HandBack::Orderly
+        if how == Release::Orderly
             && let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn))
         {
             turn.tries = 0;

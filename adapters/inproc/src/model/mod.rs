@@ -20,7 +20,7 @@ use soma_core::ports::{Model, Timer};
 
 use crate::lock::locked;
 
-pub use script::{Beat, Script};
+pub use script::{Script, ScriptStep};
 
 /// Answers each call by the next script, remembers what it was asked, and counts the calls that are
 /// under way.
@@ -75,7 +75,7 @@ impl Model for ScriptedModel {
             return Err(failure);
         }
         let answer = Answer {
-            beats: script.into_beats(),
+            steps: script.into_beats(),
             timer: Arc::clone(&self.timer),
             patience: self.patience,
             _call: UnderWay::new(&self.under_way),
@@ -94,7 +94,7 @@ impl Model for ScriptedModel {
 
 /// An answer that is being given.
 struct Answer {
-    beats: VecDeque<Beat>,
+    steps: VecDeque<ScriptStep>,
     timer: Arc<dyn Timer>,
     patience: Duration,
     _call: UnderWay,
@@ -107,16 +107,18 @@ impl Answer {
     ) -> Option<(Result<ModelEvent, ModelFailure>, Option<Self>)> {
         let mut answer = answer?;
         loop {
-            match answer.beats.pop_front() {
-                Some(Beat::Text(text)) if text.is_empty() => {}
-                Some(Beat::Text(text)) => return Some((Ok(ModelEvent::Text(text)), Some(answer))),
-                Some(Beat::Done { tool_calls, finish, usage }) => {
+            match answer.steps.pop_front() {
+                Some(ScriptStep::Text(text)) if text.is_empty() => {}
+                Some(ScriptStep::Text(text)) => {
+                    return Some((Ok(ModelEvent::Text(text)), Some(answer)));
+                }
+                Some(ScriptStep::Done { tool_calls, finish, usage }) => {
                     let model = script::NAME.to_owned();
                     let done = ModelEvent::Done { tool_calls, finish, usage, model };
                     return Some((Ok(done), None));
                 }
-                Some(Beat::Fail(failure)) => return Some((Err(failure), None)),
-                Some(Beat::Hold(until)) => {
+                Some(ScriptStep::Fail(failure)) => return Some((Err(failure), None)),
+                Some(ScriptStep::Hold(until)) => {
                     if let Err(failure) = answer.hold(&until).await {
                         return Some((Err(failure), None));
                     }

@@ -8,16 +8,16 @@ use soma_core::flows::stop::Stop;
 /// The model's name, by its own word.
 pub(super) const NAME: &str = "scripted";
 
-/// What a model does in one call, in order. A script that comes to no [`Beat::Done`] and no
-/// [`Beat::Fail`] is an answer that breaks off.
+/// What a model does in one call, in order. A script that comes to no [`ScriptStep::Done`] and no
+/// [`ScriptStep::Fail`] is an answer that breaks off.
 #[derive(Clone, Debug, Default)]
 pub struct Script {
-    beats: VecDeque<Beat>,
+    steps: VecDeque<ScriptStep>,
 }
 
 /// One thing a model does.
 #[derive(Clone, Debug)]
-pub enum Beat {
+pub enum ScriptStep {
     /// It sends text.
     Text(String),
     /// It ends its answer.
@@ -29,7 +29,7 @@ pub enum Beat {
         /// What it says it used, if it says so.
         usage: Option<Usage>,
     },
-    /// It fails; as the first beat, it does not begin to answer.
+    /// It fails; as the first step, it does not begin to answer.
     Fail(ModelFailure),
     /// It is silent until the signal is given, or for so long that it is given up.
     Hold(Stop),
@@ -43,61 +43,63 @@ impl Script {
 
     /// A whole answer, word by word.
     pub fn answer(text: &str) -> Self {
-        let words = text.split_inclusive(' ').map(|word| Beat::Text(word.to_owned()));
-        Self { beats: words.collect() }.done()
+        let words = text.split_inclusive(' ').map(|word| ScriptStep::Text(word.to_owned()));
+        Self { steps: words.collect() }.done()
     }
 
     /// A call that fails before it begins to answer.
     pub fn refusing(failure: ModelFailure) -> Self {
-        Self::new().beat(Beat::Fail(failure))
+        Self::new().step(ScriptStep::Fail(failure))
     }
 
     /// Then it sends text.
     #[must_use]
     pub fn text(self, text: impl Into<String>) -> Self {
-        self.beat(Beat::Text(text.into()))
+        self.step(ScriptStep::Text(text.into()))
     }
 
     /// Then it is silent until the signal is given.
     #[must_use]
     pub fn hold(self, until: &Stop) -> Self {
-        self.beat(Beat::Hold(until.clone()))
+        self.step(ScriptStep::Hold(until.clone()))
     }
 
     /// Then it fails.
     #[must_use]
     pub fn fail(self, failure: ModelFailure) -> Self {
-        self.beat(Beat::Fail(failure))
+        self.step(ScriptStep::Fail(failure))
     }
 
     /// Then it is done, and does not say what it used.
     #[must_use]
     pub fn done(self) -> Self {
         let finish = FinishReason::Stop;
-        self.beat(Beat::Done { tool_calls: Vec::new(), finish, usage: None })
+        self.step(ScriptStep::Done { tool_calls: Vec::new(), finish, usage: None })
     }
 
     /// Then it asks for tools.
     #[must_use]
     pub fn ask_for(self, tool_calls: Vec<ModelToolCall>) -> Self {
-        self.beat(Beat::Done { tool_calls, finish: FinishReason::ToolCalls, usage: None })
+        self.step(ScriptStep::Done { tool_calls, finish: FinishReason::ToolCalls, usage: None })
     }
 
     /// Then it does this.
     #[must_use]
-    pub fn beat(mut self, beat: Beat) -> Self {
-        self.beats.push_back(beat);
+    pub fn step(mut self, step: ScriptStep) -> Self {
+        self.steps.push_back(step);
         self
     }
 
     pub(super) fn refusal(&self) -> Option<ModelFailure> {
-        match self.beats.front() {
-            Some(Beat::Fail(failure)) => Some(failure.clone()),
-            Some(Beat::Text(_) | Beat::Done { .. } | Beat::Hold(_)) | None => None,
+        match self.steps.front() {
+            Some(ScriptStep::Fail(failure)) => Some(failure.clone()),
+            Some(ScriptStep::Text(_) | ScriptStep::Done { .. } | ScriptStep::Hold(_)) | None => {
+                None
+            }
         }
     }
 
-    pub(super) fn into_beats(self) -> VecDeque<Beat> {
-        self.beats
+    pub(super) fn into_beats(self) -> VecDeque<ScriptStep> {
+        self.steps
     }
 }

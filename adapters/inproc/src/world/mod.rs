@@ -1,4 +1,4 @@
-//! Time, chance, tasks and pokes without an operating system: the same every time they are run.
+//! Time, chance, tasks and notifications without an operating system: the same every time they are run.
 
 mod clock;
 mod ids;

@@ -6,20 +6,20 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use event_listener::Event;
-use soma_core::ports::{Poke, Waiter, Wake};
+use soma_core::ports::{Notification, Waiter, Wake};
 
 use crate::lock::locked;
 
 /// Pokes whoever waits in the same process.
 #[derive(Debug, Default)]
 pub struct InprocWake {
-    bells: Arc<Mutex<BTreeMap<Poke, Arc<Bell>>>>,
+    bells: Arc<Mutex<BTreeMap<Notification, Arc<Bell>>>>,
 }
 
-/// What those who wait for the same poke share.
+/// What those who wait for the same notification share.
 #[derive(Debug, Default)]
 struct Bell {
-    pokes: AtomicU64,
+    notifications: AtomicU64,
     rung: Event,
 }
 
@@ -31,25 +31,25 @@ impl InprocWake {
 }
 
 impl Wake for InprocWake {
-    fn poke(&self, about: Poke) {
+    fn notify(&self, about: Notification) {
         let bell = locked(&self.bells).get(&about).cloned();
         if let Some(bell) = bell {
-            bell.pokes.fetch_add(1, Ordering::SeqCst);
+            bell.notifications.fetch_add(1, Ordering::SeqCst);
             bell.rung.notify(usize::MAX);
         }
     }
 
-    fn waiter(&self, about: Poke) -> Box<dyn Waiter> {
+    fn waiter(&self, about: Notification) -> Box<dyn Waiter> {
         let bell = Arc::clone(locked(&self.bells).entry(about).or_default());
-        let heard = bell.pokes.load(Ordering::SeqCst);
+        let heard = bell.notifications.load(Ordering::SeqCst);
         Box::new(InprocWaiter { bells: Arc::clone(&self.bells), about, bell, heard })
     }
 }
 
 #[derive(Debug)]
 struct InprocWaiter {
-    bells: Arc<Mutex<BTreeMap<Poke, Arc<Bell>>>>,
-    about: Poke,
+    bells: Arc<Mutex<BTreeMap<Notification, Arc<Bell>>>>,
+    about: Notification,
     bell: Arc<Bell>,
     heard: u64,
 }
@@ -59,9 +59,9 @@ impl Waiter for InprocWaiter {
     async fn wait(&mut self) {
         loop {
             let rung = self.bell.rung.listen();
-            let pokes = self.bell.pokes.load(Ordering::SeqCst);
-            if pokes != self.heard {
-                self.heard = pokes;
+            let notifications = self.bell.notifications.load(Ordering::SeqCst);
+            if notifications != self.heard {
+                self.heard = notifications;
                 return;
             }
             rung.await;

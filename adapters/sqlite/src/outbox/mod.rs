@@ -51,9 +51,14 @@ impl Outbox for SqliteOutbox {
         self.database.write(Durability::Relaxed, move |c| settle(c, &lease, &ids)).await
     }
 
-    async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool> {
+    async fn dead_letter(
+        &self,
+        lease: &PartitionLease,
+        id: u64,
+        letter: DeadLetter,
+    ) -> PortResult<bool> {
         let lease = lease.clone();
-        self.database.write(Durability::Full, move |c| bury(c, &lease, id, &letter)).await
+        self.database.write(Durability::Full, move |c| dead_letter(c, &lease, id, &letter)).await
     }
 
     async fn depth(&self) -> PortResult<OutboxDepth> {
@@ -118,7 +123,7 @@ fn settle(connection: &Connection, lease: &PartitionLease, ids: &[u64]) -> Resul
     Ok(true)
 }
 
-fn bury(
+fn dead_letter(
     connection: &Connection,
     lease: &PartitionLease,
     id: u64,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::{OwnerId, SessionId, TenantId, TurnId};
-use soma_core::ports::work::{Beat, Claim, HandBack};
+use soma_core::ports::work::{Claim, Heartbeat, Release};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 
@@ -125,11 +125,11 @@ fn count_try(connection: &Connection, turn: i64) -> Result<(TurnId, u32), SqlErr
 }
 
 /// Keeps a claim.
-pub(super) fn beat(
+pub(super) fn heartbeat(
     connection: &Connection,
     claim: &Claim,
     until: Timestamp,
-) -> Result<Beat, SqlError> {
+) -> Result<Heartbeat, SqlError> {
     let kept = connection
         .prepare_cached(
             "UPDATE work_claims SET until = ?6
@@ -144,22 +144,22 @@ pub(super) fn beat(
             until.as_micros(),
         ])?;
     if kept == 0 {
-        return Ok(Beat::Lost);
+        return Ok(Heartbeat::Lost);
     }
-    let Some(turn) = claim.turn_id else { return Ok(Beat::Held) };
+    let Some(turn) = claim.turn_id else { return Ok(Heartbeat::Held) };
     let cancelled = connection
         .prepare_cached(
             "SELECT 1 FROM turns WHERE turn_id = ?1 AND tenant = ?2 AND cancel_requested = 1",
         )?
         .exists(params![turn.as_uuid(), claim.tenant.as_str()])?;
-    Ok(if cancelled { Beat::CancelRequested } else { Beat::Held })
+    Ok(if cancelled { Heartbeat::CancelRequested } else { Heartbeat::Held })
 }
 
 /// Gives a claim up, if it is still held.
-pub(super) fn hand_back(
+pub(super) fn release(
     connection: &Connection,
     claim: &Claim,
-    how: HandBack,
+    how: Release,
     ready_at: Timestamp,
 ) -> Result<(), SqlError> {
     let freed = connection
@@ -176,7 +176,7 @@ pub(super) fn hand_back(
             ready_at.as_micros(),
         ])?;
     if freed > 0
-        && how == HandBack::Orderly
+        && how == Release::Orderly
         && let Some(turn) = claim.turn_id
     {
         connection

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::OwnerId;
-use soma_core::ports::work::{Beat, Claim, HandBack};
+use soma_core::ports::work::{Claim, Heartbeat, Release};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
@@ -40,14 +40,14 @@ impl Work for SqliteWork {
         self.database.write(Durability::Relaxed, move |c| ingest::apply(c, &batch)).await
     }
 
-    async fn take_in_overdue(
+    async fn recover_overdue(
         &self,
         kind: WorkKind,
         before: Timestamp,
         limit: usize,
     ) -> PortResult<usize> {
         self.database
-            .write(Durability::Relaxed, move |c| overdue::take_in(c, kind, before, limit))
+            .write(Durability::Relaxed, move |c| overdue::recover(c, kind, before, limit))
             .await
     }
 
@@ -63,22 +63,29 @@ impl Work for SqliteWork {
         self.database.write(Durability::Relaxed, move |c| claim::claim(c, &wanted)).await
     }
 
-    async fn beat(&self, claim: &Claim, now: Timestamp, ttl: Duration) -> PortResult<Beat> {
-        let claim = claim.clone();
-        self.database.write(Durability::Relaxed, move |c| claim::beat(c, &claim, now + ttl)).await
-    }
-
-    async fn hand_back(
+    async fn heartbeat(
         &self,
         claim: &Claim,
-        how: HandBack,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> PortResult<Heartbeat> {
+        let claim = claim.clone();
+        self.database
+            .write(Durability::Relaxed, move |c| claim::heartbeat(c, &claim, now + ttl))
+            .await
+    }
+
+    async fn release(
+        &self,
+        claim: &Claim,
+        how: Release,
         now: Timestamp,
         delay: Duration,
     ) -> PortResult<()> {
         let claim = claim.clone();
         let ready_at = now + delay;
         self.database
-            .write(Durability::Relaxed, move |c| claim::hand_back(c, &claim, how, ready_at))
+            .write(Durability::Relaxed, move |c| claim::release(c, &claim, how, ready_at))
             .await
     }
 

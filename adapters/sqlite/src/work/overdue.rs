@@ -31,7 +31,7 @@ const REQUESTS: &str = "
     RETURNING tenant, session_id";
 
 /// Makes ready what was committed before a time and has not arrived. Answers how much.
-pub(super) fn take_in(
+pub(super) fn recover(
     connection: &Connection,
     kind: WorkKind,
     before: Timestamp,

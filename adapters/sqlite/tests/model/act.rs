@@ -8,7 +8,7 @@ use soma_core::budget::{Tokens, UsageChange};
 use soma_core::contract::talk::{Talk, talk_of};
 use soma_core::conversation::event::Seq;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::work::HandBack;
+use soma_core::ports::work::Release;
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Cancel, Commit, WorkKind};
 use soma_core::work::ingest::Subject;
@@ -21,17 +21,17 @@ pub(crate) enum Act {
     Commit { commit: Box<Commit>, under: Option<Index> },
     /// A record arrives; maybe under an older lease, or one that was applied.
     Arrive { talk: Talk, subject: Subject, lease: Lease },
-    /// A worker takes in what was committed so long ago and has not arrived.
+    /// A worker ingests what was committed so long ago and has not arrived.
     TakeIn { kind: WorkKind, seconds: u64 },
     /// A worker wants work.
     Claim { kind: WorkKind, owner: u128, cap: usize },
     /// A worker keeps a claim alive.
-    Beat(Index),
+    Heartbeat(Index),
     /// A worker gives a claim up.
-    HandBack { which: Index, how: HandBack, seconds: u64 },
-    /// Messages of a session's lane are published, or one is buried.
-    Publish { talk: Talk, count: usize, bury: bool },
-    /// Memories are taken up and written, put off or buried.
+    Release { which: Index, how: Release, seconds: u64 },
+    /// Messages of a session's lane are published, or one is dead-lettered.
+    Publish { talk: Talk, count: usize, dead_letter: bool },
+    /// Memories are taken up and written, put off or dead-lettered.
     Remember { count: usize, fate: Fate },
     /// A batch reaches the replica.
     Replicate { talk: Talk, texts: Vec<&'static str>, lease: Lease },
@@ -89,11 +89,11 @@ fn act() -> impl Strategy<Value = Act> {
         1 => (kind(), 0..60_u64).prop_map(|(kind, seconds)| Act::TakeIn { kind, seconds }),
         5 => (kind(), 1..3_u128, 1..4_usize)
             .prop_map(|(kind, owner, cap)| Act::Claim { kind, owner, cap }),
-        2 => which.clone().prop_map(Act::Beat),
+        2 => which.clone().prop_map(Act::Heartbeat),
         2 => (which, how(), 0..40_u64)
-            .prop_map(|(which, how, seconds)| Act::HandBack { which, how, seconds }),
+            .prop_map(|(which, how, seconds)| Act::Release { which, how, seconds }),
         2 => (talk(), 0..4_usize, any::<bool>())
-            .prop_map(|(talk, count, bury)| Act::Publish { talk, count, bury }),
+            .prop_map(|(talk, count, dead_letter)| Act::Publish { talk, count, dead_letter }),
         2 => (1..4_usize, fate()).prop_map(|(count, fate)| Act::Remember { count, fate }),
         1 => (talk(), vec(text(), 0..3), lease())
             .prop_map(|(talk, texts, lease)| Act::Replicate { talk, texts, lease }),
@@ -126,8 +126,8 @@ fn kind() -> impl Strategy<Value = WorkKind> {
     prop_oneof![3 => Just(WorkKind::Turns), 2 => Just(WorkKind::Calls)]
 }
 
-fn how() -> impl Strategy<Value = HandBack> {
-    proptest::sample::select(&[HandBack::Orderly, HandBack::Failed][..])
+fn how() -> impl Strategy<Value = Release> {
+    proptest::sample::select(&[Release::Orderly, Release::Failed][..])
 }
 
 fn lease() -> impl Strategy<Value = Lease> {

@@ -14,7 +14,7 @@ use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::memory_queue::DueForget;
 use soma_core::ports::outbox::OutboxDepth;
-use soma_core::ports::work::{Beat, Claim};
+use soma_core::ports::work::{Claim, Heartbeat};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
@@ -34,7 +34,7 @@ pub(crate) enum Answer {
     Batch(BatchOutcome),
     TakenIn(usize),
     Claimed(Option<Claimed>),
-    Beaten(Beat),
+    Beaten(Heartbeat),
     Done(bool),
     Due(Vec<(String, u32)>),
     Forgets(Vec<DueForget>),
@@ -81,24 +81,26 @@ impl World {
             Act::Arrive { talk, subject, lease } => self.arrive(talk, *subject, *lease).await,
             Act::TakeIn { kind, seconds } => {
                 let before = self.now - Duration::from_secs(*seconds);
-                let taken = self.ledger.work.take_in_overdue(*kind, before, MANY).await;
+                let taken = self.ledger.work.recover_overdue(*kind, before, MANY).await;
                 Answer::TakenIn(taken.unwrap())
             }
             Act::Claim { kind, owner, cap } => self.claim(*kind, *owner, *cap).await,
-            Act::Beat(which) => match self.claimed(*which) {
+            Act::Heartbeat(which) => match self.claimed(*which) {
                 Some(claim) => {
-                    Answer::Beaten(self.ledger.work.beat(&claim, self.now, TTL).await.unwrap())
+                    Answer::Beaten(self.ledger.work.heartbeat(&claim, self.now, TTL).await.unwrap())
                 }
                 None => Answer::Nothing,
             },
-            Act::HandBack { which, how, seconds } => {
+            Act::Release { which, how, seconds } => {
                 if let Some(claim) = self.claimed(*which) {
                     let delay = Duration::from_secs(*seconds);
-                    self.ledger.work.hand_back(&claim, *how, self.now, delay).await.unwrap();
+                    self.ledger.work.release(&claim, *how, self.now, delay).await.unwrap();
                 }
                 Answer::Nothing
             }
-            Act::Publish { talk, count, bury } => self.publish(talk, *count, *bury).await,
+            Act::Publish { talk, count, dead_letter } => {
+                self.publish(talk, *count, *dead_letter).await
+            }
             Act::Remember { count, fate } => self.remember(*count, *fate).await,
             Act::Replicate { talk, texts, lease } => self.replicate(talk, texts, *lease).await,
             Act::Reserve { talk, call, limit, want, least } => {
@@ -184,13 +186,15 @@ impl World {
         fresh
     }
 
-    async fn publish(&self, talk: &Talk, count: usize, bury: bool) -> Answer {
+    async fn publish(&self, talk: &Talk, count: usize, dead_letter: bool) -> Answer {
         let lane = Lane::of(&talk.session_id.to_string());
         let lease = self.ledger.lease(&Resource::Lane(lane)).await;
         let rows = self.ledger.outbox.read(lane, count).await.unwrap();
-        if bury && let Some(row) = rows.first() {
+        if dead_letter && let Some(row) = rows.first() {
             let letter = talk.letter(&format!("{:?}", row.message.dedupe_key));
-            return Answer::Done(self.ledger.outbox.bury(&lease, row.id, letter).await.unwrap());
+            return Answer::Done(
+                self.ledger.outbox.dead_letter(&lease, row.id, letter).await.unwrap(),
+            );
         }
         let ids = rows.iter().map(|row| row.id).collect::<Vec<_>>();
         Answer::Done(self.ledger.outbox.settle(&lease, &ids).await.unwrap())
@@ -206,7 +210,7 @@ impl World {
                     queue.settle(due, WalEvent::new(due.write.clone(), self.now)).await
                 }
                 Fate::PutOff => queue.retry_at(due, self.now + TTL).await,
-                Fate::Buried => queue.bury(due, talk.letter(&due.write.key)).await,
+                Fate::Buried => queue.dead_letter(due, talk.letter(&due.write.key)).await,
                 Fate::Abandoned => Ok(true),
             };
             assert!(held.unwrap());

@@ -16,7 +16,7 @@ use soma_core::ids::SessionId;
 use soma_core::ports::Timer;
 
 use super::Endpoint;
-use super::stream::Wish;
+use super::stream::StreamOptions;
 use crate::authenticate::Caller;
 use crate::error::Problem;
 use crate::gateway::Gateway;
@@ -50,9 +50,9 @@ pub(crate) async fn follow_session(
     gateway: Data<Gateway>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
-    let wish = Wish::of(&request)?;
-    let frames = wish.follow(&caller.0, &gateway).await?;
-    let body = events(frames, wish.session, Arc::clone(&gateway.timer));
+    let options = StreamOptions::of(&request)?;
+    let frames = options.follow(&caller.0, &gateway).await?;
+    let body = events(frames, options.session, Arc::clone(&gateway.timer));
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))

@@ -18,14 +18,14 @@ use crate::gateway::Gateway;
 const LAST_EVENT_ID: &str = "Last-Event-ID";
 
 /// What a client wants to follow.
-pub(super) struct Wish {
+pub(super) struct StreamOptions {
     pub(super) session: SessionId,
     pub(super) until: Until,
     from: Cursor,
     style: Style,
 }
 
-impl Wish {
+impl StreamOptions {
     /// Reads it from the path, the query and the headers. The header wins over the query: a browser
     /// that comes back repeats the query it came with first.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, Problem> {

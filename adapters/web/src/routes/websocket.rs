@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse, rt};
 
 use super::Endpoint;
 use super::conversation::{Conversation, MAX_FRAME};
-use super::stream::Wish;
+use super::stream::StreamOptions;
 use crate::authenticate::Caller;
 use crate::error::Problem;
 use crate::gateway::Gateway;
@@ -38,16 +38,16 @@ pub(crate) async fn converse(
     request: HttpRequest,
     payload: Payload,
 ) -> Result<HttpResponse, Problem> {
-    let wish = Wish::of(&request)?;
-    let frames = wish.follow(&caller.0, &gateway).await?;
+    let options = StreamOptions::of(&request)?;
+    let frames = options.follow(&caller.0, &gateway).await?;
     let (response, outgoing, incoming) = actix_ws::handle(&request, payload)
         .map_err(|error| Problem::websocket(error.to_string()))?;
     let incoming = incoming.max_frame_size(MAX_FRAME).aggregate_continuations();
     let conversation = Conversation {
         caller: caller.0,
         gateway: Arc::clone(&gateway),
-        session: wish.session,
-        until: wish.until,
+        session: options.session,
+        until: options.until,
         outgoing,
     };
     // It ends with its connection, which the server waits for.

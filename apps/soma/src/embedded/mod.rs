@@ -98,7 +98,7 @@ impl Embedded {
         self.supervisor.stop(name).await;
     }
 
-    /// Stops taking work, finishes or hands back what is in hand, and comes back.
+    /// Stops taking work, finishes or releases what is in hand, and comes back.
     pub async fn stop(self) {
         self.stop.trigger();
         self.supervisor.stop_all().await;

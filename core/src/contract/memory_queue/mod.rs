@@ -24,7 +24,7 @@ super::suite! { memory_queue:
     write_that_failed_is_due_again_at_its_time,
     retry_with_an_older_token_changes_nothing,
     buried_write_is_a_dead_letter,
-    burial_with_an_older_token_changes_nothing,
+    dead_lettering_with_an_older_token_changes_nothing,
     write_with_a_key_that_is_queued_replaces_it,
     write_that_was_replaced_while_it_was_made_is_made_again,
     write_that_replaces_a_held_one_is_not_due_before_its_hold_ends,

@@ -136,23 +136,26 @@ pub async fn buried_write_is_a_dead_letter(fixture: impl Fixture<Port = Ledger>)
     let (ledger, taken) = taken(&fixture, &talk).await;
     let letter = talk.letter("refused");
 
-    let buried = ledger.memory_queue.bury(&taken, letter.clone()).await.unwrap();
+    let dead_lettered = ledger.memory_queue.dead_letter(&taken, letter.clone()).await.unwrap();
 
-    assert!(buried);
+    assert!(dead_lettered);
     assert_eq!(due(&ledger, at(3_600)).await, []);
     let dead = ledger.published(Topic::ConversationInboundDlq).await;
     assert_eq!(dead, [letter.message(&talk.tenant)]);
     assert_eq!(ledger.published(Topic::MemoryWal).await, []);
 }
 
-pub async fn burial_with_an_older_token_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
+pub async fn dead_lettering_with_an_older_token_changes_nothing(
+    fixture: impl Fixture<Port = Ledger>,
+) {
     let talk = talk(1);
     let (ledger, old) = taken(&fixture, &talk).await;
     let new = due(&ledger, NOW + AFTER_TTL).await.remove(0);
 
-    let buried = ledger.memory_queue.bury(&old, talk.letter("refused")).await.unwrap();
+    let dead_lettered =
+        ledger.memory_queue.dead_letter(&old, talk.letter("refused")).await.unwrap();
 
-    assert!(!buried);
+    assert!(!dead_lettered);
     assert_eq!(ledger.published(Topic::ConversationInboundDlq).await, []);
     assert!(settle(&ledger, &new).await);
 }

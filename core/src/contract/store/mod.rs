@@ -44,7 +44,7 @@ super::suite! { store:
     fence_is_checked_before_whether_it_was_done,
     fence_is_checked_before_the_clients_key,
     fence_of_the_other_kind_does_not_admit,
-    fence_of_a_claim_that_was_handed_back_does_not_admit,
+    fence_of_a_claim_that_was_released_does_not_admit,
     only_one_of_many_that_expect_the_same_is_applied,
     // numbering
     events_are_numbered_from_one_without_a_gap,

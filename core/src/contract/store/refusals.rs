@@ -11,7 +11,7 @@ use crate::budget::window::BudgetWindow;
 use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::Seq;
 use crate::outbox::topic::Topic;
-use crate::ports::work::{Claim, HandBack};
+use crate::ports::work::{Claim, Release};
 use crate::work::commit::{Cancel, Commit, CommitOutcome, Fence, WorkKind};
 use crate::work::session::TurnState;
 
@@ -199,13 +199,13 @@ pub async fn fence_of_the_other_kind_does_not_admit(fixture: impl Fixture<Port =
     assert_eq!(outcome, CommitOutcome::Fenced);
 }
 
-pub async fn fence_of_a_claim_that_was_handed_back_does_not_admit(
+pub async fn fence_of_a_claim_that_was_released_does_not_admit(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
-    ledger.work.hand_back(&claim, HandBack::Orderly, NOW, TTL).await.unwrap();
+    ledger.work.release(&claim, Release::Orderly, NOW, TTL).await.unwrap();
 
     let commit = Commit { fence: fence(&claim), ..talk.says("x") };
     let outcome = ledger.store.commit(commit).await.unwrap();

@@ -9,7 +9,7 @@ use crate::budget::window::BudgetWindow;
 use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::Seq;
 use crate::ids::PersonaId;
-use crate::ports::work::Beat;
+use crate::ports::work::Heartbeat;
 use crate::work::commit::{Commit, CommitOutcome, OpenSession, WorkKind};
 use crate::work::ingest::Subject;
 use crate::work::session::EventRange;
@@ -154,7 +154,7 @@ pub async fn erased_session_leaves_no_work(fixture: impl Fixture<Port = Ledger>)
         ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
     }
 
-    assert_eq!(ledger.work.beat(&claim, NOW, TTL).await.unwrap(), Beat::Lost);
+    assert_eq!(ledger.work.heartbeat(&claim, NOW, TTL).await.unwrap(), Heartbeat::Lost);
     assert_eq!(ledger.claim_at(WorkKind::Turns, at(3_600)).await, None);
     assert_eq!(ledger.work.depth(WorkKind::Turns, at(3_600)).await.unwrap(), 0);
 }

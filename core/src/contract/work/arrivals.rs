@@ -52,9 +52,9 @@ pub async fn arrival_of_an_unknown_turn_is_its_dead_letter(fixture: impl Fixture
         unknown.arrival(Subject::Turn(unknown.turn(1))),
     ];
 
-    ledger.take_in(vec![arrivals[0].clone()], NOW).await;
+    ledger.ingest(vec![arrivals[0].clone()], NOW).await;
     assert_dead(&ledger, &arrivals[..1]).await;
-    ledger.take_in(vec![arrivals[1].clone()], NOW).await;
+    ledger.ingest(vec![arrivals[1].clone()], NOW).await;
 
     let dead = ledger.published(Topic::ConversationInboundDlq).await;
     assert_eq!(dead.len(), 2, "{dead:?}");
@@ -65,7 +65,7 @@ pub async fn arrival_of_an_erased_session_is_dropped(fixture: impl Fixture<Port 
     ledger.commit(erased.accepts(1)).await;
     ledger.store.erase(&erased.tenant, erased.session_id, NOW).await.unwrap();
 
-    ledger.take_in(vec![erased.arrival(Subject::Turn(erased.turn(1)))], NOW).await;
+    ledger.ingest(vec![erased.arrival(Subject::Turn(erased.turn(1)))], NOW).await;
 
     assert_dead(&ledger, &[]).await;
 }
@@ -78,7 +78,7 @@ pub async fn arrival_for_another_tenant_is_its_dead_letter_also_if_the_session_i
     ledger.store.erase(&ours.tenant, ours.session_id, NOW).await.unwrap();
     let arrival = theirs.arrival(Subject::Turn(ours.turn(1)));
 
-    ledger.take_in(vec![arrival.clone()], NOW).await;
+    ledger.ingest(vec![arrival.clone()], NOW).await;
 
     assert_dead(&ledger, &[arrival]).await;
 }
@@ -88,7 +88,7 @@ pub async fn arrival_for_another_tenant_is_its_dead_letter(fixture: impl Fixture
     ledger.commit(ours.accepts(1)).await;
     let arrival = theirs.arrival(Subject::Turn(ours.turn(1)));
 
-    ledger.take_in(vec![arrival.clone()], NOW).await;
+    ledger.ingest(vec![arrival.clone()], NOW).await;
 
     assert_dead(&ledger, &[arrival]).await;
     assert_eq!(ledger.claim(WorkKind::Turns).await, None);
@@ -100,7 +100,7 @@ pub async fn arrival_for_another_session_is_its_dead_letter(fixture: impl Fixtur
     ledger.commit(other.accepts(1)).await;
     let arrival = other.arrival(Subject::Turn(one.turn(1)));
 
-    ledger.take_in(vec![arrival.clone()], NOW).await;
+    ledger.ingest(vec![arrival.clone()], NOW).await;
 
     assert_dead(&ledger, &[arrival]).await;
     assert_eq!(ledger.claim(WorkKind::Turns).await, None);
@@ -113,7 +113,7 @@ pub async fn arrival_of_an_unknown_call_is_its_dead_letter(fixture: impl Fixture
     let arrivals =
         [Subject::ToolRequest(call), Subject::ToolResult(call)].map(|call| talk.arrival(call));
 
-    ledger.take_in(arrivals.to_vec(), NOW).await;
+    ledger.ingest(arrivals.to_vec(), NOW).await;
 
     assert_dead(&ledger, &arrivals).await;
 }
@@ -130,7 +130,7 @@ pub async fn known_arrivals_beside_an_unknown_one_are_taken_in(
     ledger.commit(last.accepts(1)).await;
     let unknown = known(&talk(2));
 
-    ledger.take_in(vec![known(&first), unknown.clone(), known(&last)], NOW).await;
+    ledger.ingest(vec![known(&first), unknown.clone(), known(&last)], NOW).await;
 
     assert_dead(&ledger, &[unknown]).await;
     assert!(ledger.claim(WorkKind::Turns).await.is_some());

@@ -6,7 +6,7 @@ use super::super::Fixture;
 use super::super::ledger::{Ledger, at};
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
-use crate::ports::work::HandBack;
+use crate::ports::work::Release;
 use crate::tool::CallState;
 use crate::work::commit::{Cancel, Commit, WorkKind};
 use crate::work::ingest::Subject;
@@ -33,7 +33,7 @@ pub async fn calls_are_claimed_once_one_arrived_and_is_not_done(
     ledger.arrive(&talk, Subject::ToolRequest(talk.call(1))).await;
 
     let arrived = ledger.claim(WorkKind::Calls).await.unwrap();
-    ledger.work.hand_back(&arrived, HandBack::Orderly, at(0), Duration::ZERO).await.unwrap();
+    ledger.work.release(&arrived, Release::Orderly, at(0), Duration::ZERO).await.unwrap();
     ledger.commit(talk.finishes(1)).await;
     assert_eq!(before, None);
     assert_eq!((arrived.session_id, arrived.turn_id), (talk.session_id, None));

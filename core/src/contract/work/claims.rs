@@ -7,13 +7,13 @@ use futures_util::future::join_all;
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::talk;
-use crate::ports::work::{Claim, HandBack};
+use crate::ports::work::{Claim, Release};
 use crate::work::commit::WorkKind;
 use crate::work::ingest::Subject;
 use crate::work::session::TurnState;
 
-async fn hand_back(ledger: &Ledger, claim: &Claim) {
-    ledger.work.hand_back(claim, HandBack::Orderly, NOW, Duration::ZERO).await.unwrap();
+async fn release(ledger: &Ledger, claim: &Claim) {
+    ledger.work.release(claim, Release::Orderly, NOW, Duration::ZERO).await.unwrap();
 }
 
 pub async fn session_is_claimed_once_at_a_time(fixture: impl Fixture<Port = Ledger>) {
@@ -55,7 +55,7 @@ pub async fn turns_of_a_session_are_claimed_in_their_order(fixture: impl Fixture
         let claim = ledger.claim(WorkKind::Turns).await.unwrap();
         assert_eq!((claim.turn_id, claim.tries), (Some(talk.turn(number)), 1));
         ledger.commit(talk.ends(number)).await;
-        hand_back(&ledger, &claim).await;
+        release(&ledger, &claim).await;
     }
 
     assert_eq!(ledger.claim(WorkKind::Turns).await, None);
@@ -76,7 +76,7 @@ pub async fn turn_whose_message_overtook_an_earlier_one_waits(
     assert_eq!(claim.turn_id, Some(talk.turn(1)));
 }
 
-pub async fn claimed_turn_that_is_done_makes_room_only_once_it_is_handed_back(
+pub async fn claimed_turn_that_is_done_makes_room_only_once_it_is_released(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
@@ -86,7 +86,7 @@ pub async fn claimed_turn_that_is_done_makes_room_only_once_it_is_handed_back(
     ledger.commit(talk.ends(1)).await;
     let early = ledger.claim(WorkKind::Turns).await;
 
-    hand_back(&ledger, &first).await;
+    release(&ledger, &first).await;
 
     let second = ledger.claim(WorkKind::Turns).await.unwrap();
     assert_eq!(early, None);
@@ -138,7 +138,7 @@ pub async fn count_of_tries_starts_anew_with_progress(fixture: impl Fixture<Port
     assert_eq!(claim.tries, 1);
 }
 
-pub async fn count_of_tries_starts_anew_when_handed_back_in_good_order(
+pub async fn count_of_tries_starts_anew_when_released_in_good_order(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
@@ -146,31 +146,29 @@ pub async fn count_of_tries_starts_anew_when_handed_back_in_good_order(
     ledger.claim(WorkKind::Turns).await.unwrap();
     let second = ledger.claim_at(WorkKind::Turns, NOW + AFTER_TTL).await.unwrap();
 
-    hand_back(&ledger, &second).await;
+    release(&ledger, &second).await;
 
     let claim = ledger.claim_at(WorkKind::Turns, at(120)).await.unwrap();
     assert_eq!((second.tries, claim.tries), (2, 1));
 }
 
-pub async fn try_that_failed_stays_counted_when_handed_back(fixture: impl Fixture<Port = Ledger>) {
+pub async fn try_that_failed_stays_counted_when_released(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     let first = ledger.claim(WorkKind::Turns).await.unwrap();
 
-    ledger.work.hand_back(&first, HandBack::Failed, NOW, TTL).await.unwrap();
+    ledger.work.release(&first, Release::Failed, NOW, TTL).await.unwrap();
 
     assert_eq!(ledger.claim_at(WorkKind::Turns, at(29)).await, None);
     assert_eq!(ledger.claim_at(WorkKind::Turns, at(31)).await.unwrap().tries, 2);
 }
 
-pub async fn session_that_was_handed_back_waits_for_its_delay(
-    fixture: impl Fixture<Port = Ledger>,
-) {
+pub async fn session_that_was_released_waits_for_its_delay(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
 
-    ledger.work.hand_back(&claim, HandBack::Orderly, NOW, TTL).await.unwrap();
+    ledger.work.release(&claim, Release::Orderly, NOW, TTL).await.unwrap();
 
     assert_eq!(ledger.claim_at(WorkKind::Turns, at(29)).await, None);
     assert!(ledger.claim_at(WorkKind::Turns, at(31)).await.is_some());

@@ -5,7 +5,7 @@ use std::ops::RangeInclusive;
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner};
 use super::super::talk::talk_of;
-use crate::ports::work::{Claim, HandBack};
+use crate::ports::work::{Claim, Release};
 use crate::time::Timestamp;
 use crate::work::commit::WorkKind;
 use crate::work::ingest::Subject;
@@ -79,7 +79,7 @@ pub async fn cap_counts_live_claims_of_the_kind_only(fixture: impl Fixture<Port 
 
     let first = claim_capped(&ledger, LATER, 1).await.unwrap();
     let second = claim_capped(&ledger, LATER, 1).await;
-    ledger.work.hand_back(&first, HandBack::Orderly, LATER, TTL).await.unwrap();
+    ledger.work.release(&first, Release::Orderly, LATER, TTL).await.unwrap();
     let third = claim_capped(&ledger, LATER, 1).await;
     let fourth = claim_capped(&ledger, LATER + AFTER_TTL, 1).await;
 

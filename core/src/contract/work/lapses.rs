@@ -3,15 +3,15 @@
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::talk;
-use crate::ports::work::{Beat, Claim, HandBack};
+use crate::ports::work::{Claim, Heartbeat, Release};
 use crate::work::commit::{Cancel, Commit, CommitOutcome, Fence, WorkKind};
 
 async fn claim_by(ledger: &Ledger, worker: u128, seconds: u64) -> Option<Claim> {
     ledger.work.claim(WorkKind::Turns, owner(worker), at(seconds), TTL, MANY).await.unwrap()
 }
 
-async fn beat(ledger: &Ledger, claim: &Claim, seconds: u64) -> Beat {
-    ledger.work.beat(claim, at(seconds), TTL).await.unwrap()
+async fn heartbeat(ledger: &Ledger, claim: &Claim, seconds: u64) -> Heartbeat {
+    ledger.work.heartbeat(claim, at(seconds), TTL).await.unwrap()
 }
 
 pub async fn claim_that_lapsed_goes_to_another_with_a_higher_epoch(
@@ -35,11 +35,11 @@ pub async fn claim_that_was_taken_over_is_lost(fixture: impl Fixture<Port = Ledg
     let first = claim_by(&ledger, 1, 0).await.unwrap();
     let second = claim_by(&ledger, 2, 31).await.unwrap();
 
-    let beaten = (beat(&ledger, &first, 32).await, beat(&ledger, &second, 32).await);
+    let heartbeats = (heartbeat(&ledger, &first, 32).await, heartbeat(&ledger, &second, 32).await);
 
     let fence = Fence::Work { kind: first.kind, epoch: first.epoch };
     let outcome = ledger.store.commit(Commit { fence, ..talk.ends(1) }).await.unwrap();
-    assert_eq!(beaten, (Beat::Lost, Beat::Held));
+    assert_eq!(heartbeats, (Heartbeat::Lost, Heartbeat::Held));
     assert_eq!(outcome, CommitOutcome::Fenced);
 }
 
@@ -52,9 +52,9 @@ pub async fn claim_that_was_taken_over_by_the_same_owner_is_lost(
     let first = claim_by(&ledger, 1, 0).await.unwrap();
     let second = claim_by(&ledger, 1, 31).await.unwrap();
 
-    let beaten = (beat(&ledger, &first, 32).await, beat(&ledger, &second, 32).await);
+    let heartbeats = (heartbeat(&ledger, &first, 32).await, heartbeat(&ledger, &second, 32).await);
 
-    assert_eq!(beaten, (Beat::Lost, Beat::Held));
+    assert_eq!(heartbeats, (Heartbeat::Lost, Heartbeat::Held));
 }
 
 pub async fn claim_that_is_kept_alive_does_not_lapse(fixture: impl Fixture<Port = Ledger>) {
@@ -62,25 +62,25 @@ pub async fn claim_that_is_kept_alive_does_not_lapse(fixture: impl Fixture<Port 
     ledger.ready(&talk, 1).await;
     let claim = claim_by(&ledger, 1, 0).await.unwrap();
 
-    let beaten = (beat(&ledger, &claim, 20).await, beat(&ledger, &claim, 40).await);
+    let heartbeats = (heartbeat(&ledger, &claim, 20).await, heartbeat(&ledger, &claim, 40).await);
 
-    assert_eq!(beaten, (Beat::Held, Beat::Held));
+    assert_eq!(heartbeats, (Heartbeat::Held, Heartbeat::Held));
     assert_eq!(claim_by(&ledger, 2, 69).await, None);
     assert!(claim_by(&ledger, 2, 71).await.is_some());
 }
 
-pub async fn beat_tells_of_a_cancellation(fixture: impl Fixture<Port = Ledger>) {
+pub async fn heartbeat_tells_of_a_cancellation(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     ledger.ready(&talk, 2).await;
     let claim = claim_by(&ledger, 1, 0).await.unwrap();
-    let before = beat(&ledger, &claim, 1).await;
+    let before = heartbeat(&ledger, &claim, 1).await;
 
     ledger.commit(Commit { cancel: Some(Cancel::Running), ..talk.commit() }).await;
 
-    assert_eq!(before, Beat::Held);
-    assert_eq!(beat(&ledger, &claim, 2).await, Beat::CancelRequested);
-    assert_eq!(claim_by(&ledger, 2, 30).await, None, "the beat kept the claim alive");
+    assert_eq!(before, Heartbeat::Held);
+    assert_eq!(heartbeat(&ledger, &claim, 2).await, Heartbeat::CancelRequested);
+    assert_eq!(claim_by(&ledger, 2, 30).await, None, "the heartbeat kept the claim alive");
 }
 
 pub async fn handing_back_a_lost_claim_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
@@ -89,21 +89,21 @@ pub async fn handing_back_a_lost_claim_changes_nothing(fixture: impl Fixture<Por
     let first = claim_by(&ledger, 1, 0).await.unwrap();
     let second = claim_by(&ledger, 1, 31).await.unwrap();
 
-    ledger.work.hand_back(&first, HandBack::Orderly, at(32), TTL).await.unwrap();
+    ledger.work.release(&first, Release::Orderly, at(32), TTL).await.unwrap();
 
-    assert_eq!(beat(&ledger, &second, 33).await, Beat::Held);
+    assert_eq!(heartbeat(&ledger, &second, 33).await, Heartbeat::Held);
     assert_eq!(claim_by(&ledger, 3, 34).await, None);
     assert_eq!(claim_by(&ledger, 3, 64).await.unwrap().tries, 3);
 }
 
-pub async fn claim_that_was_handed_back_is_lost(fixture: impl Fixture<Port = Ledger>) {
+pub async fn claim_that_was_released_is_lost(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     let claim = claim_by(&ledger, 1, 0).await.unwrap();
 
-    ledger.work.hand_back(&claim, HandBack::Orderly, NOW, TTL).await.unwrap();
+    ledger.work.release(&claim, Release::Orderly, NOW, TTL).await.unwrap();
 
-    assert_eq!(beat(&ledger, &claim, 1).await, Beat::Lost);
+    assert_eq!(heartbeat(&ledger, &claim, 1).await, Heartbeat::Lost);
     let next = ledger.claim_at(WorkKind::Turns, NOW + AFTER_TTL).await.unwrap();
     assert!(next.epoch > claim.epoch);
 }
@@ -116,7 +116,7 @@ pub async fn claims_survive_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
 
     let ledger = fixture.open().await;
 
-    assert_eq!(beat(&ledger, &claim, 1).await == Beat::Held, F::DURABLE);
+    assert_eq!(heartbeat(&ledger, &claim, 1).await == Heartbeat::Held, F::DURABLE);
     let next = claim_by(&ledger, 2, 40).await.map(|next| (next.epoch > claim.epoch, next.tries));
     assert_eq!(next, F::DURABLE.then_some((true, 2)));
 }

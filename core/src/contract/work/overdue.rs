@@ -9,8 +9,8 @@ use crate::work::commit::{Commit, WorkKind};
 use crate::work::ingest::Subject;
 use crate::work::session::TurnState;
 
-async fn take_in(ledger: &Ledger, kind: WorkKind, seconds: u64) -> usize {
-    ledger.work.take_in_overdue(kind, at(seconds), MANY).await.unwrap()
+async fn recover(ledger: &Ledger, kind: WorkKind, seconds: u64) -> usize {
+    ledger.work.recover_overdue(kind, at(seconds), MANY).await.unwrap()
 }
 
 /// A turn that waits for two calls, the first of which is done since ten seconds after [`NOW`].
@@ -29,9 +29,9 @@ pub async fn message_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Le
     ledger.commit(Commit { at: at(10), ..talk.accepts(1) }).await;
 
     let taken = (
-        take_in(&ledger, WorkKind::Turns, 10).await,
-        take_in(&ledger, WorkKind::Turns, 11).await,
-        take_in(&ledger, WorkKind::Turns, 12).await,
+        recover(&ledger, WorkKind::Turns, 10).await,
+        recover(&ledger, WorkKind::Turns, 11).await,
+        recover(&ledger, WorkKind::Turns, 12).await,
     );
 
     assert_eq!(taken, (0, 1, 0));
@@ -45,10 +45,10 @@ pub async fn request_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Le
     ledger.commit(Commit { at: at(10), ..talk.asks(2) }).await;
 
     let taken = (
-        take_in(&ledger, WorkKind::Calls, 10).await,
-        take_in(&ledger, WorkKind::Turns, 11).await,
-        take_in(&ledger, WorkKind::Calls, 11).await,
-        take_in(&ledger, WorkKind::Calls, 12).await,
+        recover(&ledger, WorkKind::Calls, 10).await,
+        recover(&ledger, WorkKind::Turns, 11).await,
+        recover(&ledger, WorkKind::Calls, 11).await,
+        recover(&ledger, WorkKind::Calls, 12).await,
     );
 
     assert_eq!(taken, (0, 0, 2, 0));
@@ -62,12 +62,12 @@ pub async fn result_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Led
     ledger.commit(Commit { at: at(20), ..talk.finishes(1) }).await;
 
     let first = (
-        take_in(&ledger, WorkKind::Turns, 10).await,
-        take_in(&ledger, WorkKind::Calls, 11).await,
-        take_in(&ledger, WorkKind::Turns, 11).await,
+        recover(&ledger, WorkKind::Turns, 10).await,
+        recover(&ledger, WorkKind::Calls, 11).await,
+        recover(&ledger, WorkKind::Turns, 11).await,
     );
     let early = ledger.claim(WorkKind::Turns).await;
-    let second = take_in(&ledger, WorkKind::Turns, 21).await;
+    let second = recover(&ledger, WorkKind::Turns, 21).await;
 
     assert_eq!((first, second), ((0, 0, 1), 1));
     assert_eq!(early, None);
@@ -80,20 +80,20 @@ pub async fn result_that_no_turn_waits_for_is_not_overdue(fixture: impl Fixture<
     waiting(&ledger, &talk).await;
     ledger.commit(talk.progresses(1, 2, TurnState::Done)).await;
 
-    let taken = take_in(&ledger, WorkKind::Turns, 60).await;
+    let taken = recover(&ledger, WorkKind::Turns, 60).await;
 
     assert_eq!(taken, 0);
     assert_eq!(call(&ledger, &talk, 0).await, CallState::Done);
 }
 
-pub async fn arrival_of_what_was_taken_in_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
+pub async fn arrival_of_what_was_recovered_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.commit(talk.accepts(1)).await;
-    take_in(&ledger, WorkKind::Turns, 1).await;
+    recover(&ledger, WorkKind::Turns, 1).await;
     ledger.commit(talk.asks(1)).await;
-    take_in(&ledger, WorkKind::Calls, 1).await;
+    recover(&ledger, WorkKind::Calls, 1).await;
     ledger.commit(talk.finishes(0)).await;
-    take_in(&ledger, WorkKind::Turns, 1).await;
+    recover(&ledger, WorkKind::Turns, 1).await;
     let depth = ledger.work.depth(WorkKind::Turns, NOW).await.unwrap();
 
     for subject in [
@@ -119,21 +119,21 @@ pub async fn what_has_arrived_is_not_overdue(fixture: impl Fixture<Port = Ledger
     ledger.commit(talk.finishes(0)).await;
     ledger.arrive(&talk, Subject::ToolResult(talk.call(0))).await;
 
-    let taken = [WorkKind::Turns, WorkKind::Calls].map(|kind| take_in(&ledger, kind, 60));
+    let taken = [WorkKind::Turns, WorkKind::Calls].map(|kind| recover(&ledger, kind, 60));
 
-    for taken in taken {
-        assert_eq!(taken.await, 0);
+    for recovered in taken {
+        assert_eq!(recovered.await, 0);
     }
 }
 
-pub async fn most_overdue_is_taken_in_first(fixture: impl Fixture<Port = Ledger>) {
+pub async fn most_overdue_is_recovered_first(fixture: impl Fixture<Port = Ledger>) {
     let ledger = fixture.open().await;
     for number in 1..=3 {
         let seconds = at(10 - u64::try_from(number).unwrap());
         ledger.commit(Commit { at: seconds, ..talk(number).accepts(1) }).await;
     }
 
-    let taken = ledger.work.take_in_overdue(WorkKind::Turns, at(60), 2).await.unwrap();
+    let taken = ledger.work.recover_overdue(WorkKind::Turns, at(60), 2).await.unwrap();
 
     let state =
         async |number| ledger.store.turn(talk(number).turn(1)).await.unwrap().unwrap().state;

@@ -2,12 +2,12 @@
 
 use super::drive::{Drive, TRIES};
 use crate::budget::UsageChange;
-use crate::flows::persist::{UNTIL_DROPPED, again, persist};
+use crate::flows::persist::{UNTIL_DROPPED, persist, retry};
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
 use crate::ports::work::Claim;
-use crate::ports::{Budget, Poke, PortError, PortResult};
+use crate::ports::{Budget, Notification, PortError, PortResult};
 use crate::tool::CallChange;
 use crate::turn::input::{Input, RecordedInput};
 use crate::turn::machine::Phase;
@@ -70,9 +70,9 @@ impl Drive<'_> {
         if let Some(last) = events.iter().map(|event| event.seq).max() {
             self.seq = self.seq.max(last);
         }
-        world.wake.poke(Poke::Outbox);
+        world.wake.notify(Notification::Outbox);
         if !commit.memory.is_empty() {
-            world.wake.poke(Poke::Memory);
+            world.wake.notify(Notification::Memory);
         }
         tell_counter(&*self.flow.ports.budget, commit.usage).await;
         Ok(true)
@@ -84,7 +84,7 @@ impl Drive<'_> {
         for change in changes {
             if let UsageChange::Reserve { account, window, .. } = change {
                 let budget = &self.flow.ports.budget;
-                again(&self.flow.world, TRIES, || budget.refresh(account, *window)).await?;
+                retry(&self.flow.world, TRIES, || budget.refresh(account, *window)).await?;
             }
         }
         Ok(())

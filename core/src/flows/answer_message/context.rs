@@ -10,7 +10,7 @@ use crate::budget::Tokens;
 use crate::conversation::event::{Event, Seq};
 use crate::conversation::model::ChatMessage;
 use crate::conversation::{prompt, window};
-use crate::flows::persist::{UNTIL_DROPPED, again};
+use crate::flows::persist::{UNTIL_DROPPED, retry};
 use crate::ids::EventId;
 use crate::memory::RecallQuery;
 use crate::ports::PortResult;
@@ -73,7 +73,7 @@ impl Drive<'_> {
         let (tenant, session) = (&self.claim.tenant, self.claim.session_id);
         let range = EventRange::Before(before);
         let world = &self.flow.world;
-        again(world, UNTIL_DROPPED, || store.events(tenant, session, range, limit)).await
+        retry(world, UNTIL_DROPPED, || store.events(tenant, session, range, limit)).await
     }
 
     /// What fits the message; a recall that fails or takes too long does not stop the turn.

@@ -2,19 +2,19 @@
 //! at each durable boundary.
 
 use super::AnswerMessage;
-use super::bury::bury;
 use super::commit::Pending;
+use super::dead_letter::dead_letter;
 use crate::conversation::event::Seq;
 use crate::conversation::model::{ChatMessage, Usage};
 use crate::conversation::prompt;
 use crate::flows::claims::Signals;
-use crate::flows::persist::again;
+use crate::flows::persist::retry;
 use crate::ports::work::Claim;
 use crate::ports::{Model, PortError, PortResult};
 use crate::tool::CallState;
 use crate::turn::input::{Input, RecordedInput};
 use crate::turn::machine::{Phase, Turn, Unexpected};
-use crate::turn::step::Call;
+use crate::turn::step::Request;
 use crate::work::session::TurnRecord;
 
 pub(super) const TRIES: u32 = 6;
@@ -28,7 +28,7 @@ pub(super) struct Drive<'a> {
     pub(super) signals: &'a Signals,
     pub(super) turn: Turn,
     /// The question that is open.
-    pub(super) call: Option<Call>,
+    pub(super) request: Option<Request>,
     /// What the steps since the last commit lead to.
     pub(super) pending: Pending,
     /// The session's last event that is known here.
@@ -46,17 +46,17 @@ impl<'a> Drive<'a> {
     ) -> PortResult<Option<Self>> {
         let Some(turn_id) = claim.turn_id else { return Ok(None) };
         let store = &flow.ports.store;
-        let record = again(&flow.world, TRIES, || store.turn(turn_id)).await?;
+        let record = retry(&flow.world, TRIES, || store.turn(turn_id)).await?;
         let session =
-            again(&flow.world, TRIES, || store.session(&claim.tenant, claim.session_id)).await?;
+            retry(&flow.world, TRIES, || store.session(&claim.tenant, claim.session_id)).await?;
         let (Some(record), Some(session)) = (record, session) else { return Ok(None) };
         if record.cancel_requested {
             signals.cancelled.trigger();
         }
-        let (turn, call) = match Turn::fold(turn_id, &record.inputs) {
+        let (turn, request) = match Turn::fold(turn_id, &record.inputs) {
             Ok(folded) => folded,
             Err(error) => {
-                bury(flow, claim, &record, error.to_string()).await?;
+                dead_letter(flow, claim, &record, error.to_string()).await?;
                 return Ok(None);
             }
         };
@@ -66,14 +66,15 @@ impl<'a> Drive<'a> {
             signals,
             pending: Pending::new(turn.steps()),
             turn,
-            call,
+            request,
             seq: session.chain.count,
             history: None,
         };
         drive.catch_up(&record)?;
-        let stuck = drive.call.is_none() && !drive.signals.cancelled.is_set();
+        let stuck = drive.request.is_none() && !drive.signals.cancelled.is_set();
         if stuck && drive.turn.phase() == Phase::AwaitingTools {
-            bury(flow, claim, &record, "its tools ended, and none was its own".into()).await?;
+            dead_letter(flow, claim, &record, "its tools ended, and none was its own".into())
+                .await?;
             return Ok(None);
         }
         Ok(Some(drive))
@@ -92,19 +93,19 @@ impl<'a> Drive<'a> {
                 }
                 break;
             }
-            let input = match self.call.take() {
+            let input = match self.request.take() {
                 None => break,
-                Some(Call::Generate(generate)) => {
+                Some(Request::Generate(generate)) => {
                     if !self.commit().await? {
                         return Ok(());
                     }
                     self.generate(&generate).await?
                 }
-                Some(Call::Authorize) => self.authorize().await,
-                Some(Call::GatherContext { prompt_limit, recall }) => {
+                Some(Request::Authorize) => self.authorize().await,
+                Some(Request::GatherContext { prompt_limit, recall }) => {
                     self.gather(prompt_limit, recall).await?
                 }
-                Some(Call::Reserve { call, want, least }) => {
+                Some(Request::Reserve { call, want, least }) => {
                     // The record knows of one open reservation: the last is settled in it before
                     // tokens are set aside for the next.
                     if self.pending.settles() && !self.commit().await? {
@@ -157,7 +158,7 @@ impl<'a> Drive<'a> {
         if self.signals.cancelled.is_set() {
             Input::Cancelled { text, usage }
         } else {
-            Input::HandedBack { text, usage }
+            Input::Released { text, usage }
         }
     }
 
@@ -168,7 +169,7 @@ impl<'a> Drive<'a> {
         let turn = std::mem::replace(&mut self.turn, blank);
         let step = turn.step(input.clone(), at).map_err(unreadable)?;
         self.turn = step.turn;
-        self.call = step.call;
+        self.request = step.request;
         self.pending.add(RecordedInput { input, at }, step.effects);
         Ok(())
     }

@@ -1,9 +1,9 @@
 //! Answers a message: drives a turn from where its record ends to its terminal event, or to the
 //! tools it waits for.
 
-mod bury;
 mod commit;
 mod context;
+mod dead_letter;
 mod deltas;
 mod drive;
 mod generate;

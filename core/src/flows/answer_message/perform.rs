@@ -6,7 +6,7 @@ use serde_json::{Map, json};
 use super::drive::{Drive, TRIES};
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Account, Grant, ReservationKey, ReservationRequest, Tokens};
-use crate::flows::persist::again;
+use crate::flows::persist::retry;
 use crate::policy::{Action, Decision, PolicyRequest};
 use crate::ports::PortResult;
 use crate::turn::input::Input;
@@ -36,7 +36,7 @@ impl Drive<'_> {
             context: json!({"message_length": length, "metadata": metadata}),
         };
         let policy = &self.flow.ports.policy;
-        match again(&self.flow.world, TRIES, || policy.decide(&request)).await {
+        match retry(&self.flow.world, TRIES, || policy.decide(&request)).await {
             Ok(decision) => decision,
             Err(error) => {
                 tracing::warn!(%error, %action, "no policy decision: denied");
@@ -64,11 +64,11 @@ impl Drive<'_> {
             least,
         };
         let budget = &self.flow.ports.budget;
-        let ask = || again(&self.flow.world, TRIES, || budget.reserve(&request));
+        let ask = || retry(&self.flow.world, TRIES, || budget.reserve(&request));
         let mut grant = ask().await?;
         if grant != Grant::Granted(want) {
             let refresh = || budget.refresh(&request.account, window);
-            again(&self.flow.world, TRIES, refresh).await?;
+            retry(&self.flow.world, TRIES, refresh).await?;
             grant = ask().await?;
         }
         Ok(Input::BudgetAnswered { window, grant })

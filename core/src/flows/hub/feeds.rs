@@ -35,7 +35,7 @@ impl Feeds {
         self.by_session.values().map(|feed| feed.followers).sum()
     }
 
-    /// One more follows a session. Answers what pokes it.
+    /// One more follows a session. Answers what notifies it.
     pub(super) fn follow(&mut self, session: SessionId) -> Arc<Signal> {
         let feed = self.by_session.entry(session).or_default();
         feed.followers += 1;

@@ -1,6 +1,6 @@
 //! What a gateway knows of the streams of its sessions, and who waits for more.
 //!
-//! Followers pull: the hub keeps one state per session and pokes those who wait, so a client that
+//! Followers pull: the hub keeps one state per session and notifies those who wait, so a client that
 //! reads slowly costs no memory, and none is ever sent a gap.
 
 mod feed;

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 
 use super::config::TurnConfig;
 use super::input::{Accepted, Context, Input, RecordedInput};
-use super::step::{Call, Effects, EventDraft, Step};
+use super::step::{Effects, EventDraft, Request, Step};
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Account, ReservationKey, Tokens};
 use crate::conversation::analysis::Analysis;
@@ -138,11 +138,11 @@ impl Turn {
     pub fn fold<'a>(
         id: TurnId,
         record: impl IntoIterator<Item = &'a RecordedInput>,
-    ) -> Result<(Self, Option<Call>), Unexpected> {
+    ) -> Result<(Self, Option<Request>), Unexpected> {
         let mut state = (Self::new(id), None);
         for RecordedInput { input, at } in record {
             let step = state.0.step(input.clone(), *at)?;
-            state = (step.turn, step.call);
+            state = (step.turn, step.request);
         }
         Ok(state)
     }
@@ -170,9 +170,7 @@ impl Turn {
                 Ok(self.model_failed(&failure, &text, usage, now))
             }
             (Phase::Generating, Input::Interrupted) => Ok(self.interrupted(now)),
-            (Phase::Generating, Input::HandedBack { text, usage }) => {
-                Ok(self.handed_back(&text, usage))
-            }
+            (Phase::Generating, Input::Released { text, usage }) => Ok(self.released(&text, usage)),
             (Phase::AwaitingTools, Input::ToolFinished { outcome, tokens })
                 if self.waits_for(&outcome) =>
             {
@@ -239,8 +237,8 @@ impl Turn {
         Unexpected { phase: self.phase, input: Box::new(input) }
     }
 
-    fn then(self, effects: Effects, call: Option<Call>) -> Step {
-        Step { turn: self, effects, call }
+    fn then(self, effects: Effects, request: Option<Request>) -> Step {
+        Step { turn: self, effects, request }
     }
 
     fn profile(&self) -> Option<&ModelProfile> {

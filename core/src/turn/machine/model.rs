@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::super::input::ModelAnswer;
-use super::super::step::{Call, Effects, EventDraft, Generate, Step};
+use super::super::step::{Effects, EventDraft, Generate, Request, Step};
 use super::end::Failure;
 use super::{Choice, Phase, Turn, seconds_until_end};
 use crate::budget::window::BudgetWindow;
@@ -25,7 +25,7 @@ impl Turn {
         self.model_calls += 1;
         let most = self.profile().map_or(0, |profile| profile.max_tokens);
         let least = self.config.as_ref().map_or(1, |config| config.least_answer_tokens).min(most);
-        let call = Call::Reserve {
+        let call = Request::Reserve {
             call: self.model_calls,
             want: self.prompt_tokens.saturating_add(most),
             least: self.prompt_tokens.saturating_add(least),
@@ -58,7 +58,7 @@ impl Turn {
             wait_seconds: self.wait_seconds,
         };
         let effects = Effects { usage: vec![reserve], ..Effects::default() };
-        self.then(effects, Some(Call::Generate(generate)))
+        self.then(effects, Some(Request::Generate(generate)))
     }
 
     pub(super) fn answer(mut self, answer: ModelAnswer, now: Timestamp) -> Step {
@@ -118,7 +118,7 @@ impl Turn {
 
     /// Begins the answer anew, elsewhere. It says nothing about the turn that a service stops, so it is
     /// neither a failure nor a loss.
-    pub(super) fn handed_back(mut self, text: &str, usage: Usage) -> Step {
+    pub(super) fn released(mut self, text: &str, usage: Usage) -> Step {
         let mut effects = self.settle(usage);
         if !text.is_empty() {
             effects.record.push(self.restart("worker_stopped"));

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::config::TurnConfig;
 use super::super::input::{Accepted, Context};
-use super::super::step::{Call, Effects, EventDraft, Step};
+use super::super::step::{Effects, EventDraft, Request, Step};
 use super::end::Failure;
 use super::{Choice, Phase, Turn};
 use crate::conversation::analysis::analyse;
@@ -47,7 +47,7 @@ impl Turn {
         thinking.metadata.insert("analysis".into(), json!(self.analysis));
         thinking.metadata.insert("escalation".into(), json!(self.escalation));
         let effects = Effects { record: vec![started, thinking], ..Effects::default() };
-        self.then(effects, Some(Call::Authorize))
+        self.then(effects, Some(Request::Authorize))
     }
 
     pub(super) fn authorize(mut self, decisions: Vec<Decision>, now: Timestamp) -> Step {
@@ -67,7 +67,7 @@ impl Turn {
         }
         self.phase = Phase::Gathering;
         let prompt_limit = self.prompt_limit();
-        self.then(effects, Some(Call::GatherContext { prompt_limit, recall }))
+        self.then(effects, Some(Request::GatherContext { prompt_limit, recall }))
     }
 
     pub(super) fn load(mut self, context: Context, now: Timestamp) -> Step {

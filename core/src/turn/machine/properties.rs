@@ -46,7 +46,7 @@ fn exactly_one_event_is_terminal_and_nothing_follows_it() {
         assert_eq!(kinds.iter().filter(|kind| kind.is_terminal()).count(), 1, "{kinds:?}");
         assert!(kinds.last().unwrap().is_terminal(), "{kinds:?}");
         assert_eq!(last(&taken).step.turn.phase(), Phase::Done);
-        assert_eq!(last(&taken).step.call, None);
+        assert_eq!(last(&taken).step.request, None);
     });
 }
 
@@ -73,7 +73,7 @@ fn one_of_each(course: &Course, taken: &[Taken]) -> Vec<Input> {
     inputs.extend([
         Input::Accepted(course.accepted.clone()),
         Input::Interrupted,
-        Input::HandedBack { text: String::new(), usage: Usage::default() },
+        Input::Released { text: String::new(), usage: Usage::default() },
         Input::GaveUp { tries: 1 },
         Input::Cancelled { text: String::new(), usage: Usage::default() },
     ]);
@@ -110,7 +110,7 @@ fn fits(phase: Phase, input: &Input) -> bool {
         Input::ModelAnswered(_)
         | Input::ModelFailed { .. }
         | Input::Interrupted
-        | Input::HandedBack { .. } => phase == Phase::Generating,
+        | Input::Released { .. } => phase == Phase::Generating,
         Input::ToolFinished { .. } => phase == Phase::AwaitingTools,
         Input::Cancelled { .. } | Input::GaveUp { .. } => begun,
     }
@@ -153,7 +153,7 @@ fn used(input: &Input, reserved: Tokens) -> Option<Tokens> {
     match input {
         Input::ModelAnswered(answer) => Some(answer.usage.total()),
         Input::ModelFailed { usage, .. }
-        | Input::HandedBack { usage, .. }
+        | Input::Released { usage, .. }
         | Input::Cancelled { usage, .. } => Some(usage.total()),
         Input::Interrupted | Input::GaveUp { .. } => Some(reserved),
         Input::Accepted(_)
@@ -241,7 +241,7 @@ fn record_folds_to_the_same_state_and_question_at_every_prefix() {
             let (turn, call) = Turn::fold(course.id, &record[..=index]).unwrap();
             assert_eq!(turn.state_hash(), step.turn.state_hash());
             assert_eq!(turn.steps() as usize, index + 1);
-            assert_eq!((&turn, &call), (&step.turn, &step.call));
+            assert_eq!((&turn, &call), (&step.turn, &step.request));
         }
     });
 }
@@ -267,7 +267,7 @@ fn another_worker_goes_on_from_the_stored_record_as_the_first_would() {
         for Taken { input, step } in &taken[at..] {
             let next = turn.step(stored(&input.input), input.at).unwrap();
             assert_eq!(&next, step);
-            (turn, call) = (next.turn, next.call);
+            (turn, call) = (next.turn, next.request);
         }
         assert_eq!((turn.phase(), call), (Phase::Done, None));
     });
@@ -278,7 +278,7 @@ fn states_and_inputs_and_questions_round_trip_as_json() {
     holds(64, &any_course(), |course| {
         for Taken { input, step } in course.run() {
             assert_eq!(stored(&input), input);
-            assert_eq!(stored(&step.call), step.call);
+            assert_eq!(stored(&step.request), step.request);
             assert_eq!(stored(&step.turn), step.turn);
             assert_eq!(stored(&step.turn).state_hash(), step.turn.state_hash());
         }
@@ -300,7 +300,7 @@ fn every_restart_raises_the_attempt_by_one_and_nothing_else_does() {
                     assert_eq!(field(event, "attempt"), attempt);
                 }
             }
-            if let Some(Call::Generate(generate)) = &step.call {
+            if let Some(Request::Generate(generate)) = &step.request {
                 assert_eq!(generate.attempt, attempt);
                 assert!(generate.kept.is_char_boundary(generate.streamed));
             }
@@ -353,7 +353,7 @@ fn models_are_asked_within_the_limits_of_rounds_tries_and_tokens() {
             if matches!(&input.input, Input::ModelAnswered(answer) if !answer.text.is_empty()) {
                 failed.clear();
             }
-            if let Some(Call::Generate(generate)) = &step.call {
+            if let Some(Request::Generate(generate)) = &step.request {
                 asked.clone_from(&generate.profile.model);
                 assert!(failed.get(&asked).is_none_or(|times| *times < config.max_model_tries));
                 assert_eq!(

@@ -33,15 +33,15 @@ impl Driven {
 
     /// Asks the model: takes what was wanted.
     fn granted(self) -> Self {
-        let Some(Call::Reserve { want, .. }) = self.step.call else {
-            panic!("{:?}", self.step.call)
+        let Some(Request::Reserve { want, .. }) = self.step.request else {
+            panic!("{:?}", self.step.request)
         };
         self.feed(budget(Grant::Granted(want)))
     }
 
     fn generate(&self) -> &Generate {
-        let Some(Call::Generate(generate)) = &self.step.call else {
-            panic!("{:?}", self.step.call)
+        let Some(Request::Generate(generate)) = &self.step.request else {
+            panic!("{:?}", self.step.request)
         };
         generate
     }
@@ -382,13 +382,13 @@ fn workers_lost_before_and_after_an_answer_are_not_in_a_row() {
 }
 
 #[test]
-fn turn_that_is_handed_back_again_and_again_is_not_given_up() {
-    let hand_back = |driven: Driven| {
-        driven.feed(Input::HandedBack { text: "Hm".into(), usage: usage(7) }).granted()
+fn turn_that_is_released_again_and_again_is_not_given_up() {
+    let release = |driven: Driven| {
+        driven.feed(Input::Released { text: "Hm".into(), usage: usage(7) }).granted()
     };
     let twice_lost = generating().feed(Input::Interrupted).granted().feed(Input::Interrupted);
 
-    let driven = (0..5).fold(twice_lost.granted(), |driven, _| hand_back(driven));
+    let driven = (0..5).fold(twice_lost.granted(), |driven, _| release(driven));
 
     assert_eq!(driven.generate().attempt, 8);
     assert_eq!(driven.feed(Input::Interrupted).reason(), "internal", "three losses are three");

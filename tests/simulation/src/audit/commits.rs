@@ -123,7 +123,7 @@ fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
         "{} took a commit of {kind:?} under epoch {epoch}, at {} ({})",
         gist.session,
         slot.epoch,
-        if slot.held { "held" } else { "handed back" }
+        if slot.held { "held" } else { "released" }
     );
     Err((Invariant::Fencing, what))
 }

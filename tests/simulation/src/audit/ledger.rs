@@ -15,7 +15,7 @@ use soma_core::outbox::message::OutboxRow;
 use soma_core::ports::leases::Renewed;
 use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::outbox::OutboxDepth;
-use soma_core::ports::work::{Beat, Claim, HandBack};
+use soma_core::ports::work::{Claim, Heartbeat, Release};
 use soma_core::ports::{Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::{CallRecord, CallState};
@@ -170,13 +170,13 @@ impl Work for Audited {
         Ok(outcome)
     }
 
-    async fn take_in_overdue(
+    async fn recover_overdue(
         &self,
         kind: WorkKind,
         before: Timestamp,
         limit: usize,
     ) -> PortResult<usize> {
-        self.ledger.take_in_overdue(kind, before, limit).await
+        self.ledger.recover_overdue(kind, before, limit).await
     }
 
     async fn claim(
@@ -194,21 +194,26 @@ impl Work for Audited {
         Ok(claim)
     }
 
-    async fn beat(&self, claim: &Claim, now: Timestamp, ttl: Duration) -> PortResult<Beat> {
-        let beat = self.ledger.beat(claim, now, ttl).await?;
-        self.audit.books().beaten(claim, now, ttl, beat);
-        Ok(beat)
-    }
-
-    async fn hand_back(
+    async fn heartbeat(
         &self,
         claim: &Claim,
-        how: HandBack,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> PortResult<Heartbeat> {
+        let step = self.ledger.heartbeat(claim, now, ttl).await?;
+        self.audit.books().heartbeat(claim, now, ttl, step);
+        Ok(step)
+    }
+
+    async fn release(
+        &self,
+        claim: &Claim,
+        how: Release,
         now: Timestamp,
         delay: Duration,
     ) -> PortResult<()> {
-        self.ledger.hand_back(claim, how, now, delay).await?;
-        self.audit.books().handed_back(claim, how);
+        Work::release(&*self.ledger, claim, how, now, delay).await?;
+        self.audit.books().released(claim, how);
         Ok(())
     }
 
@@ -243,7 +248,7 @@ impl Leases for Audited {
     }
 
     async fn release(&self, leases: &[PartitionLease]) -> PortResult<()> {
-        self.ledger.release(leases).await?;
+        Leases::release(&*self.ledger, leases).await?;
         self.audit.books().positions.released(leases);
         Ok(())
     }
@@ -278,8 +283,13 @@ impl Outbox for Audited {
         Ok(held)
     }
 
-    async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool> {
-        let held = Outbox::bury(&*self.ledger, lease, id, letter).await?;
+    async fn dead_letter(
+        &self,
+        lease: &PartitionLease,
+        id: u64,
+        letter: DeadLetter,
+    ) -> PortResult<bool> {
+        let held = Outbox::dead_letter(&*self.ledger, lease, id, letter).await?;
         if held {
             self.note(|books| books.positions.fenced(lease));
         }
@@ -317,12 +327,12 @@ impl MemoryQueue for Audited {
         self.ledger.retry_at(due, at).await
     }
 
-    async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
-        let buried = MemoryQueue::bury(&*self.ledger, due, letter).await?;
-        if buried {
-            self.note(|books| books.memories.buried(due));
+    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
+        let dead_lettered = MemoryQueue::dead_letter(&*self.ledger, due, letter).await?;
+        if dead_lettered {
+            self.note(|books| books.memories.dead_lettered(due));
         }
-        Ok(buried)
+        Ok(dead_lettered)
     }
 
     async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {

@@ -89,7 +89,7 @@ impl Memories {
     }
 
     /// A write was set aside, and its row is gone.
-    pub(super) fn buried(&mut self, due: &DueWrite) -> Result<(), Wrong> {
+    pub(super) fn dead_lettered(&mut self, due: &DueWrite) -> Result<(), Wrong> {
         self.end(due, Fate::Buried)
     }
 

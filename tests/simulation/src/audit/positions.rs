@@ -73,7 +73,7 @@ impl Move {
         (position..self.next).filter(|at| !self.letters.contains(&Some(*at)))
     }
 
-    /// Whether each record from `position` on is taken in or set aside, and nothing else is.
+    /// Whether each record from `position` on is ingested or set aside, and nothing else is.
     /// `event_at` tells which event a record is about, where that is known.
     fn covers(&self, position: u64, event_at: impl Fn(u64) -> Option<EventId>) -> bool {
         let in_order = |letter: &Option<u64>| letter.is_some_and(|at| at >= position);
@@ -261,7 +261,7 @@ impl Positions {
         !self.lossy.iter().any(|(lossy, _)| *lossy == topic)
     }
 
-    /// A record that came to a place that had been passed, and was not taken in, if there is one.
+    /// A record that came to a place that had been passed, and was not ingested, if there is one.
     pub(super) fn unseen(&self) -> Option<(&Resource, u64)> {
         let mut held = self.held.iter();
         held.find_map(|(resource, held)| held.owed.first().map(|at| (resource, *at)))

@@ -24,7 +24,7 @@ pub(super) struct Turn {
     pub(super) leave: Leave,
     pub(super) cancelled: Cancelled,
     pub(super) model_calls: u32,
-    /// How often it was claimed since it made progress or was handed back.
+    /// How often it was claimed since it made progress or was released.
     pub(super) claims: u32,
 }
 

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use soma_core::ids::{SessionId, TenantId};
-use soma_core::ports::work::{Beat, Claim, HandBack};
+use soma_core::ports::work::{Claim, Heartbeat, Release};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 
@@ -87,14 +87,20 @@ impl Books {
     }
 
     /// A holder was told how its claim stands.
-    pub(super) fn beaten(&mut self, claim: &Claim, now: Timestamp, ttl: Duration, beat: Beat) {
+    pub(super) fn heartbeat(
+        &mut self,
+        claim: &Claim,
+        now: Timestamp,
+        ttl: Duration,
+        answer: Heartbeat,
+    ) {
         let Some(session) = self.sessions.by_id.get_mut(&claim.session_id) else { return };
         let slot = &mut session.slots[slot_of(claim.kind)];
         let ours = slot.epoch == claim.epoch && slot.held && !session.erased;
-        match beat {
-            Beat::Lost => {}
-            Beat::Held | Beat::CancelRequested if ours => slot.ends_at = now + ttl,
-            Beat::Held | Beat::CancelRequested => {
+        match answer {
+            Heartbeat::Lost => {}
+            Heartbeat::Held | Heartbeat::CancelRequested if ours => slot.ends_at = now + ttl,
+            Heartbeat::Held | Heartbeat::CancelRequested => {
                 let what = format!("{} holds epoch {} still", claim.session_id, claim.epoch);
                 self.violate(Invariant::Fencing, what);
             }
@@ -102,14 +108,14 @@ impl Books {
     }
 
     /// A claim was given up.
-    pub(super) fn handed_back(&mut self, claim: &Claim, how: HandBack) {
+    pub(super) fn released(&mut self, claim: &Claim, how: Release) {
         let Some(session) = self.sessions.by_id.get_mut(&claim.session_id) else { return };
         let slot = &mut session.slots[slot_of(claim.kind)];
         if slot.epoch != claim.epoch || !slot.held {
             return;
         }
         slot.held = false;
-        let turn = claim.turn_id.filter(|_| how == HandBack::Orderly);
+        let turn = claim.turn_id.filter(|_| how == Release::Orderly);
         if let Some(turn) = turn.and_then(|turn| session.turn_mut(turn)) {
             turn.claims = 0;
         }

@@ -103,7 +103,7 @@ fn told(order: &Order, outcome: &Outcome) -> String {
         add(&mut text, format_args!("  broken: {violation}"));
     }
     if !outcome.violations.is_empty() {
-        add(&mut text, format_args!("again: {}", again(order)));
+        add(&mut text, format_args!("again: {}", retry(order)));
     }
     text
 }
@@ -114,7 +114,7 @@ fn add(text: &mut String, line: impl Display) {
 }
 
 /// The one line that runs it again.
-fn again(order: &Order) -> String {
+fn retry(order: &Order) -> String {
     let mut line = format!("cargo run --release --bin simulate -- --seed {}", order.seed);
     for (flag, places) in [("spare", &order.spared), ("leave-out", &order.left_out)] {
         if !places.is_empty() {
@@ -177,7 +177,7 @@ fn summed_up(summary: &Summary) -> String {
     }
     for (seed, what) in &summary.failures {
         add(&mut text, format_args!("seed {seed} failed: {}", what.join("; ")));
-        add(&mut text, format_args!("  again: {}", again(&Order::of(*seed))));
+        add(&mut text, format_args!("  again: {}", retry(&Order::of(*seed))));
     }
     text
 }

@@ -84,8 +84,8 @@ impl Swarm {
                 self.requests = 1;
                 self.denied = 3;
             }
-            // A claim is kept alive, and handed back, by who has something in hand for a while.
-            Some(Point::Beat | Point::HandBack) => {
+            // A claim is kept alive, and released, by who has something in hand for a while.
+            Some(Point::Heartbeat | Point::ReleaseClaim) => {
                 self.tools = 1;
                 self.slow_tools = 4;
             }

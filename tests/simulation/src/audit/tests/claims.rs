@@ -5,7 +5,7 @@ use std::time::Duration;
 use soma_core::contract::ledger::{AFTER_TTL, MANY, NOW, TTL, owner};
 use soma_core::contract::talk::{talk, talk_of};
 use soma_core::ports::Work;
-use soma_core::ports::work::{Beat, Claim, HandBack};
+use soma_core::ports::work::{Claim, Heartbeat, Release};
 use soma_core::work::commit::WorkKind;
 use soma_core::work::session::TurnState;
 
@@ -29,12 +29,12 @@ fn commit_under_an_older_claim_is_told() {
 }
 
 #[test]
-fn commit_under_a_claim_that_was_handed_back_is_told() {
+fn commit_under_a_claim_that_was_released_is_told() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.ready(&talk, 1);
     let claim = scene.claim(WorkKind::Turns);
-    now(scene.ledger.hand_back(&claim, HandBack::Orderly, NOW, Duration::ZERO));
+    now(scene.ledger.release(&claim, Release::Orderly, NOW, Duration::ZERO));
 
     let late = under(&claim, talk.progresses(1, 1, TurnState::Ready));
     scene.audit.books().committed(Gist::of(&late), &[]);
@@ -122,7 +122,7 @@ fn tries_begin_anew_after_progress() {
 
     let first = scene.claim(WorkKind::Turns);
     scene.commit(under(&first, talk.progresses(1, 1, TurnState::Ready)));
-    now(scene.ledger.hand_back(&first, HandBack::Failed, NOW, Duration::ZERO));
+    now(scene.ledger.release(&first, Release::Failed, NOW, Duration::ZERO));
     let second = scene.claim(WorkKind::Turns);
 
     assert_eq!(second.tries, 1);
@@ -135,9 +135,9 @@ fn tries_begin_anew_after_an_orderly_hand_back_only() {
     scene.ready(&talk(1), 1);
 
     let mut tries = Vec::new();
-    for how in [HandBack::Orderly, HandBack::Failed, HandBack::Failed] {
+    for how in [Release::Orderly, Release::Failed, Release::Failed] {
         let claim = scene.claim(WorkKind::Turns);
-        now(scene.ledger.hand_back(&claim, how, NOW, Duration::ZERO));
+        now(scene.ledger.release(&claim, how, NOW, Duration::ZERO));
         tries.push(claim.tries);
     }
 
@@ -150,7 +150,7 @@ fn try_that_is_forgotten_when_it_failed_is_told() {
     let scene = Scene::new();
     scene.ready(&talk(1), 1);
     let first = scene.claim(WorkKind::Turns);
-    now(scene.ledger.hand_back(&first, HandBack::Failed, NOW, Duration::ZERO));
+    now(scene.ledger.release(&first, Release::Failed, NOW, Duration::ZERO));
     let claim = now(scene.behind().claim(WorkKind::Turns, owner(1), NOW, TTL, MANY)).unwrap();
 
     let forgotten = Claim { tries: 1, ..claim };
@@ -166,9 +166,9 @@ fn holder_of_a_lost_claim_that_is_told_otherwise_is_told() {
     let first = scene.claim(WorkKind::Turns);
     let later = NOW + AFTER_TTL;
     now(scene.ledger.claim(WorkKind::Turns, owner(2), later, TTL, MANY)).unwrap();
-    assert_eq!(now(scene.ledger.beat(&first, later, TTL)), Beat::Lost);
+    assert_eq!(now(scene.ledger.heartbeat(&first, later, TTL)), Heartbeat::Lost);
 
-    scene.audit.books().beaten(&first, later, TTL, Beat::Held);
+    scene.audit.books().heartbeat(&first, later, TTL, Heartbeat::Held);
 
     assert_eq!(scene.broken(), [Invariant::Fencing]);
 }

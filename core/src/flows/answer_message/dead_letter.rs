@@ -10,14 +10,14 @@ use crate::flows::persist::persist;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::ports::work::Claim;
-use crate::ports::{Poke, PortResult};
+use crate::ports::{Notification, PortResult};
 use crate::turn::machine::Turn;
 use crate::turn::step::EventDraft;
 use crate::work::commit::{Commit, CommitOutcome, Fence, TurnProgress, WorkKind};
 use crate::work::session::{TurnRecord, TurnState};
 
 /// Sets the turn aside, with its terminal event.
-pub(super) async fn bury(
+pub(super) async fn dead_letter(
     flow: &AnswerMessage,
     claim: &Claim,
     record: &TurnRecord,
@@ -52,6 +52,6 @@ pub(super) async fn bury(
     if matches!(outcome, CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_)) {
         tell_counter(&*flow.ports.budget, commit.usage).await;
     }
-    flow.world.wake.poke(Poke::Outbox);
+    flow.world.wake.notify(Notification::Outbox);
     Ok(())
 }

@@ -43,20 +43,20 @@ pub trait Intercept: Send + Sync {
 }
 
 /// A port whose calls go through `I`. It is every port that what it wraps is.
-pub struct Around<P: ?Sized, I> {
+pub struct Decorated<P: ?Sized, I> {
     inner: Arc<P>,
     intercept: I,
 }
 
-impl<P: ?Sized, I> Around<P, I> {
+impl<P: ?Sized, I> Decorated<P, I> {
     /// Wraps `inner`.
     pub const fn new(inner: Arc<P>, intercept: I) -> Self {
         Self { inner, intercept }
     }
 }
 
-impl<P: ?Sized, I> fmt::Debug for Around<P, I> {
+impl<P: ?Sized, I> fmt::Debug for Decorated<P, I> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Around")
+        f.write_str("Decorated")
     }
 }

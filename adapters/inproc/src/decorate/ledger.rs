@@ -15,7 +15,7 @@ use soma_core::outbox::message::OutboxRow;
 use soma_core::ports::leases::Renewed;
 use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::outbox::OutboxDepth;
-use soma_core::ports::work::{Beat, Claim, HandBack};
+use soma_core::ports::work::{Claim, Heartbeat, Release};
 use soma_core::ports::{Budget, Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallRecord;
@@ -24,10 +24,10 @@ use soma_core::work::ingest::{BatchOutcome, ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::{EventRange, Session, TurnRecord};
 
-use super::{Around, Intercept, Point};
+use super::{Decorated, Intercept, Point};
 
 #[async_trait]
-impl<P, I> Store for Around<P, I>
+impl<P, I> Store for Decorated<P, I>
 where
     P: Store + ?Sized,
     I: Intercept,
@@ -83,7 +83,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Work for Around<P, I>
+impl<P, I> Work for Decorated<P, I>
 where
     P: Work + ?Sized,
     I: Intercept,
@@ -92,14 +92,14 @@ where
         self.intercept.call(Point::Ingest, || self.inner.ingest(batch.clone())).await
     }
 
-    async fn take_in_overdue(
+    async fn recover_overdue(
         &self,
         kind: WorkKind,
         before: Timestamp,
         limit: usize,
     ) -> PortResult<usize> {
-        let call = || self.inner.take_in_overdue(kind, before, limit);
-        self.intercept.call(Point::TakeInOverdue, call).await
+        let call = || self.inner.recover_overdue(kind, before, limit);
+        self.intercept.call(Point::RecoverOverdue, call).await
     }
 
     async fn claim(
@@ -114,18 +114,25 @@ where
         self.intercept.call(Point::Claim, call).await
     }
 
-    async fn beat(&self, claim: &Claim, now: Timestamp, ttl: Duration) -> PortResult<Beat> {
-        self.intercept.call(Point::Beat, || self.inner.beat(claim, now, ttl)).await
-    }
-
-    async fn hand_back(
+    async fn heartbeat(
         &self,
         claim: &Claim,
-        how: HandBack,
+        now: Timestamp,
+        ttl: Duration,
+    ) -> PortResult<Heartbeat> {
+        self.intercept.call(Point::Heartbeat, || self.inner.heartbeat(claim, now, ttl)).await
+    }
+
+    async fn release(
+        &self,
+        claim: &Claim,
+        how: Release,
         now: Timestamp,
         delay: Duration,
     ) -> PortResult<()> {
-        self.intercept.call(Point::HandBack, || self.inner.hand_back(claim, how, now, delay)).await
+        self.intercept
+            .call(Point::ReleaseClaim, || self.inner.release(claim, how, now, delay))
+            .await
     }
 
     async fn depth(&self, kind: WorkKind, now: Timestamp) -> PortResult<usize> {
@@ -134,7 +141,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Leases for Around<P, I>
+impl<P, I> Leases for Decorated<P, I>
 where
     P: Leases + ?Sized,
     I: Intercept,
@@ -169,7 +176,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Outbox for Around<P, I>
+impl<P, I> Outbox for Decorated<P, I>
 where
     P: Outbox + ?Sized,
     I: Intercept,
@@ -186,8 +193,15 @@ where
         self.intercept.call(Point::SettleOutbox, || self.inner.settle(lease, ids)).await
     }
 
-    async fn bury(&self, lease: &PartitionLease, id: u64, letter: DeadLetter) -> PortResult<bool> {
-        self.intercept.call(Point::BuryOutbox, || self.inner.bury(lease, id, letter.clone())).await
+    async fn dead_letter(
+        &self,
+        lease: &PartitionLease,
+        id: u64,
+        letter: DeadLetter,
+    ) -> PortResult<bool> {
+        self.intercept
+            .call(Point::DeadLetterOutbox, || self.inner.dead_letter(lease, id, letter.clone()))
+            .await
     }
 
     async fn depth(&self) -> PortResult<OutboxDepth> {
@@ -196,7 +210,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> MemoryQueue for Around<P, I>
+impl<P, I> MemoryQueue for Decorated<P, I>
 where
     P: MemoryQueue + ?Sized,
     I: Intercept,
@@ -219,8 +233,10 @@ where
         self.intercept.call(Point::RetryMemory, || self.inner.retry_at(due, at)).await
     }
 
-    async fn bury(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
-        self.intercept.call(Point::BuryMemory, || self.inner.bury(due, letter.clone())).await
+    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
+        self.intercept
+            .call(Point::DeadLetterMemory, || self.inner.dead_letter(due, letter.clone()))
+            .await
     }
 
     async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
@@ -237,7 +253,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Replica for Around<P, I>
+impl<P, I> Replica for Decorated<P, I>
 where
     P: Replica + ?Sized,
     I: Intercept,
@@ -256,7 +272,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Budget for Around<P, I>
+impl<P, I> Budget for Decorated<P, I>
 where
     P: Budget + ?Sized,
     I: Intercept,

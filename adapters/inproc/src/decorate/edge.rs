@@ -21,10 +21,10 @@ use soma_core::time::Timestamp;
 use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec};
 use soma_core::work::session::Session;
 
-use super::{Around, Intercept, Point};
+use super::{Decorated, Intercept, Point};
 
 #[async_trait]
-impl<P, I> Log for Around<P, I>
+impl<P, I> Log for Decorated<P, I>
 where
     P: Log + ?Sized,
     I: Intercept,
@@ -61,7 +61,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Memory for Around<P, I>
+impl<P, I> Memory for Decorated<P, I>
 where
     P: Memory + ?Sized,
     I: Intercept,
@@ -81,7 +81,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Policy for Around<P, I>
+impl<P, I> Policy for Decorated<P, I>
 where
     P: Policy + ?Sized,
     I: Intercept,
@@ -92,7 +92,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Model for Around<P, I>
+impl<P, I> Model for Decorated<P, I>
 where
     P: Model + ?Sized,
     I: Intercept,
@@ -111,7 +111,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Toolbox for Around<P, I>
+impl<P, I> Toolbox for Decorated<P, I>
 where
     P: Toolbox + ?Sized,
     I: Intercept,
@@ -126,7 +126,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Cache for Around<P, I>
+impl<P, I> Cache for Decorated<P, I>
 where
     P: Cache + ?Sized,
     I: Intercept,
@@ -145,7 +145,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> Vault for Around<P, I>
+impl<P, I> Vault for Decorated<P, I>
 where
     P: Vault + ?Sized,
     I: Intercept,
@@ -176,7 +176,7 @@ where
 }
 
 #[async_trait]
-impl<P, I> RateLimit for Around<P, I>
+impl<P, I> RateLimit for Decorated<P, I>
 where
     P: RateLimit + ?Sized,
     I: Intercept,
