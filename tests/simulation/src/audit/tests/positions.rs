@@ -94,7 +94,7 @@ fn batch_under_an_older_lease_is_told() {
 fn batch_under_a_lease_that_was_given_up_is_told() {
     let scene = Scene::new();
     let lease = scene.lease(&partition(TOPIC));
-    now(scene.ledger.release(std::slice::from_ref(&lease)));
+    now(Leases::release(&scene.ledger, std::slice::from_ref(&lease)));
 
     let wrong = scene.audit.books().positions.moved(&Move::of_work(&empty(lease, 0))).unwrap_err();
 
