@@ -16,7 +16,7 @@ use soma_inproc::{
     InprocLedger, InprocLog, InprocMemory, InprocRateLimit, InprocWake, StaticPolicy,
 };
 use soma_model::OfflineModel;
-use soma_runtime::world::{TokioSpawner, world};
+use soma_tokio::{TokioSpawner, world};
 
 /// Answers one message, all in memory. Any port can be yours instead.
 pub(crate) async fn answer(message: &str) -> Result<String, Box<dyn std::error::Error>> {

@@ -1,12 +1,11 @@
 //! What every binary of the platform needs and no flow should know: settings, telemetry, signals,
-//! the data folder, the runtime, and the ports that the operating system itself implements.
+//! the data folder, and the runtime.
 
 pub mod config;
 pub mod data_dir;
 pub mod report;
 pub mod shutdown;
 pub mod telemetry;
-pub mod world;
 
 use std::io;
 use std::time::Duration;

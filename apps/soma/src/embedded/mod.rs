@@ -14,8 +14,8 @@ use soma_core::flows::world::World;
 use soma_inproc::InprocWake;
 use soma_runtime::config::Config;
 use soma_runtime::report::Fatal;
-use soma_runtime::world::{TokioSpawner, TokioTimer};
 use soma_sqlite::SqliteLog;
+use soma_tokio::{TokioSpawner, TokioTimer};
 
 use crate::health::EmbeddedHealth;
 use crate::supervisor::Supervisor;
@@ -50,7 +50,7 @@ impl Embedded {
         metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Result<Self, Fatal> {
         let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-        let world = soma_runtime::world::world(&spawner, Arc::new(InprocWake::new()));
+        let world = soma_tokio::world(&spawner, Arc::new(InprocWake::new()));
         let ports = Ports::open(config, &folder.join(FILE), &world).await?;
         let stop = Stop::new();
         let model = ports.model.describe();

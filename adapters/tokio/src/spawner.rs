@@ -42,7 +42,7 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
-    use crate::world::TokioTimer;
+    use crate::TokioTimer;
 
     const LONG: Duration = Duration::from_hours(1);
 
