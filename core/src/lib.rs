@@ -2,7 +2,7 @@
 //! them. It has no runtime, no socket, no database and no clock; adapters bring those.
 //!
 //! - Rules, pure: [`conversation`], [`turn`], [`stream`], [`budget`], [`outbox`], [`memory`],
-//!   [`policy`], [`tool`], [`identity`], [`work`].
+//!   [`policy`], [`tool`], [`identity`], [`work`], [`digest`].
 //! - [`ports`]: one file per trait, with its contract.
 //! - [`flows`]: one file per use case.
 //! - `contract` (feature of that name): one suite per port, for whoever writes an adapter.
@@ -11,6 +11,7 @@ pub mod budget;
 #[cfg(feature = "contract")]
 pub mod contract;
 pub mod conversation;
+pub mod digest;
 pub mod flows;
 pub mod identity;
 pub mod ids;

@@ -7,8 +7,8 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
+use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, EventType};
-use soma_core::stream::chain::{Chain, Link};
 use soma_model::sse::Parser;
 
 /// HTTP on loopback.

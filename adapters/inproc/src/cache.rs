@@ -76,8 +76,8 @@ impl Cache for InprocCache {
 #[cfg(test)]
 mod tests {
     use futures_util::FutureExt;
+    use soma_core::conversation::chain::Chain;
     use soma_core::ids::TenantId;
-    use soma_core::stream::chain::Chain;
     use uuid::Uuid;
 
     use super::*;

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use soma_core::digest::Digest32;
 use soma_core::ids::OwnerId;
 use soma_core::ports::leases::Renewed;
 use soma_core::ports::{Clock, Leases, PortResult};
-use soma_core::stream::chain::Digest32;
 use soma_core::time::Timestamp;
 use soma_core::work::ingest::{Batch, BatchOutcome};
 use soma_core::work::lease::{Member, PartitionLease, Resource};

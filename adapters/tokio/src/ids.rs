@@ -2,8 +2,8 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use soma_core::digest::Nonce;
 use soma_core::ports::{Clock, Ids};
-use soma_core::stream::chain::Nonce;
 use uuid::Uuid;
 
 /// The random bits of a UUID of version 7.

@@ -3,8 +3,8 @@
 use std::hint::black_box;
 
 use criterion::{BatchSize, Criterion, Throughput};
+use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::Event;
-use soma_core::stream::chain::{Chain, Link};
 use soma_core::stream::delta::Delta;
 
 use crate::sample;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::{Talk, talk};
+use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, EventType, NewEvent, Role, Seq};
 use soma_core::ids::TurnId;
-use soma_core::stream::chain::Chain;
 use soma_core::stream::delta::Delta;
 use soma_inproc::ManualClock;
 

@@ -7,9 +7,9 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::Fixture;
+use crate::conversation::chain::Chain;
 use crate::ids::{SessionId, TenantId};
 use crate::ports::Cache;
-use crate::stream::chain::Chain;
 use crate::time::Timestamp;
 use crate::work::session::Session;
 

@@ -4,9 +4,9 @@
 use super::Fixture;
 use super::ledger::{AFTER_TTL, Ledger, NOW, at, owner, partition};
 use super::talk::{Talk, talk, talk_of};
+use crate::digest::Digest32;
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::topic::Topic;
-use crate::stream::chain::Digest32;
 use crate::work::ingest::{BatchOutcome, ReplicaBatch};
 use crate::work::lease::PartitionLease;
 

@@ -7,12 +7,12 @@ use super::ledger::NOW;
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Account, ReservationKey, Tokens, UsageChange};
 use crate::conversation::event::{EventType, NewEvent, Role};
+use crate::digest::{Digest32, Nonce};
 use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId, derive};
 use crate::memory::MemoryWrite;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::message::OutboxMessage;
 use crate::outbox::topic::Topic;
-use crate::stream::chain::{Digest32, Nonce};
 use crate::tool::{CallChange, ToolCall, ToolOutcome, ToolStatus};
 use crate::turn::input::{Accepted, Input, RecordedInput};
 use crate::work::commit::{

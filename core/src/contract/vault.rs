@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Fixture;
+use crate::digest::Digest32;
 use crate::identity::{Principal, Scope};
 use crate::ids::TenantId;
 use crate::ports::Vault;
 use crate::ports::vault::KeyRecord;
-use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 
 super::suite! { vault:

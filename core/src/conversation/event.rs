@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::digest::{Digest32, Nonce};
 use crate::ids::{EventId, PersonaId, SessionId, TurnId};
-use crate::stream::chain::{Digest32, Nonce};
 use crate::time::Timestamp;
 
 /// The envelope's version.

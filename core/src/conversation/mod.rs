@@ -1,10 +1,11 @@
-//! What is said: events, the analysis of a message, escalation, the window of history, the prompt.
+//! What is said: events, the chain over them, the analysis of a message, escalation, the window
+//! of history.
 
 pub mod analysis;
+pub mod chain;
 pub mod escalation;
 pub mod event;
 pub mod model;
-pub mod prompt;
 #[cfg(test)]
 mod properties;
 pub mod window;

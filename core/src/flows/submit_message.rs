@@ -8,12 +8,12 @@ use serde_json::{Map, Value, json};
 use super::persist::persist;
 use super::refusal::{FieldProblem, Refusal};
 use super::world::World;
+use crate::digest::Digest32;
 use crate::identity::Principal;
 use crate::ids::{EventId, PersonaId, SessionId, TurnId};
 use crate::outbox::wire;
 use crate::ports::rate_limit::{Admission, Rate};
 use crate::ports::{Notification, RateLimit, Store};
-use crate::stream::chain::Digest32;
 use crate::turn::input::{Accepted, Input, RecordedInput};
 use crate::turn::machine::Turn;
 use crate::work::commit::{

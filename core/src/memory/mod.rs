@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use crate::conversation::event::Role;
+use crate::digest::Digest32;
 use crate::ids::{EventId, PersonaId, SessionId, TenantId};
-use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 
 /// One thing to remember: a row of `memory_write_outbox`.

@@ -11,8 +11,8 @@ use uuid::Uuid;
 use super::lane::Lane;
 use super::topic::Topic;
 use crate::conversation::event::Event;
+use crate::digest::Digest32;
 use crate::ids::{EventId, SessionId, TenantId};
-use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 
 /// A message to be published: part of a commit.

@@ -23,7 +23,7 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - A client's request with a known key is [`CommitOutcome::Answered`] with the first receipt, or
 ///   [`CommitOutcome::KeyReused`] if its digest differs. Keys of different tenants do not meet.
 /// - Events are numbered without a gap and chained by
-///   [`Chain::append`](crate::stream::chain::Chain::append), in the order of commits, also when
+///   [`Chain::append`](crate::conversation::chain::Chain::append), in the order of commits, also when
 ///   commits of one session are made at the same time.
 /// - Every numbered event is in the outbox for `conversation.outbound`; every dead letter is kept
 ///   and in the outbox for its topic.

@@ -4,9 +4,9 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::PortResult;
+use crate::digest::Digest32;
 use crate::identity::Principal;
 use crate::ids::TenantId;
-use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 
 /// An API key: never the secret itself.

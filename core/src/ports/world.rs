@@ -6,9 +6,9 @@ use async_trait::async_trait;
 use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
+use crate::digest::Nonce;
 use crate::ids::SessionId;
 use crate::outbox::topic::Topic;
-use crate::stream::chain::Nonce;
 use crate::time::Timestamp;
 
 /// How far the clocks of two instances may be apart.

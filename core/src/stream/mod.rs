@@ -1,9 +1,6 @@
-//! How an answer reaches a client without gap or repeat, and how the client can prove it.
+//! How an answer reaches a client without gap or repeat.
 
 pub mod answer;
-#[cfg(test)]
-mod broadcast;
-pub mod chain;
 pub mod cursor;
 pub mod delta;
 #[cfg(test)]

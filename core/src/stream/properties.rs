@@ -9,13 +9,13 @@ use proptest::prelude::*;
 use proptest::sample::Index;
 
 use super::answer::{RunningAnswer, apply};
-use super::broadcast::{Item, scripts};
-use super::chain::{Chain, Link};
 use super::cursor::Cursor;
 use super::delta::Delta;
 use super::resume::{Frame, FrameBody, Progress, Style};
+use crate::conversation::chain::{Chain, Link};
 use crate::conversation::event::{Event, EventType, Seq};
 use crate::ids::TurnId;
+use crate::testing::broadcast::{Item, scripts};
 use crate::testing::holds;
 
 /// What happens between workers, gateways and a client.

@@ -6,8 +6,7 @@
 //! every input is recorded, so a turn can be folded again from its record alone.
 
 pub mod config;
-#[cfg(test)]
-pub(crate) mod course;
 pub mod input;
 pub mod machine;
+pub mod prompt;
 pub mod step;

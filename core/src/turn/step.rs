@@ -7,10 +7,10 @@ use super::machine::Turn;
 use crate::budget::{Tokens, UsageChange};
 use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::conversation::model::ModelProfile;
+use crate::digest::Nonce;
 use crate::ids::{EventId, PersonaId, TurnId};
 use crate::memory::MemoryWrite;
 use crate::policy::Decision;
-use crate::stream::chain::Nonce;
 use crate::time::Timestamp;
 use crate::tool::ToolCall;
 

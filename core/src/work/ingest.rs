@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest32;
 use crate::ids::{CallId, SessionId, TenantId, TurnId};
 use crate::memory::WalEvent;
 use crate::outbox::dead::DeadLetter;
-use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 use crate::work::lease::PartitionLease;
 

@@ -4,11 +4,11 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::digest::Digest32;
 use crate::ids::OwnerId;
 use crate::outbox::lane::Lane;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
-use crate::stream::chain::Digest32;
 
 /// What can be leased.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

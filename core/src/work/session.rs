@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::conversation::chain::Chain;
 use crate::conversation::event::Seq;
 use crate::ids::{PersonaId, SessionId, TenantId, TurnId};
-use crate::stream::chain::Chain;
 use crate::time::Timestamp;
 use crate::tool::CallRecord;
 use crate::turn::input::RecordedInput;

@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use soma_core::budget::window::BudgetWindow;
 use soma_core::budget::{Account, Spent};
+use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, EventType, Seq};
 use soma_core::identity::Principal;
 use soma_core::ids::{EventId, TurnId};
 use soma_core::memory::RecallQuery;
 use soma_core::policy::Action;
-use soma_core::stream::chain::{Chain, Link};
 use soma_core::tool::CallState;
 use soma_core::turn::input::Input;
 use soma_core::turn::machine::{Phase, Turn};

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, NewEvent};
 use soma_core::ids::{CallId, OwnerId, TurnId};
-use soma_core::stream::chain::Chain;
 use soma_core::time::Timestamp;
 use soma_core::tool::{CallChange, CallRecord, CallState, ToolCall, ToolOutcome};
 use soma_core::work::commit::{AcceptTurn, Cancel, Commit, Fence, TurnProgress, WorkKind};

@@ -2,8 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use soma_core::digest::Nonce;
 use soma_core::ports::Ids;
-use soma_core::stream::chain::Nonce;
 use uuid::{Builder, Uuid};
 
 /// Makes the same identifiers in the same order every time: for tests and simulations, where they

@@ -48,7 +48,7 @@ impl Memory for SqliteMemory {
 
 /// The word that stands for a tenant in the index: one token, whatever the tenant's name.
 fn scope(tenant: &TenantId) -> String {
-    let digest = soma_core::stream::chain::Digest32::of(tenant.as_str().as_bytes()).to_string();
+    let digest = soma_core::digest::Digest32::of(tenant.as_str().as_bytes()).to_string();
     format!("t{}", &digest[..16])
 }
 

@@ -1,9 +1,9 @@
 //! Keeping a memory and the words it is found by.
 
 use rusqlite::{Connection, params};
+use soma_core::digest::Digest32;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::MemoryWrite;
-use soma_core::stream::chain::Digest32;
 use soma_inproc::memory::{rank, words};
 
 use super::scope;

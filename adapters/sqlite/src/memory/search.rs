@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, Row, params};
+use soma_core::digest::Digest32;
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
-use soma_core::stream::chain::Digest32;
 use soma_core::time::Timestamp;
 use soma_inproc::memory::rank::{CANDIDATES, Candidate, newest, rank};
 use soma_inproc::memory::words::{folded, query_terms};

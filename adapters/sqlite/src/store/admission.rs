@@ -1,7 +1,7 @@
 //! Whether a commit may be applied: the fence, then whether it was done, then what it expects.
 
 use rusqlite::{Connection, OptionalExtension, params};
-use soma_core::stream::chain::Chain;
+use soma_core::conversation::chain::Chain;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence};
 use soma_core::work::session::{Session, TurnState};
 

@@ -1,9 +1,10 @@
 //! Rows of sessions.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::Seq;
+use soma_core::digest::Digest32;
 use soma_core::ids::{PersonaId, SessionId, TenantId};
-use soma_core::stream::chain::{Chain, Digest32};
 use soma_core::time::Timestamp;
 use soma_core::work::session::Session;
 

@@ -9,9 +9,9 @@ use futures_util::future::join_all;
 
 use super::Fixture;
 use super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner, partition};
+use crate::digest::Digest32;
 use crate::outbox::lane::Lane;
 use crate::outbox::topic::Topic;
-use crate::stream::chain::Digest32;
 use crate::work::ingest::{Batch, BatchOutcome};
 use crate::work::lease::{Member, PartitionLease, Resource};
 

@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use super::super::Fixture;
 use super::super::ledger::{Ledger, MANY};
 use super::super::talk::{Talk, talk};
+use crate::conversation::chain::{Chain, Link};
 use crate::conversation::event::{Event, NewEvent, Seq};
-use crate::stream::chain::{Chain, Link};
 use crate::work::commit::Commit;
 use crate::work::session::EventRange;
 

@@ -3,8 +3,8 @@
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, NOW, owner, partition};
 use super::super::talk::{Talk, talk};
+use crate::digest::Digest32;
 use crate::outbox::topic::Topic;
-use crate::stream::chain::Digest32;
 use crate::work::commit::WorkKind;
 use crate::work::ingest::{Batch, BatchOutcome, Subject, WorkBatch};
 use crate::work::lease::PartitionLease;

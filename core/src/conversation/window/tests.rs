@@ -5,8 +5,8 @@ use uuid::Uuid;
 
 use super::*;
 use crate::conversation::event::Role;
+use crate::digest::{Digest32, Nonce};
 use crate::ids::{EventId, SessionId};
-use crate::stream::chain::{Digest32, Nonce};
 use crate::time::Timestamp;
 
 /// A session that is being recorded.

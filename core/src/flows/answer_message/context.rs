@@ -9,12 +9,13 @@ use super::drive::Drive;
 use crate::budget::Tokens;
 use crate::conversation::event::{Event, Seq};
 use crate::conversation::model::ChatMessage;
-use crate::conversation::{prompt, window};
+use crate::conversation::window;
 use crate::flows::persist::{UNTIL_DROPPED, retry};
 use crate::ids::EventId;
 use crate::memory::RecallQuery;
 use crate::ports::PortResult;
 use crate::turn::input::{Context, Input, Recalled};
+use crate::turn::prompt;
 use crate::work::session::EventRange;
 
 /// How long a recall may take; the turn goes on without.

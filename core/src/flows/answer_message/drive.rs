@@ -6,7 +6,6 @@ use super::commit::Pending;
 use super::dead_letter::dead_letter;
 use crate::conversation::event::Seq;
 use crate::conversation::model::{ChatMessage, Usage};
-use crate::conversation::prompt;
 use crate::flows::claims::Signals;
 use crate::flows::persist::retry;
 use crate::ports::work::Claim;
@@ -14,6 +13,7 @@ use crate::ports::{Model, PortError, PortResult};
 use crate::tool::CallState;
 use crate::turn::input::{Input, RecordedInput};
 use crate::turn::machine::{Phase, Turn, Unexpected};
+use crate::turn::prompt;
 use crate::turn::step::Request;
 use crate::work::session::TurnRecord;
 

@@ -9,11 +9,11 @@ use futures_util::stream::StreamExt;
 use super::deltas::Deltas;
 use super::drive::Drive;
 use crate::conversation::model::{ChatMessage, FinishReason, ModelFailure, Usage};
-use crate::conversation::prompt;
 use crate::outbox::backoff::Backoff;
 use crate::ports::PortResult;
 use crate::ports::model::{About, ModelEvent, ModelRequest, ModelStream};
 use crate::turn::input::{Input, ModelAnswer};
+use crate::turn::prompt;
 use crate::turn::step::Generate;
 
 /// How long text is collected before it is sent.

@@ -21,8 +21,8 @@ use crate::conversation::analysis::Analysis;
 use crate::conversation::escalation::Escalation;
 use crate::conversation::event::{EventType, Role};
 use crate::conversation::model::{ModelProfile, Usage};
+use crate::digest::Digest32;
 use crate::ids::{EventId, TurnId};
-use crate::stream::chain::Digest32;
 use crate::time::Timestamp;
 use crate::tool::{ToolCall, ToolOutcome};
 

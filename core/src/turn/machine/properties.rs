@@ -8,8 +8,8 @@ use serde_json::Value;
 use super::*;
 use crate::budget::account::{Entry, LedgerAccount};
 use crate::budget::{Grant, Spent, UsageChange};
+use crate::testing::course::{Course, Taken, courses, second, turn_id};
 use crate::testing::holds;
-use crate::turn::course::{Course, Taken, courses, second, turn_id};
 
 fn any_course() -> impl Strategy<Value = Course> {
     courses(turn_id(1))

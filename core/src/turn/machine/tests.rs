@@ -6,7 +6,7 @@ use super::*;
 use crate::budget::{Grant, UsageChange};
 use crate::conversation::model::{FinishReason, ModelFailure};
 use crate::policy::Action;
-use crate::turn::course::{accepted, answered, config, decision, second, turn_id, usage};
+use crate::testing::course::{accepted, answered, config, decision, second, turn_id, usage};
 use crate::turn::input::ModelAnswer;
 use crate::turn::step::Generate;
 

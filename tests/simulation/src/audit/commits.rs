@@ -1,10 +1,11 @@
 //! What is checked when a commit takes effect.
 
 use soma_core::budget::UsageChange;
+use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, EventType};
+use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::policy::Action;
-use soma_core::stream::chain::{Chain, Digest32, Link};
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Cancel, Commit, Fence};
 use soma_core::work::session::TurnState;

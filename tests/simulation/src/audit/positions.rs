@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use soma_core::digest::Digest32;
 use soma_core::ids::EventId;
 use soma_core::outbox::message::Record;
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
-use soma_core::stream::chain::Digest32;
 use soma_core::work::ingest::{ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{PartitionLease, Resource};
 

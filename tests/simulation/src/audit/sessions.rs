@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use soma_core::conversation::chain::Chain;
+use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
-use soma_core::stream::chain::{Chain, Digest32};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 use soma_simulated::mix;

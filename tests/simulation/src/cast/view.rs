@@ -145,10 +145,11 @@ impl View {
 #[cfg(test)]
 mod tests {
     use serde_json::{Map, json};
+    use soma_core::conversation::chain::Chain;
     use soma_core::conversation::event::{NewEvent, Role};
+    use soma_core::digest::Nonce;
     use soma_core::ids::{EventId, SessionId};
     use soma_core::stream::answer::RunningAnswer;
-    use soma_core::stream::chain::{Chain, Nonce};
     use soma_core::stream::resume::Progress;
     use soma_core::time::Timestamp;
     use soma_inproc::{InprocLedger, ManualClock};

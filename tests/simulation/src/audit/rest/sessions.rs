@@ -1,10 +1,10 @@
 //! What must hold of a session when nothing is under way any more.
 
+use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, EventType, Seq};
 use soma_core::ids::{EventId, SessionId, TurnId};
 use soma_core::policy::Action;
 use soma_core::ports::Store;
-use soma_core::stream::chain::Chain;
 use soma_core::tool::CallState;
 use soma_core::turn::input::Input;
 use soma_core::turn::machine::{Phase, Turn};

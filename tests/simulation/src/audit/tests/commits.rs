@@ -3,10 +3,10 @@
 use serde_json::json;
 use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::{Talk, talk, talk_of};
+use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, EventType, NewEvent};
 use soma_core::policy::Action;
 use soma_core::ports::Store;
-use soma_core::stream::chain::Chain;
 use soma_core::work::commit::{Cancel, Commit};
 use soma_core::work::session::TurnState;
 

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use super::*;
 use crate::conversation::event::{EventType, Role};
+use crate::digest::Nonce;
 use crate::ids::{EventId, PersonaId, TurnId};
 use crate::testing::{holds, json, text};
 use crate::time::Timestamp;

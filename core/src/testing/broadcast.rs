@@ -6,25 +6,26 @@ use std::sync::Arc;
 use proptest::collection::vec;
 use proptest::prelude::*;
 
-use super::chain::{Chain, Nonce};
-use super::delta::Delta;
+use crate::conversation::chain::Chain;
 use crate::conversation::event::Event;
+use crate::digest::Nonce;
 use crate::ids::{SessionId, TurnId};
+use crate::stream::delta::Delta;
+use crate::testing::course::{Chance, Course, Taken, chances, courses, second, turn_id};
 use crate::testing::text;
-use crate::turn::course::{Chance, Course, Taken, chances, courses, second, turn_id};
 use crate::turn::input::Input;
 use crate::turn::step::{EventDraft, Generate, Request};
 
 /// One thing that is published.
 #[derive(Clone, Debug)]
-pub(super) enum Item {
+pub(crate) enum Item {
     Event(Arc<Event>),
     Delta(Delta),
 }
 
 /// The turns of a session, and how their answers are cut.
 #[derive(Clone, Debug)]
-pub(super) struct Script {
+pub(crate) struct Script {
     scenes: Vec<Scene>,
     /// The lengths of deltas, in characters, over and over.
     cuts: Vec<usize>,
@@ -41,7 +42,7 @@ struct Scene {
 }
 
 /// Any session of one to three turns, most of which reach a model.
-pub(super) fn scripts() -> impl Strategy<Value = Script> {
+pub(crate) fn scripts() -> impl Strategy<Value = Script> {
     let scenes = (1_usize..4).prop_flat_map(|count| (1..=count).map(scene).collect::<Vec<_>>());
     (scenes, vec(1_usize..6, 1..8)).prop_map(|(scenes, cuts)| Script { scenes, cuts })
 }
@@ -59,7 +60,7 @@ fn scene(number: usize) -> impl Strategy<Value = Scene> {
 
 impl Script {
     /// Everything that is published.
-    pub(super) fn play(&self) -> Vec<Item> {
+    pub(crate) fn play(&self) -> Vec<Item> {
         let session = self.scenes[0].course.accepted.session_id;
         let cuts = Box::new(self.cuts.iter().copied().cycle());
         let mut stage =
@@ -82,7 +83,7 @@ impl Script {
     }
 
     /// How many turns there are.
-    pub(super) fn turns(&self) -> usize {
+    pub(crate) fn turns(&self) -> usize {
         self.scenes.len()
     }
 }

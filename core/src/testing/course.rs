@@ -6,10 +6,6 @@ use proptest::prelude::*;
 use serde_json::{Map, json};
 use uuid::Uuid;
 
-use super::config::TurnConfig;
-use super::input::{Accepted, Context, Input, ModelAnswer, Recalled, RecordedInput};
-use super::machine::{Phase, Turn};
-use super::step::{Request, Step};
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Grant, Tokens};
 use crate::conversation::event::Seq;
@@ -19,6 +15,10 @@ use crate::policy::{Action, Decision, PolicyRequest};
 use crate::testing::text;
 use crate::time::Timestamp;
 use crate::tool::{ToolOutcome, ToolStatus};
+use crate::turn::config::TurnConfig;
+use crate::turn::input::{Accepted, Context, Input, ModelAnswer, Recalled, RecordedInput};
+use crate::turn::machine::{Phase, Turn};
+use crate::turn::step::{Request, Step};
 
 /// What happens next to a turn.
 #[derive(Clone, Debug)]

@@ -8,7 +8,7 @@ const LARGEST_WHOLE: u64 = 1 << 53;
 
 /// The canonical JSON of a value that is made of maps, lists, texts and finite numbers.
 #[expect(clippy::expect_used, reason = "such values always serialize")]
-pub(super) fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
+pub(crate) fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
     let value = serde_json::to_value(value).expect("such values are JSON");
     if is_plain(&value) {
         serde_json::to_vec(&value).expect("JSON values have a text")
@@ -20,7 +20,7 @@ pub(super) fn canonical<T: Serialize>(value: &T) -> Vec<u8> {
 /// The canonical JSON of a struct whose fields are declared in the order of their names, and which
 /// holds texts and, maybe, one map.
 #[expect(clippy::expect_used, reason = "such values always serialize")]
-pub(super) fn canonical_struct<T: Serialize>(
+pub(crate) fn canonical_struct<T: Serialize>(
     value: &T,
     map: Option<&Map<String, Value>>,
 ) -> Vec<u8> {

@@ -1,5 +1,8 @@
-//! How properties are tested: with cases that are drawn anew on a laptop, and are the same every
+//! Random courses of turns and what is published of them, and how properties are tested: with cases that are drawn anew on a laptop, and are the same every
 //! time in CI, so that a red run there can be run again.
+
+pub(crate) mod broadcast;
+pub(crate) mod course;
 
 use proptest::collection::vec;
 use proptest::prelude::*;

@@ -1,11 +1,14 @@
 //! The prompt: instructions of the platform, history, what was recalled, the message, and what
 //! tools answered. Only the first is authority; everything else is shown as data.
 
+#[cfg(test)]
+mod properties;
+
 use serde_json::json;
 
-use super::model::{ChatMessage, ModelToolCall};
-use crate::turn::input::Recalled;
-use crate::turn::machine::{Round, Turn};
+use super::input::Recalled;
+use super::machine::{Round, Turn};
+use crate::conversation::model::{ChatMessage, ModelToolCall};
 
 /// What the persona is told about itself and about what it is shown.
 const INSTRUCTIONS: &str = "You are a helpful assistant. Answer the person's last message. \
