@@ -16,6 +16,7 @@ pub mod flows;
 pub mod identity;
 pub mod ids;
 pub mod memory;
+mod opaque;
 pub mod outbox;
 pub mod policy;
 pub mod ports;

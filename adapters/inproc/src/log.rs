@@ -1,7 +1,6 @@
 //! The event log in memory.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::fmt;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -167,8 +166,4 @@ impl Log for InprocLog {
     }
 }
 
-impl fmt::Debug for InprocLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InprocLog").field("slots", &self.slots).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(InprocLog);

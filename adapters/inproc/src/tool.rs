@@ -1,6 +1,5 @@
 //! A tool that answers by a function.
 
-use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -63,8 +62,4 @@ impl Tool for ScriptedTool {
     }
 }
 
-impl fmt::Debug for ScriptedTool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScriptedTool").field("spec", &self.spec).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(ScriptedTool);

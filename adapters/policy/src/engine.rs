@@ -1,6 +1,5 @@
 //! The port, on the engine.
 
-use std::fmt;
 use std::path::Path;
 
 use async_trait::async_trait;
@@ -56,11 +55,7 @@ impl RegoPolicy {
     }
 }
 
-impl fmt::Debug for RegoPolicy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("RegoPolicy").finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(RegoPolicy);
 
 #[async_trait]
 impl Policy for RegoPolicy {

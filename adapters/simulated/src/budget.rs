@@ -1,7 +1,6 @@
 //! A counter of tokens beside the ledger, that may lose everything at any time.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
@@ -70,8 +69,4 @@ impl Budget for SimulatedBudget {
     }
 }
 
-impl fmt::Debug for SimulatedBudget {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimulatedBudget").finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(SimulatedBudget);

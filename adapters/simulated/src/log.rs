@@ -1,7 +1,6 @@
 //! A log whose partitions stand still, lose their head to retention, or their tail with a broker.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -122,8 +121,4 @@ where
     }
 }
 
-impl<L: ?Sized> fmt::Debug for SimulatedLog<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SimulatedLog").finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(SimulatedLog<L: ?Sized>);

@@ -1,6 +1,5 @@
 //! Birth, time, chance and misfortune: what a simulation is to those who live in it.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,8 +94,4 @@ impl Nature {
     }
 }
 
-impl fmt::Debug for Nature {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Nature").field("seed", &self.shared.seed).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(Nature);

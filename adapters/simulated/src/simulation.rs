@@ -1,7 +1,6 @@
 //! The step executor: polls what the seed chooses, until nothing is left to do or it is told to stop.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
@@ -168,13 +167,4 @@ impl Drop for Simulation {
     }
 }
 
-impl fmt::Debug for Simulation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let state = self.shared.state();
-        f.debug_struct("Simulation")
-            .field("seed", &self.shared.seed)
-            .field("now", &state.now)
-            .field("steps", &state.steps)
-            .finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(Simulation);

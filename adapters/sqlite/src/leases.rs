@@ -1,6 +1,5 @@
 //! The port `Leases`: who reads which partition or lane, and from where.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -81,11 +80,7 @@ impl Leases for SqliteLeases {
     }
 }
 
-impl fmt::Debug for SqliteLeases {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteLeases").finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(SqliteLeases);
 
 fn acquire(
     connection: &Connection,

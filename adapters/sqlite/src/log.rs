@@ -1,7 +1,6 @@
 //! The event log as a table: topics, partitions, positions.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -229,8 +228,4 @@ fn prune(
     Ok(u64::try_from(dropped).unwrap_or(u64::MAX))
 }
 
-impl fmt::Debug for SqliteLog {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteLog").field("database", &self.database).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(SqliteLog);

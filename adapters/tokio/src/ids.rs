@@ -12,11 +12,12 @@ const RANDOM_BITS: u32 = 74;
 /// Makes UUIDs of version 7 (RFC 9562) that always ascend, also within a millisecond and when the
 /// clock is set back: then the next one is the last one and a random step (method 2 of its 6.2).
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no Debug")]
 pub struct RandomIds {
     clock: Arc<dyn Clock>,
     last: Arc<Mutex<Last>>,
 }
+
+soma_core::opaque_debug!(RandomIds);
 
 /// The last UUID: 48 bits of milliseconds, 74 random bits.
 #[derive(Clone, Copy, Default)]

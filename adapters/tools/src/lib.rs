@@ -21,7 +21,6 @@ pub use typed::{Approval, Repetition, TypedTool};
 
 /// What the tools need of the world.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no Debug")]
 pub struct World {
     /// Tells the time, to tools and to the registry.
     pub clock: Arc<dyn Clock>,
@@ -30,6 +29,8 @@ pub struct World {
     /// What `memory_search` searches.
     pub memory: Arc<dyn Memory>,
 }
+
+soma_core::opaque_debug!(World);
 
 /// Every tool of the platform: one line each.
 pub fn registry(world: World) -> Registry {

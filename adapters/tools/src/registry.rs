@@ -18,12 +18,13 @@ use crate::typed::{Erased, TypedTool};
 
 /// The tools, by name.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no Debug")]
 pub struct Registry {
     clock: Arc<dyn Clock>,
     timer: Arc<dyn Timer>,
     tools: BTreeMap<String, Arc<dyn Tool>>,
 }
+
+soma_core::opaque_debug!(Registry);
 
 impl Registry {
     /// A registry without tools.

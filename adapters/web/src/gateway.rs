@@ -1,6 +1,5 @@
 //! What the routes work with.
 
-use std::fmt;
 use std::sync::Arc;
 
 use soma_core::flows::cancel_turn::CancelTurn;
@@ -45,8 +44,4 @@ pub struct Gateway {
     pub timer: Arc<dyn Timer>,
 }
 
-impl fmt::Debug for Gateway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gateway")
-    }
-}
+soma_core::opaque_debug!(Gateway);

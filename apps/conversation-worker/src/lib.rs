@@ -1,6 +1,5 @@
 //! The conversation worker: makes turns of messages, and answers of turns.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -61,8 +60,4 @@ impl Service for ConversationWorker {
     }
 }
 
-impl fmt::Debug for ConversationWorker {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ConversationWorker")
-    }
-}
+soma_core::opaque_debug!(ConversationWorker);

@@ -1,6 +1,5 @@
 //! The gateway: takes messages over HTTP and WebSocket, and streams the answers.
 
-use std::fmt;
 use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,8 +57,4 @@ impl Service for Gateway {
     }
 }
 
-impl fmt::Debug for Gateway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gateway")
-    }
-}
+soma_core::opaque_debug!(Gateway);

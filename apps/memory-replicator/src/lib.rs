@@ -1,6 +1,5 @@
 //! The memory replicator: keeps a row for every memory that was written.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -44,8 +43,4 @@ impl Service for MemoryReplicator {
     }
 }
 
-impl fmt::Debug for MemoryReplicator {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MemoryReplicator")
-    }
-}
+soma_core::opaque_debug!(MemoryReplicator);

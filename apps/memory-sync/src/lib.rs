@@ -1,7 +1,5 @@
 //! The memory sync: writes what is to be remembered, until it is written.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
@@ -33,8 +31,4 @@ impl Service for MemorySync {
     }
 }
 
-impl fmt::Debug for MemorySync {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("MemorySync")
-    }
-}
+soma_core::opaque_debug!(MemorySync);

@@ -1,7 +1,5 @@
 //! The outbox sync: publishes what commits left to be published.
 
-use std::fmt;
-
 use async_trait::async_trait;
 use soma_core::flows::relay_outbox::RelayOutbox;
 use soma_core::flows::service::Service;
@@ -33,8 +31,4 @@ impl Service for OutboxSync {
     }
 }
 
-impl fmt::Debug for OutboxSync {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("OutboxSync")
-    }
-}
+soma_core::opaque_debug!(OutboxSync);

@@ -1,7 +1,6 @@
 //! Runs the services of one process, each started and stopped on its own.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::panic::AssertUnwindSafe;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -94,8 +93,4 @@ async fn keep(service: Arc<dyn Service>, stop: Stop, ended: Stop, world: World) 
     ended.trigger();
 }
 
-impl fmt::Debug for Supervisor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.names()).finish()
-    }
-}
+soma_core::opaque_debug!(Supervisor);

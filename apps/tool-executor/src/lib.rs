@@ -1,6 +1,5 @@
 //! The tool executor: runs the tools that models and clients ask for.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -53,8 +52,4 @@ impl Service for ToolExecutor {
     }
 }
 
-impl fmt::Debug for ToolExecutor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ToolExecutor")
-    }
-}
+soma_core::opaque_debug!(ToolExecutor);

@@ -1,7 +1,6 @@
 //! What the suites of the ledger's ports share: the ports over one place, and shorthands for what
 //! almost every case does with them.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,11 +66,7 @@ pub struct Ledger {
     pub clock: Arc<dyn Steer>,
 }
 
-impl fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Ledger").finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!(Ledger);
 
 impl Ledger {
     /// The ports of one value that implements them all.

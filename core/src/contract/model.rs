@@ -41,11 +41,7 @@ pub struct ModelUnderTest {
     pub under_way: Arc<dyn Fn() -> usize + Send + Sync>,
 }
 
-impl std::fmt::Debug for ModelUnderTest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ModelUnderTest").finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!(ModelUnderTest);
 
 /// A request as a turn makes it: one message, no tools.
 pub fn request(text: &str) -> ModelRequest {

@@ -25,11 +25,7 @@ pub struct PolicyUnderTest {
     pub denied: PolicyRequest,
 }
 
-impl std::fmt::Debug for PolicyUnderTest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("PolicyUnderTest").finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!(PolicyUnderTest);
 
 /// What is allowed is allowed, without a reason.
 pub async fn allowance_is_a_value<F>(fixture: F)

@@ -33,11 +33,7 @@ pub struct ToolUnderTest {
     pub under_way: Arc<dyn Fn() -> usize + Send + Sync>,
 }
 
-impl std::fmt::Debug for ToolUnderTest {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ToolUnderTest").field("spec", &self.tool.spec()).finish_non_exhaustive()
-    }
-}
+crate::opaque_debug!(ToolUnderTest);
 
 /// The name matches `^[a-z][a-z0-9_]{0,63}$`.
 pub async fn name_is_one_that_models_accept<F>(fixture: F)

@@ -1,6 +1,5 @@
 //! Cancels the unfinished turns of a session.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::persist::persist;
@@ -54,8 +53,4 @@ impl CancelTurn {
     }
 }
 
-impl fmt::Debug for CancelTurn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("CancelTurn")
-    }
-}
+crate::opaque_debug!(CancelTurn);

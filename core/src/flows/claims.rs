@@ -1,6 +1,5 @@
 //! Claims sessions with work and keeps each claim alive while it is worked on.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -270,8 +269,4 @@ impl Drop for Guard {
     }
 }
 
-impl fmt::Debug for Claims {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Claims({:?})", self.kind)
-    }
-}
+crate::opaque_debug!(Claims);

@@ -1,7 +1,6 @@
 //! Consumes a topic for a group: leased partitions, batches applied together with their position.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -203,11 +202,7 @@ impl Consume {
     }
 }
 
-impl fmt::Debug for Consume {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Consume({}/{})", self.group, self.topic)
-    }
-}
+crate::opaque_debug!(Consume);
 
 /// The digest of the last of some records.
 pub(super) fn last_of(records: &[Positioned]) -> Option<Digest32> {

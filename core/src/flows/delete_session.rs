@@ -1,6 +1,5 @@
 //! Deletes a session with everything that was said and remembered in it.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -47,8 +46,4 @@ impl DeleteSession {
     }
 }
 
-impl fmt::Debug for DeleteSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("DeleteSession")
-    }
-}
+crate::opaque_debug!(DeleteSession);

@@ -1,7 +1,6 @@
 //! Follows a session's stream from where a client left off: what it missed, then what comes.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -95,11 +94,7 @@ impl FollowSession {
     }
 }
 
-impl fmt::Debug for FollowSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("FollowSession")
-    }
-}
+crate::opaque_debug!(FollowSession);
 
 /// Where a stream that ends by itself ends.
 struct End {

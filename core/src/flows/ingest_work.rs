@@ -1,7 +1,6 @@
 //! Makes work of the records that arrive: messages and tool results for the worker, requests for
 //! the executor.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -70,8 +69,4 @@ impl Apply for IngestWork {
     }
 }
 
-impl fmt::Debug for IngestWork {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "IngestWork({})", self.topic)
-    }
-}
+crate::opaque_debug!(IngestWork);

@@ -1,6 +1,5 @@
 //! Lists a tenant's sessions, page by page.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::refusal::Refusal;
@@ -56,11 +55,7 @@ impl ListSessions {
     }
 }
 
-impl fmt::Debug for ListSessions {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ListSessions")
-    }
-}
+crate::opaque_debug!(ListSessions);
 
 fn place(session: &Session) -> String {
     format!("{}~{}", session.updated_at.as_micros(), session.session_id)

@@ -1,6 +1,5 @@
 //! Reads a session: what it is, its events, and what was said in it.
 
-use std::fmt;
 use std::sync::Arc;
 
 use super::refusal::Refusal;
@@ -71,8 +70,4 @@ impl ReadSession {
     }
 }
 
-impl fmt::Debug for ReadSession {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReadSession")
-    }
-}
+crate::opaque_debug!(ReadSession);

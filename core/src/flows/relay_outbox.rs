@@ -1,6 +1,5 @@
 //! Publishes what commits left in the outbox: each lane in order, by one relay at a time.
 
-use std::fmt;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -198,8 +197,4 @@ struct Group {
     rows: Vec<OutboxRow>,
 }
 
-impl fmt::Debug for RelayOutbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RelayOutbox")
-    }
-}
+crate::opaque_debug!(RelayOutbox);

@@ -1,6 +1,5 @@
 //! Keeps the replica of what was remembered.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -53,8 +52,4 @@ impl Apply for ReplicateMemory {
     }
 }
 
-impl fmt::Debug for ReplicateMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ReplicateMemory")
-    }
-}
+crate::opaque_debug!(ReplicateMemory);

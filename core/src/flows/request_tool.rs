@@ -1,7 +1,6 @@
 //! Runs a tool for a client, outside any turn: its result is an event of the session.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -174,8 +173,4 @@ impl RequestTool {
     }
 }
 
-impl fmt::Debug for RequestTool {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RequestTool")
-    }
-}
+crate::opaque_debug!(RequestTool);

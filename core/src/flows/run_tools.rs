@@ -1,7 +1,6 @@
 //! Runs the tool calls of a session: claimed before they run, at most once unless they may be
 //! repeated, their results events of the session.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -217,11 +216,7 @@ impl Handle for RunTools {
     }
 }
 
-impl fmt::Debug for RunTools {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("RunTools")
-    }
-}
+crate::opaque_debug!(RunTools);
 
 /// The outcome of a call whose executor died while it ran.
 fn lost(record: &CallRecord) -> ToolOutcome {

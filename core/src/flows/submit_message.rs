@@ -1,6 +1,5 @@
 //! Accepts a person's message: durable before it is answered for.
 
-use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
@@ -166,11 +165,7 @@ impl SubmitMessage {
     }
 }
 
-impl fmt::Debug for SubmitMessage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SubmitMessage")
-    }
-}
+crate::opaque_debug!(SubmitMessage);
 
 /// What the idempotency key stands for.
 fn digest(message: &NewMessage) -> Digest32 {

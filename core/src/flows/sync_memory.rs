@@ -1,7 +1,6 @@
 //! Makes the memory writes that commits left to be made, until each is made or can never be, and
 //! forgets what was erased.
 
-use std::fmt;
 use std::future::ready;
 use std::sync::Arc;
 use std::time::Duration;
@@ -155,8 +154,4 @@ impl SyncMemory {
     }
 }
 
-impl fmt::Debug for SyncMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SyncMemory")
-    }
-}
+crate::opaque_debug!(SyncMemory);

@@ -1,6 +1,5 @@
 //! Tails `conversation.outbound` once for a whole gateway, and hands what it says to the hub.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -97,8 +96,4 @@ impl TailOutbound {
     }
 }
 
-impl fmt::Debug for TailOutbound {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("TailOutbound")
-    }
-}
+crate::opaque_debug!(TailOutbound);

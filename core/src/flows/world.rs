@@ -1,6 +1,5 @@
 //! Time, chance, tasks and notifications: what every flow needs besides its own ports.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -44,8 +43,4 @@ impl World {
     }
 }
 
-impl fmt::Debug for World {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("World")
-    }
-}
+crate::opaque_debug!(World);

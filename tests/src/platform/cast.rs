@@ -1,6 +1,5 @@
 //! A model that answers each request by what it says, however often it is asked.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,11 +69,7 @@ impl Model for Cast {
     }
 }
 
-impl fmt::Debug for Cast {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Cast")
-    }
-}
+soma_core::opaque_debug!(Cast);
 
 /// What the person said last.
 pub fn last_words(request: &ModelRequest) -> &str {

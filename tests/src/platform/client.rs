@@ -1,7 +1,6 @@
 //! A client: it says something, follows the stream, and comes back wherever it lost it.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
@@ -234,8 +233,4 @@ impl Client {
     }
 }
 
-impl fmt::Debug for Client {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client").field("view", &self.view).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(Client);

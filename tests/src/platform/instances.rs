@@ -1,7 +1,6 @@
 //! The platform: instances of services that are started, stopped and killed one by one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -151,8 +150,4 @@ impl Platform {
     }
 }
 
-impl fmt::Debug for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Platform({:?})", self.running().keys().collect::<Vec<_>>())
-    }
-}
+soma_core::opaque_debug!(Platform);

@@ -1,6 +1,5 @@
 //! Virtual time, ids that count, and the tasks of one instance.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
@@ -64,11 +63,7 @@ impl Default for Stage {
     }
 }
 
-impl fmt::Debug for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Stage")
-    }
-}
+soma_core::opaque_debug!(Stage);
 
 /// Goes by the runtime's time, which tests let jump.
 struct VirtualClock {

@@ -1,6 +1,5 @@
 //! Tools whose runs are counted, without the limits of the real registry.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -56,11 +55,7 @@ impl Toolbox for Tools {
     }
 }
 
-impl fmt::Debug for Tools {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Tools")
-    }
-}
+soma_core::opaque_debug!(Tools);
 
 /// A tool that runs until it is let go.
 #[derive(Debug)]

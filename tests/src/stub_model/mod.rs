@@ -15,7 +15,6 @@ mod reply;
 mod script;
 mod serve;
 
-use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -100,8 +99,4 @@ impl Drop for StubModel {
     }
 }
 
-impl fmt::Debug for StubModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("StubModel").field("address", &self.address).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(StubModel);

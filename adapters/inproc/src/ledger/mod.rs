@@ -16,7 +16,6 @@ mod store;
 mod usage;
 mod work;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use soma_core::ports::Clock;
@@ -44,8 +43,4 @@ impl InprocLedger {
     }
 }
 
-impl fmt::Debug for InprocLedger {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InprocLedger").field("state", &self.state).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(InprocLedger);

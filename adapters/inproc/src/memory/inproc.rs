@@ -1,7 +1,6 @@
 //! Memories in memory, looked through one by one.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
@@ -106,8 +105,4 @@ fn bm25(wanted: &[String], memories: &[Indexed]) -> Vec<f64> {
     memories.iter().map(score).collect()
 }
 
-impl fmt::Debug for InprocMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("InprocMemory").finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(InprocMemory);

@@ -3,7 +3,6 @@
 mod script;
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -153,8 +152,4 @@ impl Drop for UnderWay {
     }
 }
 
-impl fmt::Debug for ScriptedModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ScriptedModel").field("scripts", &self.scripts).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(ScriptedModel);

@@ -1,6 +1,5 @@
 //! Tasks without a runtime: they run on the thread that waits for something.
 
-use std::fmt;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Mutex;
@@ -59,8 +58,4 @@ impl Spawner for LocalSpawner {
     }
 }
 
-impl fmt::Debug for LocalSpawner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LocalSpawner").finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(LocalSpawner);

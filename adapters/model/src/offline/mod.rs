@@ -2,7 +2,6 @@
 
 mod text;
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -132,8 +131,4 @@ fn reply(request: &ModelRequest) -> (String, Option<ModelToolCall>) {
     (String::new(), Some(call))
 }
 
-impl fmt::Debug for OfflineModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OfflineModel").field("pace", &self.pace).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(OfflineModel);

@@ -162,11 +162,7 @@ impl Model for OpenAiModel {
     }
 }
 
-impl fmt::Debug for OpenAiModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("OpenAiModel").field("server", &self.describe()).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(OpenAiModel);
 
 /// Where completions are asked for; none if the address is not one, or more than one.
 fn completions(base_url: &str) -> Option<Url> {

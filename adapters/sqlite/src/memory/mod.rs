@@ -4,7 +4,6 @@
 mod remember;
 mod search;
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -52,8 +51,4 @@ fn scope(tenant: &TenantId) -> String {
     format!("t{}", &digest[..16])
 }
 
-impl fmt::Debug for SqliteMemory {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("SqliteMemory").field("database", &self.database).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(SqliteMemory);

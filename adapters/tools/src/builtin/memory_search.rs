@@ -23,10 +23,11 @@ const MOST: u8 = 20;
 
 /// The tool `memory_search`.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no Debug")]
 pub struct MemorySearch {
     memory: Arc<dyn Memory>,
 }
+
+soma_core::opaque_debug!(MemorySearch);
 
 /// The arguments of [`MemorySearch`].
 #[derive(Debug, Deserialize, JsonSchema)]

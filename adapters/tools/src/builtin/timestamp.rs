@@ -21,10 +21,11 @@ const LONGEST_FORMAT: usize = 256;
 
 /// The tool `timestamp`.
 #[derive(Clone)]
-#[expect(missing_debug_implementations, reason = "ports have no Debug")]
 pub struct CurrentTime {
     clock: Arc<dyn Clock>,
 }
+
+soma_core::opaque_debug!(CurrentTime);
 
 /// The arguments of [`CurrentTime`].
 #[derive(Debug, Deserialize, JsonSchema)]

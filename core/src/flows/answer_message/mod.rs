@@ -9,7 +9,6 @@ mod drive;
 mod generate;
 mod perform;
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -39,11 +38,7 @@ pub struct AnswerPorts {
     pub model: Arc<dyn Model>,
 }
 
-impl fmt::Debug for AnswerPorts {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AnswerPorts")
-    }
-}
+crate::opaque_debug!(AnswerPorts);
 
 /// Answers messages.
 #[derive(Clone, Debug)]

@@ -6,7 +6,6 @@
 mod feed;
 mod feeds;
 
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use event_listener::{Event as Signal, EventListener};
@@ -60,11 +59,7 @@ impl Hub {
     }
 }
 
-impl fmt::Debug for Hub {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Hub({} sessions)", self.feeds().len())
-    }
-}
+crate::opaque_debug!(Hub);
 
 /// Someone who follows a session.
 pub struct Follower {
@@ -91,8 +86,4 @@ impl Drop for Follower {
     }
 }
 
-impl fmt::Debug for Follower {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Follower({})", self.session)
-    }
-}
+crate::opaque_debug!(Follower);

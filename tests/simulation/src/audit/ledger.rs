@@ -1,7 +1,6 @@
 //! The ledger, seen by the auditor: each call at the moment it takes effect.
 
 use std::collections::BTreeSet;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -372,8 +371,4 @@ impl Replica for Audited {
     }
 }
 
-impl fmt::Debug for Audited {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Audited")
-    }
-}
+soma_core::opaque_debug!(Audited);

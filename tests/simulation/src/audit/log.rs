@@ -1,6 +1,5 @@
 //! The log, seen by the auditor.
 
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,8 +69,4 @@ where
     }
 }
 
-impl<L> fmt::Debug for AuditedLog<L> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("AuditedLog")
-    }
-}
+soma_core::opaque_debug!(AuditedLog<L>);

@@ -18,7 +18,6 @@ mod tests;
 mod work;
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use futures_util::FutureExt;
@@ -211,8 +210,4 @@ impl Books {
     }
 }
 
-impl fmt::Debug for Audit {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Audit").field("violations", &self.violations()).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(Audit);

@@ -1,7 +1,6 @@
 //! A model that does what the message says.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -102,11 +101,7 @@ impl Model for SimulatedModel {
     }
 }
 
-impl fmt::Debug for SimulatedModel {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SimulatedModel")
-    }
-}
+soma_core::opaque_debug!(SimulatedModel);
 
 const BYTES_PER_TOKEN: usize = 4;
 

@@ -1,7 +1,6 @@
 //! Tools that answer, fail, take their time, and kill who runs them.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -124,8 +123,4 @@ impl Toolbox for SimulatedToolbox {
     }
 }
 
-impl fmt::Debug for SimulatedToolbox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SimulatedToolbox")
-    }
-}
+soma_core::opaque_debug!(SimulatedToolbox);

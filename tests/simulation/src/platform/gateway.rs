@@ -1,6 +1,5 @@
 //! The gateway without its sockets: what its routes call, and the tail that feeds its streams.
 
-use std::fmt;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -71,8 +70,4 @@ impl Service for Gateway {
     }
 }
 
-impl fmt::Debug for Gateway {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Gateway")
-    }
-}
+soma_core::opaque_debug!(Gateway);

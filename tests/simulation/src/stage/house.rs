@@ -1,7 +1,6 @@
 //! The instances of the services: born, stopped, killed, and born again.
 
 use std::collections::BTreeMap;
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use soma_core::flows::service::Service;
@@ -125,8 +124,4 @@ impl Gateways for House {
     }
 }
 
-impl fmt::Debug for House {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "House({:?})", self.living().keys().collect::<Vec<_>>())
-    }
-}
+soma_core::opaque_debug!(House);

@@ -1,6 +1,5 @@
 //! A memory that, at times, says that it remembers and does not: what `SomaBrain` is known to do.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -40,8 +39,4 @@ where
     }
 }
 
-impl<M> fmt::Debug for LyingMemory<M> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("LyingMemory")
-    }
-}
+soma_core::opaque_debug!(LyingMemory<M>);

@@ -1,6 +1,5 @@
 //! Puts the world of a run together.
 
-use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
@@ -156,8 +155,4 @@ fn fates(
     }
 }
 
-impl fmt::Debug for Stage {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Stage").field("house", &self.house).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(Stage);

@@ -53,11 +53,7 @@ pub struct Street {
     pub opened: Arc<Opened>,
 }
 
-impl std::fmt::Debug for Street {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Street").field("opened", &self.opened).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(Street);
 
 /// A client.
 pub struct Client {
@@ -265,8 +261,4 @@ impl Client {
     }
 }
 
-impl std::fmt::Debug for Client {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Client").field("session", &self.session).finish_non_exhaustive()
-    }
-}
+soma_core::opaque_debug!(Client);
