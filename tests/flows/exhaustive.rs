@@ -10,7 +10,8 @@ use std::time::Duration;
 use futures_util::future::{Either, join_all, select};
 use soma_core::conversation::event::EventType::{AssistantFinal, ToolResult};
 use soma_core::flows::stop::Stop;
-use soma_inproc::{FaultKind, FaultPlan, Hit, Script, ScriptedTool};
+use soma_decorators::{FaultKind, FaultPlan, Hit};
+use soma_inproc::{Script, ScriptedTool};
 use soma_tests::platform::{
     Cast, Client, Moment, Platform, Ports, Report, Stage, Strike, Tools, Unit, Watch, asks_for,
     check, has_tool_results, repeatable, unrepeatable,

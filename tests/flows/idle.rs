@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use soma_inproc::{Point, Script, ScriptedTool};
+use soma_decorators::Point;
+use soma_inproc::{Script, ScriptedTool};
 use soma_tests::platform::{Cast, Platform, Stage, Tools, Unit, Watch};
 
 /// How often each of these was asked within an idle minute, of two instances of each service.

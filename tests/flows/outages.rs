@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use soma_core::conversation::event::EventType::{AssistantFinal, ToolResult};
 use soma_core::flows::stop::Stop;
-use soma_inproc::{FaultKind, FaultPlan, Faulty, Script, ScriptedTool};
+use soma_decorators::{FaultKind, FaultPlan, Faulty};
+use soma_inproc::{Script, ScriptedTool};
 use soma_tests::platform::{Tools, asks_for, check, has_tool_results, unrepeatable};
 
 use crate::house::Plan;

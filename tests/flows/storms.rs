@@ -8,7 +8,8 @@ use std::time::Duration;
 
 use futures_util::future::{Either, join_all, select};
 use soma_core::ports::Ids;
-use soma_inproc::{CountingIds, FaultPlan, Script};
+use soma_decorators::FaultPlan;
+use soma_inproc::{CountingIds, Script};
 use soma_tests::platform::{Client, Platform, Unit, asks_for, check, has_tool_results, last_words};
 
 use crate::exhaustive::in_virtual_time;

@@ -2,8 +2,6 @@
 //! program needs to embed the core without a server or a file.
 
 mod cache;
-mod decorate;
-mod faults;
 mod ledger;
 mod lock;
 mod log;
@@ -16,8 +14,6 @@ mod vault;
 mod world;
 
 pub use cache::InprocCache;
-pub use decorate::{Decorated, Effect, Intercept, Point};
-pub use faults::{FaultKind, FaultPlan, Faulty, Hit};
 pub use ledger::InprocLedger;
 pub use log::{InprocLog, PARTITIONS};
 pub use memory::InprocMemory;

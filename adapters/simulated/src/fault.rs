@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use soma_inproc::Point;
+use soma_decorators::Point;
 
 use crate::chance::Chance;
 

@@ -7,7 +7,7 @@ use soma_core::conversation::model::ModelFailure;
 use soma_core::ports::model::ModelStream;
 use soma_core::ports::{PortError, PortResult, Timer};
 use soma_core::tool::ToolOutcome;
-use soma_inproc::{Effect, Intercept, Point};
+use soma_decorators::{Effect, Intercept, Point};
 
 use crate::fault::{Fault, Outage, SlowReplies};
 use crate::process::Process;

@@ -53,5 +53,5 @@ pub use log::SimulatedLog;
 pub use nature::Nature;
 pub use process::Process;
 pub use simulation::{Ran, Simulation};
-pub use soma_inproc::Point;
+pub use soma_decorators::Point;
 pub use trace::Line;

@@ -10,7 +10,7 @@ use std::time::Duration;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::ports::{Clock, Spawner, Timer, Wake};
-use soma_inproc::Decorated;
+use soma_decorators::Decorated;
 
 use crate::calls::Condition;
 use crate::simulation::Shared;

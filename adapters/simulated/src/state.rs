@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::BoxFuture;
 use soma_core::flows::stop::Stop;
 use soma_core::time::Timestamp;
-use soma_inproc::Point;
+use soma_decorators::Point;
 
 use crate::alarms::{Alarm, Alarms};
 use crate::calls::{Calls, Condition};

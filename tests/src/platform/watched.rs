@@ -9,7 +9,7 @@ use soma_core::flows::stop::Stop;
 use soma_core::ports::PortResult;
 use soma_core::ports::model::ModelStream;
 use soma_core::tool::ToolOutcome;
-use soma_inproc::{Decorated, Intercept, Point};
+use soma_decorators::{Decorated, Intercept, Point};
 use soma_simulation::platform::{Ports, Unit};
 
 /// When, in a call, death comes.

@@ -7,6 +7,5 @@ mod wake;
 
 pub use clock::{ManualClock, ManualTimer};
 pub use ids::CountingIds;
-pub(crate) use ids::mix;
 pub use spawner::LocalSpawner;
 pub use wake::InprocWake;

@@ -27,10 +27,6 @@ impl Feeds {
         self.by_session.get(&session)
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.by_session.len()
-    }
-
     pub(super) fn followers(&self) -> usize {
         self.by_session.values().map(|feed| feed.followers).sum()
     }
@@ -119,11 +115,11 @@ mod tests {
 
         (0..most + 10).for_each(|number| feeds.delta(&piece(number, 0, "Hm ")));
 
-        assert_eq!((feeds.len(), feeds.unfollowed.len()), (most, most));
+        assert_eq!((feeds.by_session.len(), feeds.unfollowed.len()), (most, most));
         assert!(feeds.get(session(9)).is_none(), "the oldest are dropped");
         assert!(feeds.get(session(10)).is_some());
         feeds.delta(&piece(0, 3, "and "));
-        assert_eq!(feeds.len(), most, "a dropped answer is not shown from its middle");
+        assert_eq!(feeds.by_session.len(), most, "a dropped answer is not shown from its middle");
     }
 
     #[test]
@@ -134,7 +130,7 @@ mod tests {
 
         (1..=MOST_UNFOLLOWED).for_each(|number| feeds.delta(&piece(number, 0, "Hm ")));
 
-        assert_eq!(feeds.len(), MOST_UNFOLLOWED + 1);
+        assert_eq!(feeds.by_session.len(), MOST_UNFOLLOWED + 1);
         feeds.leave(session(0));
         assert!(feeds.get(session(0)).is_some(), "it was left last");
         assert!(feeds.get(session(1)).is_none());
@@ -147,6 +143,6 @@ mod tests {
 
         feeds.leave(session(0));
 
-        assert_eq!((feeds.len(), feeds.unfollowed.len()), (0, 0));
+        assert_eq!((feeds.by_session.len(), feeds.unfollowed.len()), (0, 0));
     }
 }

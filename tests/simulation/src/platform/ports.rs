@@ -1,15 +1,13 @@
 //! Every port of the platform.
 
-use std::fmt;
 use std::sync::Arc;
 
 use soma_core::ports::{
     Budget, Clock, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica,
     Store, Timer, Toolbox, Work,
 };
-use soma_inproc::{
-    FaultPlan, Faulty, InprocLedger, InprocLog, InprocMemory, InprocRateLimit, StaticPolicy,
-};
+use soma_decorators::{FaultPlan, Faulty};
+use soma_inproc::{InprocLedger, InprocLog, InprocMemory, InprocRateLimit, StaticPolicy};
 
 /// Every port of the platform. Each can be replaced before the platform is put together.
 #[derive(Clone)]
@@ -85,8 +83,4 @@ impl Ports {
     }
 }
 
-impl fmt::Debug for Ports {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Ports")
-    }
-}
+soma_core::opaque_debug!(Ports);

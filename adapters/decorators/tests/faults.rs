@@ -15,10 +15,8 @@ use soma_core::ports::log::Fetched;
 use soma_core::ports::model::ModelEvent;
 use soma_core::ports::{Log, Model, PortError, Vault};
 use soma_core::time::Timestamp;
-use soma_inproc::{
-    FaultKind, FaultPlan, Faulty, Hit, InprocLog, InprocVault, ManualClock, ManualTimer, Point,
-    Script, ScriptedModel,
-};
+use soma_decorators::{FaultKind, FaultPlan, Faulty, Hit, Point};
+use soma_inproc::{InprocLog, InprocVault, ManualClock, ManualTimer, Script, ScriptedModel};
 
 const TOPIC: Topic = Topic::MemoryWal;
 

@@ -12,7 +12,8 @@ use soma_core::ports::{PortError, PortResult};
 use soma_core::tool::ToolOutcome;
 
 use super::plan::{FaultKind, FaultPlan};
-use crate::decorate::{Decorated, Effect, Intercept, Point};
+use crate::decorated::{Decorated, Intercept};
+use crate::point::{Effect, Point};
 
 /// A port whose calls suffer what a plan says. It is every port that what it wraps is.
 pub type Faulty<P> = Decorated<P, Arc<FaultPlan>>;

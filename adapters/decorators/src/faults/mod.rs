@@ -6,7 +6,8 @@
 //! ```
 //! # use std::sync::Arc;
 //! # use soma_core::ports::{Timer, Vault};
-//! # use soma_inproc::{FaultKind, FaultPlan, Faulty, InprocVault};
+//! # use soma_decorators::{FaultKind, FaultPlan, Faulty};
+//! # use soma_inproc::InprocVault;
 //! fn vault_that_loses_its_third_reply(timer: Arc<dyn Timer>) -> Arc<dyn Vault> {
 //!     let plan = FaultPlan::new(timer);
 //!     plan.arm(3, FaultKind::LoseReply);

@@ -1,15 +1,12 @@
 //! Which call suffers what.
 
 use std::collections::BTreeMap;
-use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use soma_core::ports::Timer;
 
-use crate::decorate::Point;
-use crate::lock::locked;
-use crate::world::mix;
+use crate::point::Point;
 
 /// What can happen to a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,35 +84,35 @@ impl FaultPlan {
 
     /// The `nth` call, from 1, of all that were and will be made suffers `kind`.
     pub fn arm(&self, nth: u64, kind: FaultKind) {
-        locked(&self.state).armed.insert(nth, kind);
+        self.state().armed.insert(nth, kind);
     }
 
     /// From now on one call in `one_in` suffers a fault of any kind: the same calls suffer the same
     /// under the same seed. Calls that are armed suffer what they were armed with.
     pub fn at_random(&self, seed: u64, one_in: u64) {
-        locked(&self.state).chance = Some(Chance { seed, one_in: one_in.max(1) });
+        self.state().chance = Some(Chance { seed, one_in: one_in.max(1) });
     }
 
     /// From now on nothing suffers.
     pub fn calm(&self) {
-        let mut state = locked(&self.state);
+        let mut state = self.state();
         state.armed.clear();
         state.chance = None;
     }
 
     /// How many calls were made so far.
     pub fn calls(&self) -> u64 {
-        locked(&self.state).calls
+        self.state().calls
     }
 
     /// What was suffered so far.
     pub fn hits(&self) -> Vec<Hit> {
-        locked(&self.state).hits.clone()
+        self.state().hits.clone()
     }
 
     /// Counts a call. Answers what it suffers.
     pub(super) fn next(&self, point: Point) -> Option<FaultKind> {
-        let mut state = locked(&self.state);
+        let mut state = self.state();
         state.calls += 1;
         let call = state.calls;
         let armed = state.armed.remove(&call);
@@ -126,6 +123,10 @@ impl FaultPlan {
 
     pub(super) async fn delay(&self) {
         self.timer.sleep(self.delay).await;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -138,8 +139,12 @@ impl Chance {
     }
 }
 
-impl fmt::Debug for FaultPlan {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("FaultPlan").field("state", &self.state).finish_non_exhaustive()
-    }
+/// Mixes the bits of a number: the last step of `SplitMix64`.
+const fn mix(number: u64) -> u64 {
+    let mut z = number.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    z ^ (z >> 31)
 }
+
+soma_core::opaque_debug!(FaultPlan);

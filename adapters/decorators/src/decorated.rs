@@ -1,11 +1,6 @@
 //! A port whose every call goes through something else first: what faults, counting, killing and
 //! simulating have in common.
 
-mod edge;
-mod ledger;
-mod point;
-
-use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
 
@@ -14,7 +9,7 @@ use soma_core::ports::PortResult;
 use soma_core::ports::model::ModelStream;
 use soma_core::tool::ToolOutcome;
 
-pub use point::{Effect, Point};
+use crate::ports::Point;
 
 /// Decides what becomes of the calls of a port. `ask` makes the call: it may be made never, once,
 /// or often.
@@ -44,8 +39,8 @@ pub trait Intercept: Send + Sync {
 
 /// A port whose calls go through `I`. It is every port that what it wraps is.
 pub struct Decorated<P: ?Sized, I> {
-    inner: Arc<P>,
-    intercept: I,
+    pub(crate) inner: Arc<P>,
+    pub(crate) intercept: I,
 }
 
 impl<P: ?Sized, I> Decorated<P, I> {
@@ -55,8 +50,4 @@ impl<P: ?Sized, I> Decorated<P, I> {
     }
 }
 
-impl<P: ?Sized, I> fmt::Debug for Decorated<P, I> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Decorated")
-    }
-}
+soma_core::opaque_debug!(Decorated<P: ?Sized, I>);

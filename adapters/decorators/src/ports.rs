@@ -1,0 +1,277 @@
+//! Every port, listed once: what can be asked of it, and how a decorated one passes that on.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soma_core::budget::window::BudgetWindow;
+use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
+use soma_core::conversation::event::Event;
+use soma_core::conversation::model::ModelFailure;
+use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
+use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery, WalEvent};
+use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::lane::Lane;
+use soma_core::outbox::message::{OutboxRow, Record};
+use soma_core::outbox::partition::Partition;
+use soma_core::outbox::topic::Topic;
+use soma_core::policy::{Decision, PolicyRequest};
+use soma_core::ports::leases::Renewed;
+use soma_core::ports::log::{Bounds, Fetched};
+use soma_core::ports::memory_queue::{DueForget, DueWrite};
+use soma_core::ports::model::{ModelRequest, ModelStream};
+use soma_core::ports::outbox::OutboxDepth;
+use soma_core::ports::rate_limit::{Admission, Rate};
+use soma_core::ports::tool::ToolContext;
+use soma_core::ports::vault::KeyRecord;
+use soma_core::ports::work::{Claim, Heartbeat, Release};
+use soma_core::ports::{
+    Budget, Cache, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, PortResult, RateLimit,
+    Replica, Store, Toolbox, Vault, Work,
+};
+use soma_core::time::Timestamp;
+use soma_core::tool::{CallRecord, ToolCall, ToolOutcome, ToolSpec};
+use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
+use soma_core::work::ingest::{BatchOutcome, ReplicaBatch, WorkBatch};
+use soma_core::work::lease::{Member, PartitionLease, Resource};
+use soma_core::work::session::{EventRange, Session, TurnRecord};
+
+use crate::decorated::{Decorated, Intercept};
+use crate::point::Effect;
+
+/// A line `Name: Reads method(argument: Type) -> Reply;` makes the point `Name`, and a method that
+/// asks the intercept whether and how often the inner port is asked. Methods that cannot be written
+/// as such a line stand in braces before the list, and the points they use in brackets.
+macro_rules! ports {
+    ($(
+        $port:ident $([$($own_point:ident: $own_effect:ident $what:literal,)*] {$($own:tt)*})? {
+            $($point:ident: $effect:ident
+                $method:ident($($argument:ident: $type:ty),*) -> $reply:ty;)*
+        }
+    )+) => {
+        /// A method of a port; a commit by what it is for.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        #[expect(missing_docs, reason = "each is the method of its name")]
+        pub enum Point {
+            $($($($own_point,)*)? $($point,)*)+
+        }
+
+        impl Point {
+            /// Every point.
+            pub const ALL: &[Self] =
+                &[$($($(Self::$own_point,)*)? $(Self::$point,)*)+];
+
+            /// The port that is asked.
+            pub const fn port(self) -> &'static str {
+                match self {$(
+                    $($(Self::$own_point => stringify!($port),)*)?
+                    $(Self::$point => stringify!($port),)*
+                )+}
+            }
+
+            /// What it is asked for.
+            pub const fn method(self) -> &'static str {
+                match self {$(
+                    $($(Self::$own_point => $what,)*)?
+                    $(Self::$point => stringify!($method),)*
+                )+}
+            }
+
+            /// Whether asking changes something.
+            pub const fn effect(self) -> Effect {
+                match self {$(
+                    $($(Self::$own_point => Effect::$own_effect,)*)?
+                    $(Self::$point => Effect::$effect,)*
+                )+}
+            }
+        }
+
+        $(
+            #[async_trait]
+            impl<P, I> $port for Decorated<P, I>
+            where
+                P: $port + ?Sized,
+                I: Intercept,
+            {
+                $($($own)*)?
+                $(
+                    async fn $method(&self, $($argument: $type),*) -> PortResult<$reply> {
+                        let ask = || self.inner.$method($(Clone::clone(&$argument)),*);
+                        self.intercept.call(Point::$point, ask).await
+                    }
+                )*
+            }
+        )+
+    };
+}
+
+ports! {
+    Store [
+        Accept: Writes "commit accept",
+        Cancel: Writes "commit cancel",
+        Progress: Writes "commit progress",
+        AwaitTools: Writes "commit await tools",
+        EndTurn: Writes "commit end",
+        RequestCall: Writes "commit request call",
+        StartCall: Writes "commit start call",
+        FinishCall: Writes "commit finish call",
+        RecordDenial: Writes "commit denial",
+    ] {
+        async fn commit(&self, commit: Commit) -> PortResult<CommitOutcome> {
+            self.intercept.call(Point::of(&commit), || self.inner.commit(commit.clone())).await
+        }
+    } {
+        Session: Reads session(tenant: &TenantId, session: SessionId) -> Option<Session>;
+        Sessions: Reads sessions(
+            tenant: &TenantId,
+            after: Option<(Timestamp, SessionId)>,
+            limit: usize
+        ) -> Vec<Session>;
+        Events: Reads events(
+            tenant: &TenantId,
+            session: SessionId,
+            range: EventRange,
+            limit: usize
+        ) -> Vec<Event>;
+        Turn: Reads turn(turn: TurnId) -> Option<TurnRecord>;
+        OpenCalls: Reads open_calls(session: SessionId) -> Vec<CallRecord>;
+        Call: Reads call(call: CallId) -> Option<CallRecord>;
+        Erase: Writes erase(tenant: &TenantId, session: SessionId, at: Timestamp) -> bool;
+    }
+    Work {
+        Ingest: Writes ingest(batch: WorkBatch) -> BatchOutcome;
+        RecoverOverdue: Writes recover_overdue(
+            kind: WorkKind,
+            before: Timestamp,
+            limit: usize
+        ) -> usize;
+        Claim: Writes claim(
+            kind: WorkKind,
+            owner: OwnerId,
+            now: Timestamp,
+            ttl: Duration,
+            tenant_cap: usize
+        ) -> Option<Claim>;
+        Heartbeat: Writes heartbeat(claim: &Claim, now: Timestamp, ttl: Duration) -> Heartbeat;
+        ReleaseClaim: Writes release(
+            claim: &Claim,
+            how: Release,
+            now: Timestamp,
+            delay: Duration
+        ) -> ();
+        WorkDepth: Reads depth(kind: WorkKind, now: Timestamp) -> usize;
+    }
+    Leases {
+        Acquire: Writes acquire(
+            resources: &[Resource],
+            most: usize,
+            owner: OwnerId,
+            ttl: Duration
+        ) -> Vec<PartitionLease>;
+        Renew: Writes renew(member: &Member, leases: &[PartitionLease], ttl: Duration) -> Renewed;
+        Release: Writes release(leases: &[PartitionLease]) -> ();
+        Leave: Writes leave(member: &Member, leases: &[PartitionLease]) -> ();
+    }
+    Outbox {
+        OutboxLanes: Reads lanes() -> BTreeSet<Lane>;
+        ReadOutbox: Reads read(lane: Lane, limit: usize) -> Vec<OutboxRow>;
+        SettleOutbox: Writes settle(lease: &PartitionLease, ids: &[u64]) -> bool;
+        DeadLetterOutbox: Writes dead_letter(
+            lease: &PartitionLease,
+            id: u64,
+            letter: DeadLetter
+        ) -> bool;
+        OutboxDepth: Reads depth() -> OutboxDepth;
+    }
+    MemoryQueue {
+        DueMemory: Writes due(
+            owner: OwnerId,
+            now: Timestamp,
+            hold: Duration,
+            limit: usize
+        ) -> Vec<DueWrite>;
+        SettleMemory: Writes settle(due: &DueWrite, wal: WalEvent) -> bool;
+        RetryMemory: Writes retry_at(due: &DueWrite, at: Timestamp) -> bool;
+        DeadLetterMemory: Writes dead_letter(due: &DueWrite, letter: DeadLetter) -> bool;
+        DueForgets: Reads forgets(now: Timestamp, limit: usize) -> Vec<DueForget>;
+        Forgot: Writes forgot(forget: &DueForget, again_at: Option<Timestamp>) -> ();
+        Backlog: Reads backlog() -> u64;
+    }
+    Replica {
+        Replicate: Writes apply(batch: ReplicaBatch) -> BatchOutcome;
+        FindReplica: Reads find(tenant: &TenantId, event: EventId) -> Option<WalEvent>;
+        CountReplica: Reads count(tenant: &TenantId) -> u64;
+    }
+    Budget {
+        Reserve: Writes reserve(request: &ReservationRequest) -> Grant;
+        SettleBudget: Writes settle(key: ReservationKey, used: Tokens) -> ();
+        RefreshBudget: Writes refresh(account: &Account, window: BudgetWindow) -> ();
+        Spent: Reads spent(account: &Account, window: BudgetWindow) -> Spent;
+    }
+    Log [] {
+        fn partitions(&self, topic: Topic) -> u32 {
+            self.inner.partitions(topic)
+        }
+    } {
+        Publish: Writes publish(topic: Topic, partition: Partition, records: Vec<Record>) -> u64;
+        Fetch: Reads fetch(
+            topic: Topic,
+            partition: Partition,
+            offset: u64,
+            max_bytes: usize,
+            wait: Duration
+        ) -> Fetched;
+        Bounds: Reads bounds(topic: Topic, partition: Partition) -> Bounds;
+    }
+    Memory {
+        Remember: Writes remember(write: &MemoryWrite) -> ();
+        Recall: Reads recall(query: &RecallQuery) -> Vec<MemoryHit>;
+        Forget: Writes forget_session(tenant: &TenantId, session: SessionId) -> ();
+    }
+    Policy {
+        Decide: Reads decide(request: &PolicyRequest) -> Decision;
+    }
+    Model [Generate: Writes "generate",] {
+        async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
+            self.intercept.generate(|| self.inner.generate(request.clone())).await
+        }
+
+        fn count(&self, text: &str) -> Tokens {
+            self.inner.count(text)
+        }
+
+        fn describe(&self) -> String {
+            self.inner.describe()
+        }
+    } {}
+    Toolbox [RunTool: Writes "run",] {
+        fn specs(&self) -> Vec<ToolSpec> {
+            self.inner.specs()
+        }
+
+        async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
+            self.intercept.run(|| self.inner.run(context, call)).await
+        }
+    } {}
+    Cache {
+        GetCached: Reads get(session: SessionId, now: Timestamp) -> Option<Session>;
+        PutCached: Writes put(session: &Session, now: Timestamp, ttl: Duration) -> ();
+        DropCached: Writes drop_session(session: SessionId) -> ();
+    }
+    Vault {
+        PutKey: Writes put_key(key: &KeyRecord) -> ();
+        Key: Reads key(key_id: &str) -> Option<KeyRecord>;
+        Keys: Reads keys(tenant: &TenantId) -> Vec<KeyRecord>;
+        RemoveKey: Writes remove_key(tenant: &TenantId, key_id: &str) -> bool;
+        PutSecret: Writes put_secret(provider: &str, sealed: &[u8]) -> ();
+        Secret: Reads secret(provider: &str) -> Option<Vec<u8>>;
+    }
+    RateLimit {
+        Admit: Writes admit(
+            tenant: &TenantId,
+            key: &str,
+            rate: Rate,
+            now: Timestamp
+        ) -> Admission;
+    }
+}
