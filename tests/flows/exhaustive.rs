@@ -128,7 +128,7 @@ async fn with_fault(nth: u64, kind: FaultKind, again: Again) -> Option<Hit> {
     let run = Run::new(again);
     let plan = FaultPlan::new(Arc::clone(&run.stage.timer));
     plan.arm(nth, kind);
-    let ports = run.ports.faulty(&plan);
+    let ports = run.ports.clone().decorated(|| Arc::clone(&plan));
     let platform = Arc::new(Platform::new(run.stage.clone(), run.ports.clone(), ports));
 
     let outcome = run.talk(&platform).await;

@@ -8,6 +8,7 @@ use soma_core::ports::model::ModelRequest;
 use soma_inproc::{Script, ScriptedTool};
 use soma_tests::platform::{
     Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, asks_for, has_tool_results,
+    settings,
 };
 
 /// Everything runs.
@@ -39,7 +40,7 @@ impl Plan {
         let tools = Tools::one(echo.clone());
         let ports = stage.ports(model.clone(), tools);
         let truth = ports.clone();
-        Self { stage, ports, truth, settings: Settings::default(), model, echo }
+        Self { stage, ports, truth, settings: settings(), model, echo }
     }
 
     /// A house whose model says the same every time.

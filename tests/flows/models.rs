@@ -6,7 +6,7 @@ use soma_core::conversation::event::EventType::{AssistantFinal, AssistantRestart
 use soma_core::conversation::model::ModelFailure;
 use soma_core::flows::stop::Stop;
 use soma_inproc::Script;
-use soma_tests::platform::{Ended, Settings, check};
+use soma_tests::platform::{Ended, check, profile};
 
 use crate::house::Plan;
 
@@ -76,8 +76,8 @@ async fn fallback_answers_when_the_first_model_does_not() {
             }
         });
 
-        let (ended, ..) =
-            ask(plan.with(|plan| plan.settings = Settings::default().with_fallback())).await;
+        let fallback = Some(profile("fallback"));
+        let (ended, ..) = ask(plan.with(|plan| plan.settings.turns.fallback = fallback)).await;
 
         assert_eq!((ended.kind, ended.text.as_str()), (AssistantFinal, "I am second."));
     }

@@ -58,7 +58,7 @@ async fn storm(seed: u64) {
     let chance = CountingIds::seeded(seed);
     let troubles = FaultPlan::with_delay(Arc::clone(&plan.stage.timer), DELAY);
     troubles.at_random(seed, ONE_IN);
-    let faulty = plan.ports.faulty(&troubles);
+    let faulty = plan.ports.clone().decorated(|| Arc::clone(&troubles));
     let platform = Arc::new(Platform::new(plan.stage.clone(), plan.ports.clone(), faulty));
     for unit in Unit::ALL {
         platform.start(unit.nth(1));

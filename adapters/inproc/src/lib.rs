@@ -10,6 +10,7 @@ mod model;
 mod policy;
 mod rate_limit;
 mod tool;
+mod toolbox;
 mod vault;
 mod world;
 
@@ -21,5 +22,6 @@ pub use model::{Script, ScriptStep, ScriptedModel};
 pub use policy::{Denial, StaticPolicy};
 pub use rate_limit::InprocRateLimit;
 pub use tool::ScriptedTool;
+pub use toolbox::InprocToolbox;
 pub use vault::InprocVault;
 pub use world::{CountingIds, InprocWake, LocalSpawner, ManualClock, ManualTimer};

@@ -19,23 +19,11 @@ pub use builtin::timestamp::CurrentTime;
 pub use registry::Registry;
 pub use typed::{Approval, Repetition, TypedTool};
 
-/// What the tools need of the world.
-#[derive(Clone)]
-pub struct World {
-    /// Tells the time, to tools and to the registry.
-    pub clock: Arc<dyn Clock>,
-    /// Ends calls that take too long.
-    pub timer: Arc<dyn Timer>,
-    /// What `memory_search` searches.
-    pub memory: Arc<dyn Memory>,
-}
-
-soma_core::opaque_debug!(World);
-
-/// Every tool of the platform: one line each.
-pub fn registry(world: World) -> Registry {
-    Registry::new(Arc::clone(&world.clock), world.timer)
+/// Every tool of the platform: one line each. They search `memory`, and take no longer than `timer`
+/// allows.
+pub fn registry(clock: Arc<dyn Clock>, timer: Arc<dyn Timer>, memory: Arc<dyn Memory>) -> Registry {
+    Registry::new(Arc::clone(&clock), timer)
         .with(Echo)
-        .with(CurrentTime::new(world.clock))
-        .with(MemorySearch::new(world.memory))
+        .with(CurrentTime::new(clock))
+        .with(MemorySearch::new(memory))
 }

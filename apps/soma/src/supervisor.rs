@@ -14,8 +14,8 @@ use soma_core::flows::world::World;
 /// How long a service that panicked rests before it is started again.
 const REST: Duration = Duration::from_secs(1);
 
-/// Makes a service, as often as it is started.
-pub(crate) type Factory = Box<dyn Fn() -> Arc<dyn Service> + Send + Sync>;
+/// Makes a service, as often as it is started; what it is given stops that one.
+pub(crate) type Factory = Box<dyn Fn(&Stop) -> Arc<dyn Service> + Send + Sync>;
 
 /// The services of this process.
 pub(crate) struct Supervisor {
@@ -47,7 +47,7 @@ impl Supervisor {
             return;
         }
         let (stop, ended) = (Stop::new(), Stop::new());
-        let service = factory();
+        let service = factory(&stop);
         let task = keep(service, stop.clone(), ended.clone(), self.world.clone());
         self.world.spawner.spawn(task.boxed());
         running.insert(name, Running { stop, ended });

@@ -63,7 +63,8 @@ impl Consume {
     pub fn new(
         log: Arc<dyn Log>,
         leases: Arc<dyn Leases>,
-        (topic, group): (Topic, &'static str),
+        topic: Topic,
+        group: &'static str,
         apply: Arc<dyn Apply>,
         world: World,
     ) -> Self {

@@ -6,10 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
+use soma_core::flows::hub::Hub;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 use soma_core::ports::Spawner;
-use soma_simulation::platform::{Gateway, Instance, Ports, Settings, Unit, service};
+use soma_simulation::platform::{Composition, Gateway, Instance, Ports, Settings, Unit, settings};
 
 use super::stage::{Stage, Tasks};
 use super::watched::{Life, Watch};
@@ -42,8 +43,7 @@ impl Platform {
     /// A platform of which nothing runs yet. Services use `ports`; what happened is read from
     /// `truth`.
     pub fn new(stage: Stage, truth: Ports, ports: Ports) -> Self {
-        let settings = Settings::default();
-        Self { stage, truth, ports, settings, watch: None, running: Mutex::default() }
+        Self { stage, truth, ports, settings: settings(), watch: None, running: Mutex::default() }
     }
 
     /// With these settings.
@@ -68,19 +68,16 @@ impl Platform {
     pub fn start(&self, instance: impl Into<Instance>) {
         let instance = instance.into();
         let (stop, ended, life, tasks) = (Stop::new(), Stop::new(), Life::new(), Tasks::new());
-        let world = self.stage.world(&tasks);
         let ports = match &self.watch {
             Some(watch) => watch.over(&self.ports, instance.unit, &life),
             None => self.ports.clone(),
         };
-        let gateway = (instance.unit == Unit::Gateway)
-            .then(|| Gateway::new(&ports, &self.settings, &world, &stop));
-        let settings = &self.settings;
-        let service = match &gateway {
-            Some(gateway) => Some(Box::new(gateway.clone()) as Box<dyn Service>),
-            None => service(instance.unit, &ports, settings, world),
-        };
-        let service = service.unwrap_or_else(|| panic!("{instance:?} is no service"));
+        let composition =
+            Composition { ports, settings: self.settings.clone(), world: self.stage.world(&tasks) };
+        let gateway = composition.gateway(&Hub::new(), &stop);
+        let service =
+            composition.service(instance.unit, || Arc::new(gateway.clone()) as Arc<dyn Service>);
+        let gateway = (instance.unit == Unit::Gateway).then(|| Gateway::new(gateway, Stop::new()));
         let (seen, over) = (stop.clone(), ended.clone());
         tasks.spawn(Box::pin(async move {
             service.run(&seen).await;

@@ -16,7 +16,7 @@ pub use cast::{Cast, asks_for, has_tool_results, last_words};
 pub use check::{Report, check, quiet};
 pub use client::{Client, principal};
 pub use instances::Platform;
-pub use soma_simulation::platform::{Gateway, Instance, Ports, Settings, Unit};
+pub use soma_simulation::platform::{Gateway, Instance, Ports, Settings, Unit, profile, settings};
 pub use stage::Stage;
 pub use toolbox::{HeldTool, Tools, repeatable, unrepeatable};
 pub use view::{Ended, View};

@@ -42,7 +42,7 @@ impl Stage {
 
     /// Every port in memory, with a policy that allows everything.
     pub fn ports(&self, model: Arc<dyn Model>, tools: Arc<dyn Toolbox>) -> Ports {
-        Ports::inproc(&self.clock, &self.timer, model, tools)
+        Ports::in_memory(&self.clock, &self.timer, model, tools)
     }
 
     /// The world of an instance with these tasks.

@@ -7,55 +7,29 @@ use serde_json::{Value, json};
 use soma_core::flows::stop::Stop;
 use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_core::ports::{Tool, Toolbox};
-use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec, ToolStatus};
+use soma_core::tool::ToolSpec;
+use soma_inproc::InprocToolbox;
 
-/// A toolbox of the tools it was given.
-#[derive(Clone, Default)]
-pub struct Tools(Vec<Arc<dyn Tool>>);
+/// Toolboxes whose runs are not limited.
+#[derive(Clone, Copy, Debug)]
+pub struct Tools;
 
 impl Tools {
     /// Without tools.
     pub fn none() -> Arc<dyn Toolbox> {
-        Arc::new(Self::default())
+        Self::of(Vec::new())
     }
 
     /// With one tool.
     pub fn one(tool: Arc<dyn Tool>) -> Arc<dyn Toolbox> {
-        Arc::new(Self(vec![tool]))
+        Self::of(vec![tool])
     }
 
     /// With these, which are in the order of their names.
     pub fn of(tools: Vec<Arc<dyn Tool>>) -> Arc<dyn Toolbox> {
-        Arc::new(Self(tools))
+        Arc::new(InprocToolbox::new(tools))
     }
 }
-
-#[async_trait]
-impl Toolbox for Tools {
-    fn specs(&self) -> Vec<ToolSpec> {
-        self.0.iter().map(|tool| tool.spec()).collect()
-    }
-
-    async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
-        let failed =
-            |message: String| ToolOutcome::failed(call.call_id, ToolStatus::Error, message);
-        let Some(tool) = self.0.iter().find(|tool| tool.spec().name == call.tool_name) else {
-            return failed("there is no such tool".into());
-        };
-        let arguments = serde_json::from_str(&call.arguments).unwrap_or(Value::Null);
-        match tool.call(context, arguments).await {
-            Ok(payload) => ToolOutcome {
-                call_id: call.call_id,
-                status: ToolStatus::Success,
-                payload,
-                execution_time: 0.0,
-            },
-            Err(error) => failed(error.to_string()),
-        }
-    }
-}
-
-soma_core::opaque_debug!(Tools);
 
 /// A tool that runs until it is let go.
 #[derive(Debug)]

@@ -9,7 +9,7 @@ use soma_core::flows::stop::Stop;
 use soma_core::ports::PortResult;
 use soma_core::ports::model::ModelStream;
 use soma_core::tool::ToolOutcome;
-use soma_decorators::{Decorated, Intercept, Point};
+use soma_decorators::{Intercept, Point};
 use soma_simulation::platform::{Ports, Unit};
 
 /// When, in a call, death comes.
@@ -89,31 +89,8 @@ impl Watch {
 
     /// The ports of one life of an instance.
     pub(super) fn over(self: &Arc<Self>, ports: &Ports, unit: Unit, life: &Life) -> Ports {
-        macro_rules! watched {
-            ($($port:ident),+) => {
-                Ports {
-                    $($port: Arc::new(Decorated::new(
-                        Arc::clone(&ports.$port),
-                        Watcher { unit, life: life.clone(), watch: Arc::clone(self) },
-                    )),)+
-                }
-            };
-        }
-        watched!(
-            store,
-            work,
-            leases,
-            outbox,
-            memory_queue,
-            replica,
-            budget,
-            log,
-            memory,
-            policy,
-            model,
-            tools,
-            limits
-        )
+        let watcher = || Watcher { unit, life: life.clone(), watch: Arc::clone(self) };
+        ports.clone().decorated(watcher)
     }
 
     fn next(&self, unit: Unit, point: Point) -> Option<Moment> {

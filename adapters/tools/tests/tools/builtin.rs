@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use crate::world::{Noon, Noted, call, context, session, world};
+use crate::world::{Noon, Noted, call, context, platform, session};
 use serde_json::{Value, json};
 use soma_core::conversation::event::Role;
 use soma_core::ids::EventId;
@@ -10,10 +10,9 @@ use soma_core::memory::MemoryHit;
 use soma_core::ports::Clock;
 use soma_core::ports::Toolbox as _;
 use soma_core::tool::{ToolOutcome, ToolStatus};
-use soma_tools::registry;
 
 async fn run(tool: &str, arguments: Value) -> ToolOutcome {
-    let registry = registry(world(Arc::new(Noted::default())));
+    let registry = platform(Arc::new(Noted::default()));
     registry.run(&context(), &call(tool, &arguments.to_string())).await
 }
 
@@ -61,7 +60,7 @@ async fn memory_search_asks_for_memories_of_the_caller_only() {
         at: Noon.now(),
     };
     let memory = Arc::new(Noted { hits: Some(vec![hit]), ..Noted::default() });
-    let registry = registry(world(Arc::clone(&memory)));
+    let registry = platform(Arc::clone(&memory));
 
     let outcome = registry.run(&context(), &call("memory_search", r#"{"query":"cat"}"#)).await;
 

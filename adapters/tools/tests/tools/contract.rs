@@ -7,13 +7,12 @@ use async_trait::async_trait;
 use serde_json::{Value, json};
 use soma_core::contract::Fixture;
 use soma_core::contract::tool::ToolUnderTest;
-use soma_tools::registry;
 
-use crate::world::{Noted, context, world};
+use crate::world::{Noted, context, platform};
 
 fn under_test(name: &str, fits: Value, misfits: Vec<Value>) -> ToolUnderTest {
     let memory = Arc::new(Noted { hits: Some(vec![]), ..Noted::default() });
-    let registry = registry(world(Arc::clone(&memory)));
+    let registry = platform(Arc::clone(&memory));
     let tool = Arc::clone(registry.get(name).unwrap());
     let under_way = Arc::new(move || memory.under_way.load(Ordering::SeqCst));
     ToolUnderTest { tool, context: context(), fits, misfits, under_way }

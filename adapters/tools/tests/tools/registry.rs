@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::world::{AtOnce, Never, Noon, Noted, call, context, world};
+use crate::world::{AtOnce, Never, Noon, Noted, call, context, platform};
 use async_trait::async_trait;
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use soma_core::ports::Toolbox as _;
 use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_core::tool::{ToolOutcome, ToolStatus};
-use soma_tools::{Approval, Registry, Repetition, TypedTool, registry};
+use soma_tools::{Approval, Registry, Repetition, TypedTool};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -61,7 +61,7 @@ async fn run(script: fn() -> Result<Value, ToolError>) -> ToolOutcome {
 }
 
 fn all() -> Registry {
-    registry(world(Arc::new(Noted::default())))
+    platform(Arc::new(Noted::default()))
 }
 
 #[test]

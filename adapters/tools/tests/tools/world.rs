@@ -12,7 +12,7 @@ use soma_core::ports::tool::ToolContext;
 use soma_core::ports::{Clock, Memory, PortError, PortResult, Timer};
 use soma_core::time::Timestamp;
 use soma_core::tool::ToolCall;
-use soma_tools::World;
+use soma_tools::Registry;
 
 /// 2025-11-03T12:00:00Z, a Monday.
 pub(crate) struct Noon;
@@ -83,8 +83,9 @@ impl Memory for Noted {
     }
 }
 
-pub(crate) fn world(memory: Arc<Noted>) -> World {
-    World { clock: Arc::new(Noon), timer: Arc::new(Never), memory }
+/// The tools of the platform, at noon, without limits on time.
+pub(crate) fn platform(memory: Arc<Noted>) -> Registry {
+    soma_tools::registry(Arc::new(Noon), Arc::new(Never), memory)
 }
 
 pub(crate) fn context() -> ToolContext {

@@ -9,27 +9,23 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use serde_json::Map;
 use soma_core::conversation::event::{Event, EventType, NewEvent, Role, Seq};
-use soma_core::flows::cancel_turn::CancelTurn;
-use soma_core::flows::delete_session::DeleteSession;
-use soma_core::flows::follow_session::FollowSession;
 use soma_core::flows::hub::Hub;
-use soma_core::flows::list_sessions::ListSessions;
-use soma_core::flows::read_session::ReadSession;
-use soma_core::flows::request_tool::RequestTool;
 use soma_core::flows::stop::Stop;
-use soma_core::flows::submit_message::{NewMessage, SubmitMessage};
+use soma_core::flows::submit_message::NewMessage;
 use soma_core::flows::world::World;
 use soma_core::identity::Principal;
 use soma_core::ids::{EventId, SessionId, TenantId, TurnId};
-use soma_core::ports::{Policy, Store, Tool};
+use soma_core::ports::Store;
 use soma_core::stream::delta::Delta;
 use soma_core::time::Timestamp;
+use soma_core::turn::config::TurnConfig;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, Receipt, TurnProgress};
 use soma_core::work::session::{TurnRecord, TurnState};
 use soma_inproc::{
-    CountingIds, InprocLedger, InprocMemory, InprocRateLimit, InprocWake, LocalSpawner,
-    ManualClock, ManualTimer, ScriptedTool, StaticPolicy,
+    CountingIds, InprocLedger, InprocToolbox, InprocWake, LocalSpawner, ManualClock, ManualTimer,
+    Script, ScriptedModel, ScriptedTool,
 };
+use soma_services::{Composition, Edge, Ports, Settings};
 use soma_web::{AllowedHosts, FixedPrincipal, Gateway, Health, HealthReport};
 use tokio::task::JoinHandle;
 
@@ -79,39 +75,32 @@ impl Parts {
         }
     }
 
+    /// What the gateway is made of: everything in memory, and the tool `echo`.
+    pub(crate) fn composition(&self) -> Composition {
+        let World { clock, timer, .. } = &self.world;
+        let model = ScriptedModel::new(Script::new(), timer.clone(), Duration::from_mins(1));
+        let tools = InprocToolbox::new(vec![Arc::new(ScriptedTool::echo("echo"))]);
+        let ports = Ports::in_memory(clock, timer, Arc::new(model), Arc::new(tools));
+        Composition {
+            ports: Ports { store: self.store.clone(), ..ports },
+            settings: Settings::of(TurnConfig::of("nobody")),
+            world: self.world.clone(),
+        }
+    }
+
     pub(crate) fn gateway(&self) -> Gateway {
-        let store = || -> Arc<dyn Store> { self.store.clone() };
-        let world = || self.world.clone();
-        let limits = Arc::new(InprocRateLimit::new());
-        let memory = Arc::new(InprocMemory::new(self.clock.clone()));
-        Gateway {
-            submit_message: SubmitMessage::new(store(), limits, None, world()),
-            follow_session: FollowSession::new(
-                store(),
-                self.hub.clone(),
-                world(),
-                self.stop.clone(),
-            ),
-            list_sessions: ListSessions::new(store()),
-            read_session: ReadSession::new(store()),
-            delete_session: DeleteSession::new(store(), memory, world()),
-            cancel_turn: CancelTurn::new(store(), world()),
-            request_tool: self.request_tool(StaticPolicy::allow_all()),
+        let edge = Edge {
             authenticate: Arc::new(FixedPrincipal(self.caller.clone())),
             health: Arc::new(Fine),
             metrics: Arc::new(|| "soma_turns_total 3\n".into()),
             hosts: AllowedHosts::with(["soma.example"]).unwrap(),
             timer: self.bells.clone(),
-        }
+        };
+        self.composition().gateway(&self.hub, &self.stop).routes(edge)
     }
 
     pub(crate) async fn store_turn(&self, turn: TurnId) -> TurnRecord {
         self.store.turn(turn).await.unwrap().unwrap()
-    }
-
-    pub(crate) fn request_tool(&self, policy: impl Policy + 'static) -> RequestTool {
-        let tools = [ScriptedTool::echo("echo").spec()];
-        RequestTool::new(self.store.clone(), Arc::new(policy), tools, self.world.clone())
     }
 }
 

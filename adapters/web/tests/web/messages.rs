@@ -1,12 +1,10 @@
 //! Accepting messages.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::json;
-use soma_core::flows::submit_message::SubmitMessage;
 use soma_core::ports::rate_limit::Rate;
-use soma_inproc::InprocRateLimit;
+use soma_services::{Composition, Settings};
 
 use crate::app::{App, turn_of};
 
@@ -114,12 +112,10 @@ async fn clients_do_not_say_who_they_are() {
 async fn too_many_messages_are_refused_for_a_while() {
     let app = App::with(|parts, gateway| {
         let rate = Rate { requests: 2, per: Duration::from_mins(1) };
-        gateway.submit_message = SubmitMessage::new(
-            parts.store.clone(),
-            Arc::new(InprocRateLimit::new()),
-            Some(rate),
-            parts.world.clone(),
-        );
+        let Composition { ports, settings, world } = parts.composition();
+        let settings = Settings { rate: Some(rate), ..settings };
+        let limited = Composition { ports, settings, world };
+        gateway.submit_message = limited.gateway(&parts.hub, &parts.stop).submit;
     });
     let body = json!({"message": "hi"});
 

@@ -1,8 +1,11 @@
 //! Tools: listed, and asked for by a client.
 
+use std::sync::Arc;
+
 use serde_json::json;
 use soma_core::policy::Action;
 use soma_inproc::StaticPolicy;
+use soma_services::{Composition, Ports};
 
 use crate::app::{App, nowhere};
 
@@ -69,7 +72,10 @@ async fn request_that_cannot_be_done_is_refused() {
 async fn denied_request_says_why() {
     let app = App::with(|parts, gateway| {
         let policy = StaticPolicy::allow_all().deny(Action::ToolExecute, "echo is for adults");
-        gateway.request_tool = parts.request_tool(policy);
+        let Composition { ports, settings, world } = parts.composition();
+        let ports = Ports { policy: Arc::new(policy), ..ports };
+        let changed = Composition { ports, settings, world };
+        gateway.request_tool = changed.gateway(&parts.hub, &parts.stop).request_tool;
     });
     let session = app.said().await.session_id;
 

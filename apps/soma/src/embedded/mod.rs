@@ -9,17 +9,19 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use soma_core::flows::hub::Hub;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_inproc::InprocWake;
 use soma_runtime::config::Config;
 use soma_runtime::report::Fatal;
+use soma_services::Composition;
 use soma_sqlite::SqliteLog;
 use soma_tokio::{TokioSpawner, TokioTimer};
 
 use crate::health::EmbeddedHealth;
 use crate::supervisor::Supervisor;
-use ports::Ports;
+use services::Reached;
 
 /// The name of the database's file in the data folder.
 const FILE: &str = "soma.db";
@@ -51,26 +53,24 @@ impl Embedded {
     ) -> Result<Self, Fatal> {
         let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
         let world = soma_tokio::world(&spawner, Arc::new(InprocWake::new()));
-        let ports = Ports::open(config, &folder.join(FILE), &world).await?;
+        let ports::Embedded { ports, log } =
+            ports::Embedded::open(config, &folder.join(FILE), &world).await?;
         let stop = Stop::new();
         let model = ports.model.describe();
         let health = Arc::new(EmbeddedHealth {
             outbox: Arc::clone(&ports.outbox),
             memory: Arc::clone(&ports.memory_queue),
             work: Arc::clone(&ports.work),
-            hub: ports.hub.clone(),
+            hub: Hub::new(),
             world: world.clone(),
             stop: stop.clone(),
             supervisor: std::sync::OnceLock::new(),
         });
-        let log = Arc::clone(&ports.log);
-        let made_of = services::Parts {
-            ports,
-            health: Arc::clone(&health),
-            metrics,
-            listener: Arc::new(listener),
-        };
-        let factories = services::factories(config, made_of, &stop, &world);
+        let composition =
+            Composition { ports, settings: services::settings(config), world: world.clone() };
+        let listener = Arc::new(listener);
+        let reached = Reached { health: Arc::clone(&health), metrics, listener };
+        let factories = services::factories(config, &composition, &reached);
         let supervisor = Arc::new(Supervisor::new(factories, world.clone()));
         // The report on the services must not keep them alive.
         let _ = health.supervisor.set(Arc::downgrade(&supervisor));

@@ -3,42 +3,27 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use soma_core::flows::hub::Hub;
 use soma_core::flows::world::World;
-use soma_core::ports::{
-    Budget, Leases, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica, Store, Toolbox,
-    Work,
-};
+use soma_core::ports::{Memory, Model};
 use soma_inproc::InprocRateLimit;
 use soma_model::{OfflineModel, OpenAiConfig, OpenAiModel};
 use soma_policy::RegoPolicy;
 use soma_runtime::config::Config;
 use soma_runtime::report::{Fatal, chain};
+use soma_services::Ports;
 use soma_sqlite::{
     Database, SqliteBudget, SqliteLeases, SqliteLog, SqliteMemory, SqliteMemoryQueue, SqliteOutbox,
     SqliteReplica, SqliteStore, SqliteWork,
 };
 
-/// Every port of the platform.
-#[derive(Clone)]
-pub(super) struct Ports {
-    pub(super) store: Arc<dyn Store>,
-    pub(super) leases: Arc<dyn Leases>,
-    pub(super) work: Arc<dyn Work>,
-    pub(super) outbox: Arc<dyn Outbox>,
-    pub(super) memory_queue: Arc<dyn MemoryQueue>,
-    pub(super) replica: Arc<dyn Replica>,
-    pub(super) budget: Arc<dyn Budget>,
+/// The ports over one database, and what only this process does with it.
+pub(super) struct Embedded {
+    pub(super) ports: Ports,
+    /// The log, whose old records this process drops.
     pub(super) log: Arc<SqliteLog>,
-    pub(super) memory: Arc<dyn Memory>,
-    pub(super) policy: Arc<dyn Policy>,
-    pub(super) model: Arc<dyn Model>,
-    pub(super) toolbox: Arc<dyn Toolbox>,
-    pub(super) limits: Arc<dyn RateLimit>,
-    pub(super) hub: Hub,
 }
 
-impl Ports {
+impl Embedded {
     /// Opens the database and makes the rest.
     pub(super) async fn open(config: &Config, file: &Path, world: &World) -> Result<Self, Fatal> {
         let database = Database::open(file).map_err(|error| {
@@ -48,28 +33,25 @@ impl Ports {
         database.expire_leases().await.map_err(|error| Fatal::new(error, ""))?;
         let memory: Arc<dyn Memory> =
             Arc::new(SqliteMemory::new(Arc::clone(&database), Arc::clone(&world.clock)));
-        let toolbox = soma_tools::registry(soma_tools::World {
-            clock: Arc::clone(&world.clock),
-            timer: Arc::clone(&world.timer),
-            memory: Arc::clone(&memory),
-        });
-        let clock = Arc::clone(&world.clock);
-        Ok(Self {
+        let (clock, timer) = (Arc::clone(&world.clock), Arc::clone(&world.timer));
+        let tools = soma_tools::registry(Arc::clone(&clock), timer, Arc::clone(&memory));
+        let log = Arc::new(SqliteLog::new(Arc::clone(&database), Arc::clone(&world.timer)));
+        let ports = Ports {
             store: Arc::new(SqliteStore::new(Arc::clone(&database))),
             leases: Arc::new(SqliteLeases::new(Arc::clone(&database), Arc::clone(&clock))),
             work: Arc::new(SqliteWork::new(Arc::clone(&database))),
             outbox: Arc::new(SqliteOutbox::new(Arc::clone(&database))),
             memory_queue: Arc::new(SqliteMemoryQueue::new(Arc::clone(&database))),
             replica: Arc::new(SqliteReplica::new(Arc::clone(&database))),
-            budget: Arc::new(SqliteBudget::new(Arc::clone(&database))),
-            log: Arc::new(SqliteLog::new(database, Arc::clone(&world.timer))),
+            budget: Arc::new(SqliteBudget::new(database)),
+            log: Arc::clone(&log) as _,
             memory,
             policy: Arc::new(policy(config)?),
             model: model(config, world)?,
-            toolbox: Arc::new(toolbox),
+            tools: Arc::new(tools),
             limits: Arc::new(InprocRateLimit::new()),
-            hub: Hub::new(),
-        })
+        };
+        Ok(Self { ports, log })
     }
 }
 

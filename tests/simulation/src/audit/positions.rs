@@ -11,6 +11,7 @@ use soma_core::work::ingest::{ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{PartitionLease, Resource};
 
 use super::invariant::{Invariant, Wrong};
+use crate::platform::Unit;
 
 #[derive(Debug, Default)]
 struct Held {
@@ -281,9 +282,9 @@ impl Positions {
 /// The group that reads a topic, if one does.
 pub(super) const fn reader(topic: Topic) -> Option<&'static str> {
     match topic {
-        Topic::ConversationInbound | Topic::ToolResults => Some(soma_conversation_worker::NAME),
-        Topic::ToolRequests => Some(soma_tool_executor::NAME),
-        Topic::MemoryWal => Some(soma_memory_replicator::NAME),
+        Topic::ConversationInbound | Topic::ToolResults => Some(Unit::Worker.name()),
+        Topic::ToolRequests => Some(Unit::Executor.name()),
+        Topic::MemoryWal => Some(Unit::Replicator.name()),
         // Tailed by every gateway, or read by nobody.
         Topic::ConversationOutbound
         | Topic::ConfigUpdates

@@ -1,11 +1,8 @@
-//! The platform without sockets: the services of all six binaries, and the ports they need.
+//! The platform without sockets: the services as everyone runs them, and what simulations add.
 
 mod gateway;
-mod ports;
-mod services;
-mod unit;
+mod settings;
 
 pub use gateway::Gateway;
-pub use ports::Ports;
-pub use services::{Settings, service};
-pub use unit::{Instance, Unit};
+pub use settings::{profile, settings};
+pub use soma_services::{Composition, Instance, Ports, Settings, Unit};

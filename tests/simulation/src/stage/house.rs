@@ -3,13 +3,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use soma_core::flows::hub::Hub;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 use soma_core::ports::{Model, Toolbox};
 use soma_simulated::{Chance, Nature, Process};
 
 use crate::cast::Gateways;
-use crate::platform::{Gateway, Instance, Ports, Settings, Unit, service};
+use crate::platform::{Composition, Gateway, Instance, Ports, Settings, Unit};
 
 /// Makes what an instance has of its own: the model and the tools die with it.
 pub trait Furnish: Send + Sync {
@@ -50,24 +51,21 @@ impl House {
     pub fn start(&self, instance: Instance) -> Living {
         let Instance { unit, number } = instance;
         let process = self.nature.process(unit.name(), number);
-        let (stop, world) = (Stop::new(), process.world());
-        let ports = self.ports(&process);
-        let gateway = (unit == Unit::Gateway).then(|| {
-            let mut gateway = Gateway::new(&ports, &self.settings, &world, &stop);
-            gateway.gone = process.gone();
-            gateway
-        });
-        let service = match &gateway {
-            Some(gateway) => Some(Box::new(gateway.clone()) as Box<dyn Service>),
-            None => service(unit, &ports, &self.settings, world),
+        let stop = Stop::new();
+        let composition = Composition {
+            ports: self.ports(&process),
+            settings: self.settings.clone(),
+            world: process.world(),
         };
-        if let Some(service) = service {
-            let (stop, life) = (stop.clone(), process.clone());
-            process.spawn(async move {
-                service.run(&stop).await;
-                life.crash();
-            });
-        }
+        let gateway = composition.gateway(&Hub::new(), &stop);
+        let service = composition.service(unit, || Arc::new(gateway.clone()) as Arc<dyn Service>);
+        let (until, life) = (stop.clone(), process.clone());
+        process.spawn(async move {
+            service.run(&until).await;
+            life.crash();
+        });
+        let gateway =
+            (unit == Unit::Gateway).then(|| Gateway::new(gateway.clone(), process.gone()));
         let living = Living { process, stop, gateway };
         self.living().insert(instance, living.clone());
         living
@@ -85,28 +83,9 @@ impl House {
 
     /// The ports, as a process has them.
     fn ports(&self, process: &Process) -> Ports {
-        macro_rules! simulated {
-            ($($port:ident),+) => {
-                Ports {
-                    $($port: process.port(Arc::clone(&self.base.$port)),)+
-                    model: process.port(self.furnish.model(process)),
-                    tools: process.port(self.furnish.tools(process)),
-                }
-            };
-        }
-        simulated!(
-            store,
-            work,
-            leases,
-            outbox,
-            memory_queue,
-            replica,
-            budget,
-            log,
-            memory,
-            policy,
-            limits
-        )
+        let model = self.furnish.model(process);
+        let tools = self.furnish.tools(process);
+        Ports { model, tools, ..self.base.clone() }.decorated(|| process.clone())
     }
 
     fn living(&self) -> MutexGuard<'_, BTreeMap<Instance, Living>> {

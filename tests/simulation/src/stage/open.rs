@@ -17,7 +17,7 @@ use super::lying_memory::LyingMemory;
 use super::plan::Plan;
 use crate::audit::{Audit, Audited, AuditedLog};
 use crate::cast::{Calls, Runs, SimulatedModel, SimulatedPolicy, SimulatedToolbox};
-use crate::platform::{Ports, Settings, Unit};
+use crate::platform::{Ports, Settings, Unit, settings};
 
 /// The world of a run.
 pub struct Stage {
@@ -76,9 +76,15 @@ impl Stage {
         };
         let furniture =
             Furniture { audit: Arc::clone(&audit), calls: Arc::default(), runs: Arc::default() };
-        let ports = ports((&furniture, &process), &log, &budget, lying, policy);
+        let common = Common {
+            log: Arc::clone(&log),
+            budget: Arc::clone(&budget),
+            memory: Arc::new(lying),
+            policy: Arc::new(policy),
+        };
+        let ports = common.ports(&furniture, &process);
         let house =
-            Arc::new(House::new(nature.clone(), ports, Arc::new(furniture), settings(&plan)));
+            Arc::new(House::new(nature.clone(), ports, Arc::new(furniture), settings_of(&plan)));
         fates(nature, &process, &world, &house, &plan, &calm);
         let disasters = Disasters {
             nature: nature.clone(),
@@ -97,34 +103,38 @@ impl Stage {
     }
 }
 
-/// The ports before anything goes wrong between them and a process.
-fn ports(
-    (furniture, process): (&Furniture, &Process),
-    log: &Arc<SimulatedLog<dyn Log>>,
-    budget: &Arc<SimulatedBudget>,
-    memory: LyingMemory<InprocMemory>,
-    policy: SimulatedPolicy,
-) -> Ports {
-    let ledger = Arc::new(Audited::new(Arc::clone(&furniture.audit)));
-    Ports {
-        store: Arc::clone(&ledger) as _,
-        work: Arc::clone(&ledger) as _,
-        leases: Arc::clone(&ledger) as _,
-        outbox: Arc::clone(&ledger) as _,
-        memory_queue: Arc::clone(&ledger) as _,
-        replica: ledger,
-        budget: Arc::clone(budget) as _,
-        log: Arc::clone(log) as _,
-        memory: Arc::new(memory),
-        policy: Arc::new(policy),
-        model: furniture.model(process),
-        tools: furniture.tools(process),
-        limits: Arc::new(InprocRateLimit::new()),
+/// What all processes share besides the ledger.
+struct Common {
+    log: Arc<SimulatedLog<dyn Log>>,
+    budget: Arc<SimulatedBudget>,
+    memory: Arc<LyingMemory<InprocMemory>>,
+    policy: Arc<SimulatedPolicy>,
+}
+
+impl Common {
+    /// The ports before anything goes wrong between them and a process.
+    fn ports(self, furniture: &Furniture, process: &Process) -> Ports {
+        let ledger = Arc::new(Audited::new(Arc::clone(&furniture.audit)));
+        Ports {
+            store: Arc::clone(&ledger) as _,
+            work: Arc::clone(&ledger) as _,
+            leases: Arc::clone(&ledger) as _,
+            outbox: Arc::clone(&ledger) as _,
+            memory_queue: Arc::clone(&ledger) as _,
+            replica: ledger,
+            budget: self.budget,
+            log: self.log,
+            memory: self.memory,
+            policy: self.policy,
+            model: furniture.model(process),
+            tools: furniture.tools(process),
+            limits: Arc::new(InprocRateLimit::new()),
+        }
     }
 }
 
-fn settings(plan: &Plan) -> Settings {
-    let mut settings = Settings::default();
+fn settings_of(plan: &Plan) -> Settings {
+    let mut settings = settings();
     settings.turns.budget_limit = plan.budget;
     settings.capacity = Capacity { sessions: 8, ..settings.capacity };
     settings

@@ -5,8 +5,9 @@ use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::sync_memory::SyncMemory;
 
-/// The service's name.
-pub const NAME: &str = "memory-sync";
+use crate::composition::Composition;
+use crate::ports::Ports;
+use crate::unit::Unit;
 
 /// The memory sync.
 pub struct MemorySync {
@@ -15,15 +16,16 @@ pub struct MemorySync {
 
 impl MemorySync {
     /// Puts the service together.
-    pub fn new(sync: SyncMemory) -> Self {
-        Self { sync }
+    pub fn new(composition: &Composition) -> Self {
+        let Ports { memory_queue, memory, store, .. } = composition.ports.clone();
+        Self { sync: SyncMemory::new(memory_queue, memory, store, composition.world.clone()) }
     }
 }
 
 #[async_trait]
 impl Service for MemorySync {
     fn name(&self) -> &'static str {
-        NAME
+        Unit::MemorySync.name()
     }
 
     async fn run(&self, stop: &Stop) {

@@ -2,14 +2,19 @@
 
 use std::sync::Arc;
 
+use soma_core::flows::consume::{Apply, Consume};
+use soma_core::flows::world::World;
+use soma_core::outbox::topic::Topic;
 use soma_core::ports::{
     Budget, Clock, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica,
     Store, Timer, Toolbox, Work,
 };
-use soma_decorators::{FaultPlan, Faulty};
+use soma_decorators::{Decorated, Intercept};
 use soma_inproc::{InprocLedger, InprocLog, InprocMemory, InprocRateLimit, StaticPolicy};
 
-/// Every port of the platform. Each can be replaced before the platform is put together.
+use crate::unit::Unit;
+
+/// Every port of the platform. Each can be replaced before the services are put together.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each is the port of its name")]
 pub struct Ports {
@@ -30,7 +35,7 @@ pub struct Ports {
 
 impl Ports {
     /// Every port in memory, with a policy that allows everything.
-    pub fn inproc(
+    pub fn in_memory(
         clock: &Arc<dyn Clock>,
         timer: &Arc<dyn Timer>,
         model: Arc<dyn Model>,
@@ -54,19 +59,18 @@ impl Ports {
         }
     }
 
-    /// The same ports, whose calls suffer what the plan says. A toolbox has no faults: whatever a
-    /// tool does, there is an outcome.
+    /// The same ports; the calls of each go through what `intercept` makes for it.
     #[must_use]
-    pub fn faulty(&self, plan: &Arc<FaultPlan>) -> Self {
-        macro_rules! faulty {
-            ($($port:ident),+) => {
-                Self {
-                    $($port: Arc::new(Faulty::new(Arc::clone(&self.$port), Arc::clone(plan))),)+
-                    tools: Arc::clone(&self.tools),
-                }
+    pub fn decorated<I>(self, intercept: impl Fn() -> I) -> Self
+    where
+        I: Intercept + 'static,
+    {
+        macro_rules! decorated {
+            ($($port:ident),+ $(,)?) => {
+                Self { $($port: Arc::new(Decorated::new(self.$port, intercept())),)+ }
             };
         }
-        faulty!(
+        decorated!(
             store,
             work,
             leases,
@@ -78,8 +82,21 @@ impl Ports {
             memory,
             policy,
             model,
-            limits
+            tools,
+            limits,
         )
+    }
+
+    /// What `unit` takes from a topic.
+    pub(crate) fn consume(
+        &self,
+        topic: Topic,
+        unit: Unit,
+        apply: Arc<dyn Apply>,
+        world: &World,
+    ) -> Consume {
+        let (log, leases) = (Arc::clone(&self.log), Arc::clone(&self.leases));
+        Consume::new(log, leases, topic, unit.name(), apply, world.clone())
     }
 }
 

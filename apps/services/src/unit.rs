@@ -23,13 +23,13 @@ impl Unit {
         Self::OutboxSync,
     ];
 
-    /// Its name.
+    /// Its name: that of its binary without `soma-`, and of its consumer group.
     pub const fn name(self) -> &'static str {
         match self {
             Self::Gateway => "gateway",
-            Self::Worker => "worker",
-            Self::Executor => "executor",
-            Self::Replicator => "replicator",
+            Self::Worker => "conversation-worker",
+            Self::Executor => "tool-executor",
+            Self::Replicator => "memory-replicator",
             Self::MemorySync => "memory-sync",
             Self::OutboxSync => "outbox-sync",
         }
@@ -41,7 +41,7 @@ impl Unit {
     }
 }
 
-/// A running service.
+/// An instance of a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Instance {
     /// Which service.

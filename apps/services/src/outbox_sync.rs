@@ -5,8 +5,9 @@ use soma_core::flows::relay_outbox::RelayOutbox;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 
-/// The service's name.
-pub const NAME: &str = "outbox-sync";
+use crate::composition::Composition;
+use crate::ports::Ports;
+use crate::unit::Unit;
 
 /// The outbox sync.
 pub struct OutboxSync {
@@ -15,15 +16,16 @@ pub struct OutboxSync {
 
 impl OutboxSync {
     /// Puts the service together.
-    pub fn new(relay: RelayOutbox) -> Self {
-        Self { relay }
+    pub fn new(composition: &Composition) -> Self {
+        let Ports { outbox, leases, log, .. } = composition.ports.clone();
+        Self { relay: RelayOutbox::new(outbox, leases, log, composition.world.clone()) }
     }
 }
 
 #[async_trait]
 impl Service for OutboxSync {
     fn name(&self) -> &'static str {
-        NAME
+        Unit::OutboxSync.name()
     }
 
     async fn run(&self, stop: &Stop) {

@@ -7,12 +7,10 @@ use soma_core::flows::consume::Consume;
 use soma_core::flows::replicate_memory::ReplicateMemory;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
-use soma_core::flows::world::World;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::{Leases, Log, Replica};
 
-/// The service's name and consumer group.
-pub const NAME: &str = "memory-replicator";
+use crate::composition::Composition;
+use crate::unit::Unit;
 
 /// The memory replicator.
 pub struct MemoryReplicator {
@@ -21,21 +19,17 @@ pub struct MemoryReplicator {
 
 impl MemoryReplicator {
     /// Puts the service together.
-    pub fn new(
-        log: Arc<dyn Log>,
-        leases: Arc<dyn Leases>,
-        replica: Arc<dyn Replica>,
-        world: World,
-    ) -> Self {
-        let apply = Arc::new(ReplicateMemory::new(replica, world.clone()));
-        Self { wal: Consume::new(log, leases, (Topic::MemoryWal, NAME), apply, world) }
+    pub fn new(composition: &Composition) -> Self {
+        let Composition { ports, world, .. } = composition;
+        let apply = Arc::new(ReplicateMemory::new(Arc::clone(&ports.replica), world.clone()));
+        Self { wal: ports.consume(Topic::MemoryWal, Unit::Replicator, apply, world) }
     }
 }
 
 #[async_trait]
 impl Service for MemoryReplicator {
     fn name(&self) -> &'static str {
-        NAME
+        Unit::Replicator.name()
     }
 
     async fn run(&self, stop: &Stop) {
