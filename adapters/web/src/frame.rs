@@ -28,7 +28,7 @@ pub(crate) struct Answer<'a> {
     session_id: SessionId,
     turn_id: TurnId,
     attempt: u32,
-    stream_index: u32,
+    stream_index: usize,
     #[serde(flatten)]
     text: Text<'a>,
 }

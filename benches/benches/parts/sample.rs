@@ -32,7 +32,7 @@ pub(crate) fn delta(talk: &Talk, turn: TurnId, number: u32) -> Delta {
     let word = "harbour ";
     let blank = Delta::new(talk.session_id, turn, Seq(0), 1);
     let offset = word.len() * usize::try_from(number).unwrap();
-    Delta { stream_index: number + 1, offset, delta: word.into(), ..blank }
+    blank.piece(offset, word)
 }
 
 /// The events of `turns` turns: a question, two steps on the way, and an answer each.

@@ -15,8 +15,6 @@ pub struct RunningAnswer {
     pub after_seq: Seq,
     /// The text from its beginning.
     pub text: String,
-    /// The number of the newest piece.
-    pub stream_index: u32,
 }
 
 /// What a delta did.
@@ -56,7 +54,6 @@ pub fn apply(running: &mut Option<RunningAnswer>, delta: &Delta) -> Applied {
             attempt: delta.attempt,
             after_seq: delta.after_seq,
             text: String::new(),
-            stream_index: 0,
         });
     }
     running.as_mut().map_or(Applied::Gap, |answer| answer.extend(delta))
@@ -70,7 +67,6 @@ impl RunningAnswer {
         };
         self.text.push_str(new);
         self.after_seq = self.after_seq.max(delta.after_seq);
-        self.stream_index = self.stream_index.max(delta.stream_index);
         Applied::Extended
     }
 }
@@ -86,7 +82,7 @@ mod tests {
         let session = SessionId::from_uuid(Uuid::from_u128(1));
         let turn_id = TurnId::from_uuid(Uuid::from_u128(turn));
         let after_seq = Seq(10 * u64::try_from(turn).unwrap() + u64::from(attempt));
-        Delta { offset, delta: text.into(), ..Delta::new(session, turn_id, after_seq, attempt) }
+        Delta::new(session, turn_id, after_seq, attempt).piece(offset, text)
     }
 
     /// What is known after these pieces, and what each of them did.

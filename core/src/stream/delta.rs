@@ -25,8 +25,8 @@ pub struct Delta {
     pub after_seq: Seq,
     /// The attempt at the answer, from 1.
     pub attempt: u32,
-    /// Counts the pieces of an attempt, from 1.
-    pub stream_index: u32,
+    /// Counts up within an attempt: where the piece ends in the answer's text, in bytes.
+    pub stream_index: usize,
     /// Where in the answer's text the piece begins, in bytes.
     pub offset: usize,
     /// The text.
@@ -47,5 +47,13 @@ impl Delta {
             offset: 0,
             delta: String::new(),
         }
+    }
+
+    /// The piece `text`, which begins at `offset`. Its number follows from its place, so it counts up
+    /// over rounds of tools, over tries to send it, and whoever sends it.
+    #[must_use]
+    pub fn piece(self, offset: usize, text: impl Into<String>) -> Self {
+        let delta = text.into();
+        Self { stream_index: offset + delta.len(), offset, delta, ..self }
     }
 }

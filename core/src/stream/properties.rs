@@ -61,6 +61,8 @@ struct Client {
     answered: BTreeSet<TurnId>,
     /// The turn and attempt of the pieces in `text`.
     of: Option<(TurnId, u32)>,
+    /// The number of the last piece of this attempt.
+    index: usize,
     ended: usize,
 }
 
@@ -68,12 +70,14 @@ impl Client {
     fn take(&mut self, frame: &Frame) {
         match &frame.body {
             FrameBody::Event(event) => self.event(event),
-            FrameBody::Answer { turn_id, attempt, offset, text, style, .. } => {
+            FrameBody::Answer { turn_id, attempt, stream_index, offset, text, style } => {
                 assert!(
                     self.of.is_none_or(|of| of == (*turn_id, *attempt)),
                     "pieces of two answers"
                 );
                 self.of = Some((*turn_id, *attempt));
+                assert!(*stream_index > self.index, "a client drops what it takes for a repeat");
+                self.index = *stream_index;
                 match style {
                     Style::Deltas => {
                         assert_eq!(*offset, self.text.len(), "a gap or a repeat");
@@ -112,6 +116,7 @@ impl Client {
     fn forget(&mut self) {
         self.text.clear();
         self.of = None;
+        self.index = 0;
     }
 }
 
@@ -136,6 +141,7 @@ impl World {
             text: String::new(),
             answered: BTreeSet::new(),
             of: None,
+            index: 0,
             ended: 0,
         };
         let progress = Progress::new(Cursor::default(), style, Seq(0));

@@ -43,8 +43,9 @@ pub enum FrameBody {
         turn_id: TurnId,
         /// The attempt.
         attempt: u32,
-        /// Counts up within an attempt.
-        stream_index: u32,
+        /// Counts up within an attempt, over tool calls and reconnections: where the text ends in the
+        /// answer, in bytes.
+        stream_index: usize,
         /// Where `text` begins in the answer, in bytes; 0 in the cumulative style.
         offset: usize,
         /// The new piece, or the whole text so far.
@@ -59,7 +60,6 @@ pub enum FrameBody {
 pub struct Progress {
     cursor: Cursor,
     style: Style,
-    stream_index: u32,
     /// The last event that ended an answer: what follows an earlier event only is void.
     ended: Seq,
 }
@@ -68,7 +68,7 @@ impl Progress {
     /// A client that is at `cursor`; `ended` is the last event up to there that
     /// [ends an answer](EventType::ends_answer), 0 if there is none.
     pub const fn new(cursor: Cursor, style: Style, ended: Seq) -> Self {
-        Self { cursor, style, stream_index: 0, ended }
+        Self { cursor, style, ended }
     }
 
     /// Where the client is.
@@ -85,11 +85,9 @@ impl Progress {
         if event.kind.is_terminal() {
             frames.extend(self.rest_of_answer(&event));
             self.cursor.answer = AnswerPosition::default();
-            self.stream_index = 0;
         }
         if event.kind == EventType::AssistantRestarted {
             self.cursor.answer = AnswerPosition { attempt: attempt_of(&event), bytes: 0 };
-            self.stream_index = 0;
         }
         if event.kind.ends_answer() {
             self.ended = event.seq;
@@ -109,18 +107,16 @@ impl Progress {
         if too_early || void || over {
             return None;
         }
-        let index = running.stream_index;
-        self.advance(running.turn_id, running.attempt, index, &running.text)
+        self.advance(running.turn_id, running.attempt, &running.text)
     }
 
     /// The text of a terminal event that the client has not seen as pieces.
     fn rest_of_answer(&mut self, event: &Event) -> Option<Frame> {
         let turn = event.turn_id?;
-        let index = self.stream_index.saturating_add(1);
-        self.advance(turn, attempt_of(event), index, event.answer())
+        self.advance(turn, attempt_of(event), event.answer())
     }
 
-    fn advance(&mut self, turn_id: TurnId, attempt: u32, index: u32, text: &str) -> Option<Frame> {
+    fn advance(&mut self, turn_id: TurnId, attempt: u32, text: &str) -> Option<Frame> {
         let seen = boundary(text, self.cursor.answer.bytes);
         if seen == text.len() {
             return None;
@@ -130,11 +126,10 @@ impl Progress {
             Style::Cumulative => (0, text),
         };
         self.cursor.answer = AnswerPosition { attempt, bytes: text.len() };
-        self.stream_index = index;
         let body = FrameBody::Answer {
             turn_id,
             attempt,
-            stream_index: index,
+            stream_index: text.len(),
             offset,
             text: piece.to_owned(),
             style: self.style,

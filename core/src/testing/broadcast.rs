@@ -145,16 +145,14 @@ impl Stage<'_> {
         let whole = format!("{in_time}{after}");
         let mut late = Vec::new();
         let mut from = generate.streamed;
-        let mut index = 0;
         while from < whole.len() {
             let in_time = from < in_time.len();
             let end = if in_time { whole.len() - after.len() } else { whole.len() };
             let length = self.cuts.next().unwrap();
             let mut ends = whole[from..end].char_indices().map(|(place, _)| from + place);
             let until = ends.nth(length).unwrap_or(end);
-            index += 1;
             let delta = whole[from..until].to_owned();
-            let piece = Delta { stream_index: index, offset: from, delta, ..blank.clone() };
+            let piece = blank.clone().piece(from, delta);
             if in_time {
                 self.items.push(Item::Delta(piece));
                 self.let_in();

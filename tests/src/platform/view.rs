@@ -39,6 +39,8 @@ pub struct View {
     /// How they did.
     pub ended: BTreeMap<TurnId, Ended>,
     seq: Seq,
+    /// The number of the last piece of the running answer.
+    index: usize,
 }
 
 impl View {
@@ -50,7 +52,9 @@ impl View {
     pub fn take(&mut self, frame: &Frame) {
         self.cursor = Some(frame.cursor.to_string());
         match &frame.body {
-            FrameBody::Answer { offset, text, .. } => {
+            FrameBody::Answer { offset, text, stream_index, .. } => {
+                assert!(*stream_index > self.index, "the number of a piece counts up");
+                self.index = *stream_index;
                 assert_eq!(*offset, self.text.len(), "a piece has its place in the answer");
                 self.text.push_str(text);
             }
@@ -70,6 +74,7 @@ impl View {
         self.events.push(event.clone());
         if event.kind == EventType::AssistantRestarted {
             self.text.clear();
+            self.index = 0;
         }
         if event.kind.is_terminal() {
             self.end(event);
@@ -78,6 +83,7 @@ impl View {
 
     fn end(&mut self, event: &Event) {
         let text = std::mem::take(&mut self.text);
+        self.index = 0;
         assert_eq!(text, event.answer(), "what was assembled is what was answered");
         let turn = event.turn_id.expect("a terminal event has a turn");
         let number = |name: &str| event.metadata.get(name).and_then(Value::as_u64);

@@ -146,8 +146,8 @@ pub(crate) struct AnswerPiece {
     turn_id: Uuid,
     /// The attempt: a higher one voids what came before.
     attempt: u32,
-    /// Counts up within an attempt.
-    stream_index: u32,
+    /// Counts up within an attempt: where the piece ends in the answer, in bytes of UTF-8.
+    stream_index: usize,
     /// Where the piece begins in the answer, in bytes of UTF-8.
     offset: usize,
     /// The text.

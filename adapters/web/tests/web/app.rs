@@ -179,11 +179,8 @@ impl App {
 
     /// A piece of the answer reaches the hub.
     pub(crate) fn piece(&self, turn: &Receipt, attempt: u32, offset: usize, text: &str) {
-        let mut delta = Delta::new(turn.session_id, turn.turn_id, Seq(1), attempt);
-        delta.stream_index = u32::try_from(offset).unwrap() + 1;
-        delta.offset = offset;
-        delta.delta = text.into();
-        self.parts.hub.delta(&delta);
+        let delta = Delta::new(turn.session_id, turn.turn_id, Seq(1), attempt);
+        self.parts.hub.delta(&delta.piece(offset, text));
     }
 
     /// The answer ends at its first attempt: its event is recorded, and reaches the hub.

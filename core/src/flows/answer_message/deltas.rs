@@ -18,7 +18,6 @@ pub(super) struct Deltas {
     text: String,
     kept: usize,
     sent: usize,
-    index: u32,
     attempt: u32,
 }
 
@@ -28,7 +27,6 @@ impl Deltas {
             text: generate.kept.clone(),
             kept: generate.kept.len(),
             sent: generate.streamed,
-            index: 0,
             attempt: generate.attempt,
         }
     }
@@ -54,22 +52,15 @@ impl Drive<'_> {
             return;
         };
         let Drive { claim, turn, .. } = self;
-        let delta = Delta {
-            stream_index: deltas.index + 1,
-            offset: deltas.sent,
-            delta: piece.to_owned(),
-            ..Delta::new(claim.session_id, turn.id(), self.seq, deltas.attempt)
-        };
+        let delta = Delta::new(claim.session_id, turn.id(), self.seq, deltas.attempt)
+            .piece(deltas.sent, piece);
         let log = &self.flow.ports.log;
         let at = self.flow.world.clock.now();
         let payload = serde_json::to_value(&delta).unwrap_or_default();
         let record = Record::direct(claim.session_id, &claim.tenant, DELTA_TYPE, &payload, at);
         let partition = partition_of(&record.key, log.partitions(TOPIC));
         match log.publish(TOPIC, partition, vec![record]).await {
-            Ok(_) => {
-                deltas.sent = deltas.text.len();
-                deltas.index += 1;
-            }
+            Ok(_) => deltas.sent = deltas.text.len(),
             Err(error) => tracing::debug!(%error, "a delta is sent again"),
         }
     }

@@ -104,8 +104,7 @@ mod tests {
 
     fn piece(number: usize, offset: usize, text: &str) -> Delta {
         let turn = TurnId::from_uuid(Uuid::from_u128(1));
-        let first = Delta::new(session(number), turn, Seq(1), 1);
-        Delta { offset, delta: text.into(), ..first }
+        Delta::new(session(number), turn, Seq(1), 1).piece(offset, text)
     }
 
     #[test]

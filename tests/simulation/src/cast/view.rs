@@ -25,6 +25,8 @@ pub(super) struct View {
     asked: BTreeMap<TurnId, u64>,
     /// The text of the running answer.
     text: String,
+    /// The number of the last piece of it.
+    index: usize,
     /// What the last id says.
     at: Cursor,
 }
@@ -38,6 +40,7 @@ impl View {
             ended: BTreeSet::new(),
             asked: BTreeMap::new(),
             text: String::new(),
+            index: 0,
             at: Cursor::default(),
         }
     }
@@ -64,8 +67,9 @@ impl View {
     pub(super) fn take(&mut self, frame: &Frame) {
         match &frame.body {
             FrameBody::Event(event) => self.event(event, frame.cursor),
-            FrameBody::Answer { offset, text, turn_id, style, .. } => {
+            FrameBody::Answer { offset, text, turn_id, style, stream_index, .. } => {
                 self.goes_on(frame.cursor);
+                self.counts_up(*stream_index, *turn_id);
                 match style {
                     Style::Cumulative => self.replace(text, *turn_id),
                     Style::Deltas => self.append(*offset, text, *turn_id),
@@ -83,6 +87,15 @@ impl View {
             let what = format!("a piece with the id {cursor} came after {}", self.at);
             self.audit.violate(Invariant::Order, what);
         }
+    }
+
+    /// A client that drops what it takes for a repeat, by the number of the piece, drops nothing.
+    fn counts_up(&mut self, index: usize, turn: TurnId) {
+        if index <= self.index {
+            let what = format!("piece {index} of {turn} came after piece {}", self.index);
+            self.audit.violate(Invariant::Order, what);
+        }
+        self.index = index;
     }
 
     fn replace(&mut self, text: &str, turn: TurnId) {
@@ -111,7 +124,10 @@ impl View {
             self.audit.violate(Invariant::Order, what);
         }
         match (event.kind, event.turn_id) {
-            (EventType::AssistantRestarted, _) => self.text.clear(),
+            (EventType::AssistantRestarted, _) => {
+                self.text.clear();
+                self.index = 0;
+            }
             (EventType::UserMessage, Some(turn)) => {
                 self.asked.insert(turn, Words::parse(&event.message).number);
             }
@@ -122,6 +138,7 @@ impl View {
 
     fn end(&mut self, event: &Event, turn: TurnId) {
         let text = std::mem::take(&mut self.text);
+        self.index = 0;
         if text != event.answer() {
             let what = format!("{turn} assembled {text:?}, it is {:?}", event.answer());
             self.audit.violate(Invariant::Assembled, what);
@@ -199,7 +216,6 @@ mod tests {
             attempt,
             after_seq: Seq(after),
             text: text.to_owned(),
-            stream_index: 1,
         }
     }
 
