@@ -1,11 +1,9 @@
 //! The suite of [`Budget`](crate::ports::Budget).
 #![expect(missing_docs, reason = "the name of a case is its sentence")]
 
-use futures_util::future::join_all;
-
-use super::Fixture;
 use super::ledger::{Ledger, NOW};
 use super::talk::{Talk, talk, talk_of};
+use super::{Fixture, at_once};
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Grant, ReservationRequest, Spent, Tokens, UsageChange};
 use crate::ids::PersonaId;
@@ -95,13 +93,14 @@ pub async fn grants_at_the_same_time_never_exceed_the_limit(fixture: impl Fixtur
     let (ledger, talk) = (fixture.open().await, talk(1));
     let requests = (1..=16).map(|call| request(&talk, call, 30)).collect::<Vec<_>>();
 
-    let grants = join_all(requests.iter().map(|request| reserve(&ledger, request))).await;
+    let asked = requests.iter().map(|request| reserve(&ledger, request));
+    let grants = at_once(&fixture, asked).await;
 
     let granted = grants.iter().map(|grant| match grant {
         Grant::Granted(amount) => *amount,
         Grant::Refused => 0,
     });
-    assert_eq!(granted.sum::<Tokens>(), LIMIT, "{grants:?}");
+    assert_eq!(granted.sum::<Tokens>(), LIMIT, "together the limit and no more: {grants:?}");
     assert_eq!(spent(&ledger, &talk).await, Spent { used: 0, reserved: LIMIT });
 }
 

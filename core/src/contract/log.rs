@@ -9,7 +9,7 @@ use std::time::Duration;
 use futures_util::future::{self, Either};
 use futures_util::{pin_mut, poll};
 
-use super::Fixture;
+use super::{Fixture, at_once};
 use crate::outbox::message::Record;
 use crate::outbox::topic::Topic;
 use crate::ports::Log;
@@ -106,11 +106,11 @@ where
         let values = vec![record(&format!("{number}/0")), record(&format!("{number}/1"))];
         log.publish(TOPIC, 0, values)
     });
-    let firsts = future::try_join_all(publishes).await.unwrap();
+    let firsts = at_once(&fixture, publishes).await;
 
     let found = read(&fetch(&log, start, MUCH).await);
-    assert_eq!(found.len(), 32);
-    for (number, first) in firsts.into_iter().enumerate() {
+    assert_eq!(found.len(), 32, "every record has a place of its own: {found:?}");
+    for (number, first) in firsts.into_iter().map(Result::unwrap).enumerate() {
         assert!(found.contains(&(first, format!("{number}/0"))), "{first} in {found:?}");
         assert!(found.contains(&(first + 1, format!("{number}/1"))), "{first} in {found:?}");
     }
@@ -281,7 +281,7 @@ where
     F: Fixture<Port = Arc<dyn Log>>,
 {
     if !F::DURABLE {
-        return;
+        return super::vacuous::<F>("nothing is to survive a restart");
     }
     let log = fixture.open().await;
     let first = log.publish(TOPIC, 0, records(&["a", "b"])).await.unwrap();

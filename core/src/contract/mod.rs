@@ -28,6 +28,7 @@
     reason = "a failed unwrap is a failed test"
 )]
 
+mod at_once;
 pub mod budget;
 pub mod cache;
 pub mod clock;
@@ -49,6 +50,8 @@ pub mod work;
 
 use async_trait::async_trait;
 
+pub use at_once::at_once;
+
 /// A place of its own for one case: a database, a topic prefix, a folder.
 #[async_trait]
 pub trait Fixture: Sized + Send + Sync {
@@ -57,6 +60,10 @@ pub trait Fixture: Sized + Send + Sync {
 
     /// Whether what was done survives a restart, which is a second [`open`](Self::open).
     const DURABLE: bool;
+
+    /// Whether the port may be asked from many threads, as it is in a program. Not where time and tasks
+    /// are simulated: there cases that ask [at once](at_once) ask from one task.
+    const THREADS: bool = true;
 
     /// Makes a fresh place; `None` if the backend is not there. With `CI` set that fails the test.
     async fn start() -> Option<Self>;
@@ -79,6 +86,13 @@ where
         eprintln!("skipped: the backend of {backend} is not there");
     }
     fixture
+}
+
+/// Says that a case proves less with this fixture than its name says, and why: whoever reads a green
+/// run must know what it did not look at.
+#[expect(clippy::print_stderr, reason = "whoever runs the tests must see what was not tested")]
+pub(crate) fn vacuous<F>(why: &str) {
+    eprintln!("vacuous for {}: {why}", std::any::type_name::<F>());
 }
 
 /// Writes one `#[tokio::test]` for each case of a suite: `contract_tests!(log, MyFixture);`

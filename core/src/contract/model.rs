@@ -111,7 +111,9 @@ pub async fn answer_that_breaks_off_is_broken<F>(fixture: F)
 where
     F: Fixture<Port = ModelUnderTest>,
 {
-    let Some(model) = fixture.open().await.breaking_off else { return };
+    let Some(model) = fixture.open().await.breaking_off else {
+        return super::vacuous::<F>("its answers cannot break off");
+    };
 
     let events = ask(&model).await;
 
@@ -124,7 +126,9 @@ pub async fn silence_is_a_timeout<F>(fixture: F)
 where
     F: Fixture<Port = ModelUnderTest>,
 {
-    let Some(model) = fixture.open().await.silent else { return };
+    let Some(model) = fixture.open().await.silent else {
+        return super::vacuous::<F>("it cannot fall silent");
+    };
 
     let events = ask(&model).await;
 
@@ -136,7 +140,9 @@ pub async fn refusal_is_one_failure<F>(fixture: F)
 where
     F: Fixture<Port = ModelUnderTest>,
 {
-    let Some(model) = fixture.open().await.refusing else { return };
+    let Some(model) = fixture.open().await.refusing else {
+        return super::vacuous::<F>("it refuses nothing");
+    };
 
     let failure = failure_at_the_end(ask(&model).await);
 
@@ -149,7 +155,9 @@ where
     F: Fixture<Port = ModelUnderTest>,
 {
     let under_test = fixture.open().await;
-    let Some(model) = under_test.refusing else { return };
+    let Some(model) = under_test.refusing else {
+        return super::vacuous::<F>("it refuses nothing");
+    };
     assert!(!under_test.secret.is_empty(), "the suite needs a secret");
 
     let failure = failure_at_the_end(ask(&model).await);

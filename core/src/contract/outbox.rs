@@ -3,11 +3,9 @@
 
 use std::collections::BTreeSet;
 
-use futures_util::future::join_all;
-
-use super::Fixture;
 use super::ledger::{AFTER_TTL, Ledger, MANY, NOW, at, owner};
 use super::talk::{Talk, talk};
+use super::{Fixture, at_once};
 use crate::outbox::lane::Lane;
 use crate::outbox::message::OutboxRow;
 use crate::outbox::topic::Topic;
@@ -78,14 +76,14 @@ pub async fn no_row_appears_below_one_that_was_read(fixture: impl Fixture<Port =
     let (ledger, talk) = (fixture.open().await, talk(1));
     let texts = (0..32).map(|number| number.to_string()).collect::<Vec<_>>();
 
-    let looks = join_all(texts.iter().map(async |text| {
+    let asked = texts.iter().map(async |text| {
         send(&ledger, &talk, text).await;
         read(&ledger, &talk, MANY).await
-    }))
-    .await;
+    });
+    let looks = at_once(&fixture, asked).await;
 
     let last = read(&ledger, &talk, MANY).await;
-    assert_eq!(last.len(), 32);
+    assert_eq!(last.len(), 32, "each message is a row");
     for look in looks {
         assert!(last.starts_with(&look), "{last:?} does not go on from {look:?}");
     }

@@ -3,17 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::future;
-
-use super::Fixture;
+use super::{Fixture, at_once};
 use crate::ids::TenantId;
-use crate::ports::RateLimit;
 use crate::ports::rate_limit::{Admission, Rate};
+use crate::ports::{CLOCK_SKEW, RateLimit};
 use crate::time::Timestamp;
 
 super::suite! { rate_limit:
     exactly_so_many_are_admitted_in_a_window,
     exactly_so_many_are_admitted_when_all_come_at_once,
+    clocks_that_differ_share_the_windows,
     refusal_says_when_the_window_ends,
     requests_are_admitted_again_in_the_next_window,
     windows_count_from_the_epoch,
@@ -61,11 +60,35 @@ where
     let (limit, tenant) = (fixture.open().await, acme());
     let rate = Rate { requests: 7, ..RATE };
 
-    let all = (0..40).map(|_| limit.admit(&tenant, "key", rate, START));
-    let answers = future::try_join_all(all).await.unwrap();
+    for key in ["one", "two", "three", "four"] {
+        let asked = (0..40).map(|_| limit.admit(&tenant, key, rate, START));
+        let answers = at_once(&fixture, asked).await.into_iter().map(Result::unwrap);
 
-    let admitted = answers.into_iter().filter(|answer| *answer == Admission::Admitted);
-    assert_eq!(admitted.count(), 7);
+        let admitted = answers.filter(|answer| *answer == Admission::Admitted).count();
+        assert_eq!(admitted, 7, "of 40 requests at once {admitted} were admitted with {key:?}");
+    }
+}
+
+/// Who asks by a clock that is behind is counted where its time is, and changes nothing for who asks
+/// by one that is ahead: the clocks of two gateways differ.
+pub async fn clocks_that_differ_share_the_windows<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn RateLimit>>,
+{
+    let limit = fixture.open().await;
+    let ahead = START + RATE.per;
+    let behind = Timestamp::from_micros(ahead.as_micros() - 1);
+    assert!(ahead.since(behind) <= CLOCK_SKEW, "clocks may differ by as much");
+
+    let mut admitted = [0, 0];
+    for _ in 0..2 * RATE.requests {
+        for (window, now) in [ahead, behind].into_iter().enumerate() {
+            let answer = limit.admit(&acme(), "key", RATE, now).await.unwrap();
+            admitted[window] += u32::from(answer == Admission::Admitted);
+        }
+    }
+
+    assert_eq!(admitted, [RATE.requests; 2], "each window has the requests of the rate");
 }
 
 /// A refusal answers the time to the end of the window.

@@ -33,6 +33,8 @@ pub enum Admission {
 ///
 /// - Of the requests of one tenant and key in one window, exactly `requests` are admitted, however
 ///   many come at once.
+/// - Also if `now` goes back, by as much as the clocks of two instances differ: each request is counted
+///   in the window that its `now` falls into.
 /// - A refusal says when the window ends; then requests are admitted again.
 /// - Tenants and keys do not meet.
 #[async_trait]

@@ -5,10 +5,8 @@ mod members;
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-
-use super::Fixture;
 use super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner, partition};
+use super::{Fixture, at_once};
 use crate::digest::Digest32;
 use crate::outbox::lane::Lane;
 use crate::outbox::topic::Topic;
@@ -109,9 +107,9 @@ pub async fn resource_has_one_holder_however_many_ask_at_the_same_time(
 ) {
     let ledger = fixture.open().await;
 
-    let leases = join_all((1..=16).map(|who| acquire(&ledger, who))).await;
+    let leases = at_once(&fixture, (1..=16).map(|who| acquire(&ledger, who))).await;
 
-    assert_eq!(leases.into_iter().flatten().count(), 1);
+    assert_eq!(leases.into_iter().flatten().count(), 1, "one holds it, the others are refused");
 }
 
 /// Nobody fails because another asks at the same time.
@@ -123,10 +121,10 @@ pub async fn many_who_ask_for_the_same_in_other_orders_share_it_out(
 
     let orders = (1..=8).map(|who| (who, if who % 2 == 0 { &up } else { &down }));
     let asked = orders.map(|(who, order)| acquire_of(&ledger, order, 3, who));
-    let mut acquired = join_all(asked).await.concat();
+    let mut acquired = at_once(&fixture, asked).await.concat();
 
     acquired.sort();
-    assert_eq!(acquired, up);
+    assert_eq!(acquired, up, "every lane is acquired, and by one");
 }
 
 /// Also by the same owner: a restarted task fences its own older self.

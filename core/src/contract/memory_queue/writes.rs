@@ -1,11 +1,9 @@
 //! Cases about writes.
 
-use futures_util::future::join_all;
-
 use super::{due, queue};
-use crate::contract::Fixture;
 use crate::contract::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner};
 use crate::contract::talk::{Talk, talk};
+use crate::contract::{Fixture, at_once};
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::DueWrite;
@@ -70,13 +68,15 @@ pub async fn takers_at_the_same_time_share_no_write(fixture: impl Fixture<Port =
     let writes = (0..16).map(|number| talk.memory(&format!("{number}")));
     queue(&ledger, &talk, writes.collect()).await;
 
-    let taken = join_all((0..8).map(|who| ledger.memory_queue.due(owner(who), NOW, TTL, 3))).await;
+    let asked = (0..8).map(|who| ledger.memory_queue.due(owner(who), NOW, TTL, 3));
+    let taken = at_once(&fixture, asked).await;
 
     let taken = taken.into_iter().flat_map(Result::unwrap);
     let mut ids = taken.map(|due| due.id).collect::<Vec<_>>();
+    assert_eq!(ids.len(), 16, "there is enough for all to be taken, and none is taken twice");
     ids.sort_unstable();
     ids.dedup();
-    assert_eq!(ids.len(), 16);
+    assert_eq!(ids.len(), 16, "no write has two takers");
 }
 
 pub async fn settled_write_is_gone_and_its_record_published(fixture: impl Fixture<Port = Ledger>) {

@@ -1,10 +1,8 @@
 //! A commit is applied whole, and once.
 
-use futures_util::future::join_all;
-
-use super::super::Fixture;
 use super::super::ledger::Ledger;
 use super::super::talk::{Talk, talk};
+use super::super::{Fixture, at_once};
 use super::sight::{Sight, sight};
 use crate::conversation::event::Seq;
 use crate::digest::Digest32;
@@ -130,7 +128,7 @@ pub async fn repetitions_at_the_same_time_are_applied_once(fixture: impl Fixture
     let (ledger, talk) = (fixture.open().await, talk(1));
     let repetitions = (0..16).map(|_| ledger.store.commit(talk.accepts(1)));
 
-    let outcomes = join_all(repetitions).await;
+    let outcomes = at_once(&fixture, repetitions).await;
 
     let applied = outcomes.into_iter().filter(|outcome| {
         let outcome = outcome.as_ref().unwrap();
@@ -138,7 +136,7 @@ pub async fn repetitions_at_the_same_time_are_applied_once(fixture: impl Fixture
         assert!(applied || matches!(outcome, CommitOutcome::AlreadyDone(_)), "{outcome:?}");
         applied
     });
-    assert_eq!(applied.count(), 1);
+    assert_eq!(applied.count(), 1, "one is applied, the others were done already");
     assert_eq!(ledger.events(&talk).await.len(), 1);
     assert_eq!(ledger.session(&talk).await.turns_accepted, 1);
 }

@@ -1,11 +1,10 @@
 //! Events are numbered without a gap, chained, and read as they were recorded.
 
-use futures_util::future::join_all;
 use serde_json::{Value, json};
 
-use super::super::Fixture;
 use super::super::ledger::{Ledger, MANY};
 use super::super::talk::{Talk, talk};
+use super::super::{Fixture, at_once};
 use crate::conversation::chain::{Chain, Link};
 use crate::conversation::event::{Event, NewEvent, Seq};
 use crate::work::commit::Commit;
@@ -69,12 +68,12 @@ pub async fn commits_at_the_same_time_are_numbered_densely_and_chained(
         ledger.commit(Commit { events, ..talk.commit() })
     });
 
-    let answered = join_all(commits).await;
+    let answered = at_once(&fixture, commits).await;
 
     let mut all = answered.iter().flat_map(|events| numbers(events)).collect::<Vec<_>>();
     assert!(answered.iter().all(|events| events[0].seq.next() == events[1].seq), "{all:?}");
     all.sort_unstable();
-    assert_eq!(all, (1..=32).collect::<Vec<_>>());
+    assert_eq!(all, (1..=32).collect::<Vec<_>>(), "no gap and no number twice");
     assert_chained(&ledger, &talk).await;
 }
 

@@ -1,10 +1,8 @@
 //! A commit that is refused changes nothing, and the fence is asked first.
 
-use futures_util::future::join_all;
-
-use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner};
 use super::super::talk::{Talk, talk};
+use super::super::{Fixture, at_once};
 use super::commits::everything;
 use super::sight::sight;
 use crate::budget::window::BudgetWindow;
@@ -224,7 +222,7 @@ pub async fn only_one_of_many_that_expect_the_same_is_applied(
         ledger.store.commit(Commit { expected: Some(Seq(1)), outbox, ..says })
     });
 
-    let outcomes = join_all(commits).await;
+    let outcomes = at_once(&fixture, commits).await;
 
     let applied = outcomes.into_iter().filter(|outcome| {
         let outcome = outcome.as_ref().unwrap();
@@ -232,6 +230,6 @@ pub async fn only_one_of_many_that_expect_the_same_is_applied(
         assert!(applied || *outcome == CommitOutcome::Conflict, "{outcome:?}");
         applied
     });
-    assert_eq!(applied.count(), 1);
+    assert_eq!(applied.count(), 1, "one commit finds what it expected");
     assert_eq!(ledger.published(Topic::ToolRequests).await.len(), 1);
 }

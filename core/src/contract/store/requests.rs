@@ -1,10 +1,8 @@
 //! A client that asks again with its key is told the same.
 
-use futures_util::future::join_all;
-
-use super::super::Fixture;
 use super::super::ledger::{Ledger, MANY, at};
 use super::super::talk::{Talk, talk, talk_of};
+use super::super::{Fixture, at_once};
 use crate::conversation::event::Seq;
 use crate::work::commit::{Commit, CommitOutcome};
 
@@ -81,11 +79,11 @@ pub async fn requests_at_the_same_time_with_one_key_are_answered_alike(
     let ledger = fixture.open().await;
     let talks = (1..=16).map(talk).collect::<Vec<_>>();
 
-    let outcomes =
-        join_all(talks.iter().map(|talk| ledger.store.commit(asks(talk, "hi", 1)))).await;
+    let asked = talks.iter().map(|talk| ledger.store.commit(asks(talk, "hi", 1)));
+    let outcomes = at_once(&fixture, asked).await;
 
     let sessions = ledger.store.sessions(&talks[0].tenant, None, MANY).await.unwrap();
-    assert_eq!(sessions.len(), 1);
+    assert_eq!(sessions.len(), 1, "one of the requests opens its session: {outcomes:?}");
     for outcome in outcomes.into_iter().map(Result::unwrap) {
         let session = match &outcome {
             CommitOutcome::Committed(events) => Some(events[0].session_id),

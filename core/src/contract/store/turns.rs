@@ -2,9 +2,9 @@
 
 use futures_util::future::join_all;
 
-use super::super::Fixture;
 use super::super::ledger::Ledger;
 use super::super::talk::{Talk, talk};
+use super::super::{Fixture, at_once};
 use crate::work::commit::{Cancel, Commit, CommitOutcome};
 use crate::work::session::{TurnRecord, TurnState};
 
@@ -37,12 +37,12 @@ pub async fn turns_accepted_at_the_same_time_are_numbered_densely(
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
 
-    join_all((1..=16).map(|number| ledger.commit(talk.accepts(number)))).await;
+    at_once(&fixture, (1..=16).map(|number| ledger.commit(talk.accepts(number)))).await;
 
     let turns = join_all((1..=16).map(|number| turn(&ledger, &talk, number))).await;
     let mut numbers = turns.into_iter().map(|turn| turn.number).collect::<Vec<_>>();
     numbers.sort_unstable();
-    assert_eq!(numbers, (1..=16).collect::<Vec<_>>());
+    assert_eq!(numbers, (1..=16).collect::<Vec<_>>(), "no gap and no number twice");
 }
 
 pub async fn turn_is_read_with_its_record(fixture: impl Fixture<Port = Ledger>) {

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
-use futures_util::future::join_all;
-
-use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::talk;
+use super::super::{Fixture, at_once};
 use crate::ports::work::{Claim, Release};
 use crate::work::commit::WorkKind;
 use crate::work::ingest::Subject;
@@ -35,14 +33,15 @@ pub async fn claims_at_the_same_time_share_no_session(fixture: impl Fixture<Port
         ledger.ready(&talk(number), 2).await;
     }
 
-    let claims = join_all(
-        (0..16).map(|worker| ledger.work.claim(WorkKind::Turns, owner(worker), NOW, TTL, MANY)),
-    );
+    let asked =
+        (0..16).map(|worker| ledger.work.claim(WorkKind::Turns, owner(worker), NOW, TTL, MANY));
+    let claims = at_once(&fixture, asked).await;
 
-    let claims = claims.await.into_iter().filter_map(Result::unwrap);
+    let claims = claims.into_iter().filter_map(Result::unwrap);
     let mut sessions = claims.map(|claim| claim.session_id).collect::<Vec<_>>();
     sessions.sort();
-    assert_eq!(sessions, (1..=8).map(|number| talk(number).session_id).collect::<Vec<_>>());
+    let ready = (1..=8).map(|number| talk(number).session_id).collect::<Vec<_>>();
+    assert_eq!(sessions, ready, "each session is claimed, and by one worker");
 }
 
 pub async fn turns_of_a_session_are_claimed_in_their_order(fixture: impl Fixture<Port = Ledger>) {
