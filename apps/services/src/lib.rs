@@ -14,6 +14,8 @@ mod memory_sync;
 mod outbox_sync;
 mod ports;
 mod settings;
+mod soma;
+mod supervisor;
 mod tool_executor;
 mod unit;
 #[cfg(feature = "web")]
@@ -27,6 +29,8 @@ pub use memory_sync::MemorySync;
 pub use outbox_sync::OutboxSync;
 pub use ports::Ports;
 pub use settings::Settings;
+pub use soma::{Builder, SetupError, Soma};
+pub use supervisor::{Factory, Supervisor};
 pub use tool_executor::ToolExecutor;
 pub use unit::{Instance, Unit};
 #[cfg(feature = "web")]

@@ -10,9 +10,8 @@ use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::ports::{MemoryQueue, Outbox, PortResult, Work};
 use soma_core::work::commit::WorkKind;
+use soma_services::Supervisor;
 use soma_web::{ComponentHealth, Health, HealthReport, HealthStatus};
-
-use crate::supervisor::Supervisor;
 
 /// A message that waits this long to be published is late.
 const LATE: Duration = Duration::from_secs(10);

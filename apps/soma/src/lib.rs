@@ -4,6 +4,5 @@ pub mod cli;
 mod client;
 pub mod embedded;
 mod health;
-mod supervisor;
 
 pub use embedded::Embedded;

@@ -15,12 +15,11 @@ use soma_core::flows::world::World;
 use soma_inproc::InprocWake;
 use soma_runtime::config::Config;
 use soma_runtime::report::Fatal;
-use soma_services::Composition;
+use soma_services::{Composition, Supervisor};
 use soma_sqlite::SqliteLog;
 use soma_tokio::{TokioSpawner, TokioTimer};
 
 use crate::health::EmbeddedHealth;
-use crate::supervisor::Supervisor;
 use services::Reached;
 
 /// The name of the database's file in the data folder.

@@ -12,11 +12,10 @@ use soma_core::identity::{Principal, Scope};
 use soma_core::ports::rate_limit::Rate;
 use soma_core::turn::config::TurnConfig;
 use soma_runtime::config::Config;
-use soma_services::{Composition, Edge, Settings, Unit, WebGateway};
+use soma_services::{Composition, Edge, Factory, Settings, Unit, WebGateway};
 use soma_web::{AllowedHosts, FixedPrincipal};
 
 use crate::health::EmbeddedHealth;
-use crate::supervisor::Factory;
 
 /// The name of the offline model in its profile.
 const OFFLINE: &str = "offline";

@@ -15,10 +15,10 @@ use soma_core::flows::world::World;
 const REST: Duration = Duration::from_secs(1);
 
 /// Makes a service, as often as it is started; what it is given stops that one.
-pub(crate) type Factory = Box<dyn Fn(&Stop) -> Arc<dyn Service> + Send + Sync>;
+pub type Factory = Box<dyn Fn(&Stop) -> Arc<dyn Service> + Send + Sync>;
 
 /// The services of this process.
-pub(crate) struct Supervisor {
+pub struct Supervisor {
     factories: BTreeMap<&'static str, Factory>,
     running: Mutex<BTreeMap<&'static str, Running>>,
     world: World,
@@ -30,17 +30,18 @@ struct Running {
 }
 
 impl Supervisor {
-    pub(crate) fn new(factories: BTreeMap<&'static str, Factory>, world: World) -> Self {
+    /// Supervises what `factories` make, by name; nothing runs yet.
+    pub fn new(factories: BTreeMap<&'static str, Factory>, world: World) -> Self {
         Self { factories, running: Mutex::default(), world }
     }
 
     /// The services, by name.
-    pub(crate) fn names(&self) -> impl Iterator<Item = &'static str> {
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
         self.factories.keys().copied()
     }
 
     /// Starts a service, unless it runs.
-    pub(crate) fn start(&self, name: &str) {
+    pub fn start(&self, name: &str) {
         let Some((name, factory)) = self.factories.get_key_value(name) else { return };
         let mut running = self.running();
         if running.get(name).is_some_and(|running| !running.ended.is_set()) {
@@ -54,7 +55,7 @@ impl Supervisor {
     }
 
     /// Stops a service and waits for its end.
-    pub(crate) async fn stop(&self, name: &str) {
+    pub async fn stop(&self, name: &str) {
         let ended = self.running().get(name).map(|running| {
             running.stop.trigger();
             running.ended.clone()
@@ -65,12 +66,12 @@ impl Supervisor {
     }
 
     /// Stops every service, all at once, and waits for their end.
-    pub(crate) async fn stop_all(&self) {
+    pub async fn stop_all(&self) {
         join_all(self.names().map(|name| self.stop(name))).await;
     }
 
     /// The services that do not run.
-    pub(crate) fn missing(&self) -> Vec<&'static str> {
+    pub fn missing(&self) -> Vec<&'static str> {
         let running = self.running();
         let runs = |name: &&str| running.get(*name).is_some_and(|service| !service.ended.is_set());
         self.names().filter(|name| !runs(name)).collect()
