@@ -1,4 +1,4 @@
-//! What kind of message it is: rules of `prior-system.md` 5.2, on whole words.
+//! What kind of message it is: the rules of `docs/rules.md`, on whole words.
 
 use serde::{Deserialize, Serialize};
 

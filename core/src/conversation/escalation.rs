@@ -1,4 +1,4 @@
-//! Whether a message goes to the stronger model, and what models cost: `prior-system.md` 5.3.
+//! Whether a message goes to the stronger model, and what models cost: the rules of `docs/rules.md`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

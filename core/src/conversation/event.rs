@@ -1,4 +1,4 @@
-//! The durable events of a session: envelope `sa01-v1` of `spec.md` 4.
+//! The durable events of a session: envelope `sa01-v1` of `docs/events.md`.
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};

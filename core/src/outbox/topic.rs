@@ -1,4 +1,4 @@
-//! The topics of `spec.md` 5.
+//! The topics, as `docs/events.md` lists them.
 
 use std::fmt;
 

@@ -1,7 +1,7 @@
 //! Where a lane may be read from without ever passing a row that may still appear.
 //!
 //! Row ids are handed out before their transactions commit, so a row may appear below ids that are
-//! already visible. The rule (`reliability.md` A.5): note the highest id handed out together with
+//! already visible. The rule: note the highest id handed out together with
 //! a transaction id taken afterwards; once every transaction up to that one has ended, no row at or
 //! below the noted id can appear any more, and a scan that found none left may start above it.
 

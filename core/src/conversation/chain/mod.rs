@@ -1,4 +1,4 @@
-//! The chain of hashes over a session's events: the formula of `spec.md` 4.
+//! The chain of hashes over a session's events: the formula of `docs/events.md`.
 //!
 //! `content` = SHA-256(nonce ‖ JCS({message, metadata})); `digest` = SHA-256(JCS(envelope with
 //! `content` as hex)); `hash(seq)` = SHA-256(hash(seq − 1) ‖ seq as 8 bytes big-endian ‖ digest);

@@ -6,7 +6,7 @@ use super::*;
 
 /// Three events as clients get them.
 ///
-/// Their hashes come from the formula of `spec.md` 4, written down in Python with `hashlib` and
+/// Their hashes come from the formula of `docs/events.md`, written down in Python with `hashlib` and
 /// `json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)`: another
 /// implementation can check itself with them.
 fn vector() -> [Event; 3] {

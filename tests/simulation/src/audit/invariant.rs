@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-/// What must hold, whatever happens: `reference/reliability.md` B.1, and what follows from it.
+/// What must hold, whatever happens (`docs/simulation.md`).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Invariant {
     /// I1: what was accepted has one turn and one terminal event.
