@@ -8,5 +8,4 @@ pub mod partition;
 #[cfg(test)]
 mod properties;
 pub mod topic;
-pub mod watermark;
 pub mod wire;
