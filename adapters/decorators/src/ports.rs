@@ -24,7 +24,7 @@ use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::rate_limit::{Admission, Rate};
 use soma_core::ports::tool::ToolContext;
 use soma_core::ports::vault::KeyRecord;
-use soma_core::ports::work::{Claim, Heartbeat, Release};
+use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{
     Budget, Cache, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, PortResult, RateLimit,
     Replica, Store, Toolbox, Vault, Work,
@@ -140,26 +140,17 @@ ports! {
     }
     Work {
         Ingest: Writes ingest(batch: WorkBatch) -> BatchOutcome;
-        RecoverOverdue: Writes recover_overdue(
-            kind: WorkKind,
-            before: Timestamp,
-            limit: usize
-        ) -> usize;
-        Claim: Writes claim(
+        RecoverOverdue: Writes recover_overdue(kind: WorkKind, age: Duration, limit: usize) -> usize;
+        Claim: Writes claim(request: ClaimRequest) -> Claimed;
+        Heartbeat: Writes heartbeat(
             kind: WorkKind,
             owner: OwnerId,
-            now: Timestamp,
-            ttl: Duration,
-            tenant_cap: usize
-        ) -> Option<Claim>;
-        Heartbeat: Writes heartbeat(claim: &Claim, now: Timestamp, ttl: Duration) -> Heartbeat;
-        ReleaseClaim: Writes release(
-            claim: &Claim,
-            how: Release,
-            now: Timestamp,
-            delay: Duration
-        ) -> ();
-        WorkDepth: Reads depth(kind: WorkKind, now: Timestamp) -> usize;
+            holding: &[Holding],
+            ttl: Duration
+        ) -> Heartbeat;
+        ReleaseClaim: Writes release(claim: &Claim, how: Release, delay: Duration) -> ();
+        LeaveWork: Writes leave(kind: WorkKind, owner: OwnerId) -> ();
+        WorkDepth: Reads depth(kind: WorkKind) -> usize;
     }
     Leases {
         Acquire: Writes acquire(

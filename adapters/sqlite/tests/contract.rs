@@ -39,7 +39,7 @@ impl Fixture for Sqlite {
         let clock = Arc::new(ManualClock::default());
         Ledger {
             store: Arc::new(SqliteStore::new(database.clone())),
-            work: Arc::new(SqliteWork::new(database.clone())),
+            work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
             leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
             outbox: Arc::new(SqliteOutbox::new(database.clone())),
             memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone())),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use futures_util::future::join_all;
 use soma_core::contract::clock::ManualClock;
-use soma_core::contract::ledger::{MANY, NOW, TTL, at, owner, partition};
+use soma_core::contract::ledger::{MANY, NOW, TTL, at, owner, partition, wants};
 use soma_core::contract::talk::{Talk, talk, talk_of};
 use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, Seq};
@@ -31,6 +31,10 @@ fn open(folder: &Path) -> Arc<Database> {
 
 fn leases(database: &Arc<Database>) -> SqliteLeases {
     SqliteLeases::new(Arc::clone(database), Arc::new(ManualClock::default()))
+}
+
+fn work(database: &Arc<Database>) -> SqliteWork {
+    SqliteWork::new(Arc::clone(database), Arc::new(ManualClock::default()))
 }
 
 async fn lease(leases: &SqliteLeases, resource: &Resource, owner: OwnerId) -> PartitionLease {
@@ -58,7 +62,7 @@ async fn ready(database: &Arc<Database>, talk: &Talk) {
         items: vec![talk.arrival(Subject::Turn(talk.turn(1)))],
         dead: Vec::new(),
     };
-    SqliteWork::new(Arc::clone(database)).ingest(batch).await.unwrap();
+    work(database).ingest(batch).await.unwrap();
 }
 
 #[tokio::test]
@@ -147,21 +151,19 @@ async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
         ready(&database, &talk(1)).await;
         let remembers = Commit { memory: vec![talk(1).memory("a")], ..talk(1).commit() };
         SqliteStore::new(Arc::clone(&database)).commit(remembers).await.unwrap();
-        let work = SqliteWork::new(Arc::clone(&database));
-        let claim = work.claim(WorkKind::Turns, owner(1), NOW, TTL, 1).await.unwrap().unwrap();
+        let claims = work(&database).claim(wants(WorkKind::Turns, owner(1))).await.unwrap().claims;
         let leases = leases(&database);
         let held = lease(&leases, &lane, owner(1)).await;
         leases.renew(&member(1), std::slice::from_ref(&held), TTL).await.unwrap();
         let queue = SqliteMemoryQueue::new(database);
-        (claim, held, queue.due(owner(1), NOW, TTL, MANY).await.unwrap())
+        (claims[0].clone(), held, queue.due(owner(1), NOW, TTL, MANY).await.unwrap())
     };
 
     let database = open(folder.path());
     database.expire_leases().await.unwrap();
 
-    let work = SqliteWork::new(Arc::clone(&database));
-    let next = work.claim(WorkKind::Turns, owner(2), NOW, TTL, 1).await.unwrap().unwrap();
-    assert!(next.epoch > claim.epoch && next.tries == 2, "{next:?}");
+    let next = work(&database).claim(wants(WorkKind::Turns, owner(2))).await.unwrap().claims;
+    assert!(next[0].epoch > claim.epoch && next[0].tries == 1, "{next:?}");
     let fence = Fence::Work { kind: WorkKind::Turns, epoch: claim.epoch };
     let outdated = Commit { fence, ..talk(1).says("from the past") };
     let store = SqliteStore::new(Arc::clone(&database));

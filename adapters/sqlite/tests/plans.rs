@@ -16,7 +16,7 @@ const MAY_SCAN: [(&str, &str); 8] = [
     ("SELECT id FROM outbox_dedupe ORDER BY id LIMIT 2", "stops at the second row"),
     ("SELECT id FROM client_requests ORDER BY id LIMIT 2", "stops at the second row"),
     ("UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL", "once, at start"),
-    ("UPDATE work_claims SET owner = NULL, until = 0 WHERE owner", "only what is held, at start"),
+    ("UPDATE work_owners SET until = 0", "once, at start"),
     ("UPDATE memory_write_outbox SET owner = NULL, due_at = 0", "only what is held, at start"),
 ];
 

@@ -48,7 +48,7 @@ impl EmbeddedHealth {
         metrics::gauge!("outbox_oldest_age_seconds").set(age.as_secs_f64());
         metrics::gauge!("memory_sync_backlog").set(float(self.memory.backlog().await?));
         for (kind, name) in [(WorkKind::Turns, "turns"), (WorkKind::Calls, "calls")] {
-            let depth = self.work.depth(kind, now).await? as u64;
+            let depth = self.work.depth(kind).await? as u64;
             metrics::gauge!("work_depth", "kind" => name).set(float(depth));
         }
         metrics::gauge!("gateway_followers").set(float(self.hub.followers() as u64));
@@ -67,7 +67,7 @@ impl EmbeddedHealth {
     }
 
     async fn turns(&self) -> ComponentHealth {
-        match self.work.depth(WorkKind::Turns, self.world.clock.now()).await {
+        match self.work.depth(WorkKind::Turns).await {
             Ok(depth) => waiting(depth as u64, false),
             Err(_) => down(),
         }

@@ -2,6 +2,7 @@
 //! almost every case does with them.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use uuid::Uuid;
@@ -13,13 +14,14 @@ use crate::ids::OwnerId;
 use crate::outbox::lane::Lane;
 use crate::outbox::message::{OutboxMessage, OutboxRow};
 use crate::outbox::topic::Topic;
-use crate::ports::work::Claim;
+use crate::ports::work::{Claim, ClaimRequest};
 use crate::ports::{Budget, Leases, MemoryQueue, Outbox, Replica, Store, Work};
 use crate::time::Timestamp;
 use crate::work::commit::{Commit, CommitOutcome, WorkKind};
 use crate::work::ingest::{Arrival, Batch, BatchOutcome, Subject};
 use crate::work::lease::{PartitionLease, Resource};
 use crate::work::session::{EventRange, Session};
+use crate::work::suspicion::ADJOURNMENT;
 
 /// When the cases begin.
 pub const NOW: Timestamp = Timestamp::from_micros(1_762_171_200_000_000);
@@ -38,6 +40,17 @@ pub fn at(seconds: u64) -> Timestamp {
 /// An instance of a service.
 pub const fn owner(number: u128) -> OwnerId {
     OwnerId::from_uuid(Uuid::from_u128(number))
+}
+
+/// An instance that nobody has heard of.
+pub fn newcomer() -> OwnerId {
+    static NEXT: AtomicU64 = AtomicU64::new(1 << 32);
+    owner(NEXT.fetch_add(1, Ordering::Relaxed).into())
+}
+
+/// An instance that holds nothing wants everything.
+pub const fn wants(kind: WorkKind, owner: OwnerId) -> ClaimRequest {
+    ClaimRequest { kind, owner, holding: Vec::new(), most: MANY, ttl: TTL, tenant_cap: MANY }
 }
 
 /// A partition that records are ingested from.
@@ -128,14 +141,30 @@ impl Ledger {
         self.leases.acquire(resources, 1, owner, TTL).await.unwrap().pop()
     }
 
-    /// Claims work of a kind at [`NOW`].
+    /// Claims a session with work of a kind, for an owner of its own.
     pub async fn claim(&self, kind: WorkKind) -> Option<Claim> {
-        self.claim_at(kind, NOW).await
+        self.claim_for(kind, newcomer()).await
     }
 
-    /// Claims work of a kind.
-    pub async fn claim_at(&self, kind: WorkKind, now: Timestamp) -> Option<Claim> {
-        self.work.claim(kind, owner(1), now, TTL, MANY).await.unwrap()
+    /// Claims a session with work of a kind, for an owner that knows of no other.
+    pub async fn claim_for(&self, kind: WorkKind, owner: OwnerId) -> Option<Claim> {
+        let one = ClaimRequest { most: 1, ..wants(kind, owner) };
+        self.work.claim(one).await.unwrap().claims.pop()
+    }
+
+    /// Claims a session with work of a kind so many seconds from now, for an owner of its own.
+    pub async fn claim_after(&self, kind: WorkKind, seconds: u64) -> Option<Claim> {
+        self.clock.advance(Duration::from_secs(seconds)).await;
+        self.claim(kind).await
+    }
+
+    /// Whoever has claimed work of a kind dies and is judged, and the court adjourns and is back.
+    pub async fn all_die(&self, kind: WorkKind) {
+        self.clock.advance(AFTER_TTL).await;
+        let witness = newcomer();
+        self.work.claim(ClaimRequest { most: 0, ..wants(kind, witness) }).await.unwrap();
+        self.work.leave(kind, witness).await.unwrap();
+        self.clock.advance(ADJOURNMENT).await;
     }
 
     /// The session, which must be there.

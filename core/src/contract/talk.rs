@@ -7,12 +7,14 @@ use super::ledger::NOW;
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Account, ReservationKey, Tokens, UsageChange};
 use crate::conversation::event::{EventType, NewEvent, Role};
+use crate::conversation::model::{ModelFailure, Usage};
 use crate::digest::{Digest32, Nonce};
 use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId, derive};
 use crate::memory::MemoryWrite;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::message::OutboxMessage;
 use crate::outbox::topic::Topic;
+use crate::ports::work::Claim;
 use crate::tool::{CallChange, ToolCall, ToolOutcome, ToolStatus};
 use crate::turn::input::{Accepted, Input, RecordedInput};
 use crate::work::commit::{
@@ -93,6 +95,25 @@ impl Talk {
         let inputs = vec![RecordedInput { input: Input::Interrupted, at: NOW }];
         let turn = TurnProgress { turn_id: self.turn(turn), from_step, inputs, state };
         Commit { turn: Some(turn), ..self.commit() }
+    }
+
+    /// A commit of progress that shows that the turn does not kill its workers.
+    pub fn survives(&self, turn: u32, from_step: u32) -> Commit {
+        let input = Input::ModelFailed {
+            failure: ModelFailure::Broken,
+            text: String::new(),
+            usage: Usage::default(),
+        };
+        let mut commit = self.progresses(turn, from_step, TurnState::Ready);
+        if let Some(progress) = &mut commit.turn {
+            progress.inputs = vec![RecordedInput { input, at: NOW }];
+        }
+        commit
+    }
+
+    /// The same commit, by the holder of a claim.
+    pub fn under(claim: &Claim, commit: Commit) -> Commit {
+        Commit { fence: Fence::Work { kind: claim.kind, epoch: claim.epoch }, ..commit }
     }
 
     /// A commit that ends an accepted turn.

@@ -1,16 +1,16 @@
 //! Runs the tool calls of a session: claimed before they run, at most once unless they may be
 //! repeated, their results events of the session.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use futures_util::future::{Either, join_all, select};
 use serde_json::{Map, Value, json};
 
-use super::claims::{Handle, Signals};
+use super::claims::{Handle, Handled, Signals};
 use super::persist::{UNTIL_DROPPED, persist, retry};
 use super::world::World;
-use crate::conversation::event::{EventType, NewEvent, Role};
+use crate::conversation::event::{Event, EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
 use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
@@ -33,6 +33,59 @@ pub struct RunTools {
     world: World,
 }
 
+/// The claim, and how far its calls are.
+struct Held<'a> {
+    claim: &'a Claim,
+    progress: Mutex<Progress>,
+}
+
+struct Progress {
+    /// How many calls are not ended yet.
+    open: usize,
+    released: bool,
+    /// How many events the session would have if nobody else wrote in it.
+    expected: u64,
+    /// How many it was seen to have.
+    seen: u64,
+}
+
+impl<'a> Held<'a> {
+    fn new(claim: &'a Claim, open: usize) -> Self {
+        let seen = claim.session.chain.count.0;
+        Self {
+            claim,
+            progress: Mutex::new(Progress { open, released: false, expected: seen, seen }),
+        }
+    }
+
+    /// Whether all calls but one have ended for good: the end of that one may release the claim.
+    fn is_last(&self) -> bool {
+        self.progress().open == 1
+    }
+
+    fn wrote(&self, commit: &Commit, events: &[Event]) {
+        let mut progress = self.progress();
+        progress.expected += events.len() as u64;
+        progress.seen = events.iter().map(|event| event.seq.0).fold(progress.seen, u64::max);
+        progress.released |= commit.release;
+        if commit.calls.iter().any(|change| matches!(change, CallChange::Finish { .. })) {
+            progress.open = progress.open.saturating_sub(1);
+        }
+    }
+
+    /// Whoever else wrote in the session may have asked for another tool.
+    fn handled(&self) -> Handled {
+        let progress = self.progress();
+        let on_their_way = self.claim.calls.iter().any(|call| call.state < CallState::Ready);
+        let more = on_their_way || progress.seen > progress.expected;
+        Handled { released: progress.released, more }
+    }
+
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// Whether a call is still ours to go on with.
 enum Ours {
     Yes,
@@ -51,24 +104,24 @@ impl RunTools {
         Self { store, policy, tools, world }
     }
 
-    async fn run_call(&self, claim: &Claim, record: CallRecord) -> PortResult<()> {
+    async fn run_call(&self, held: &Held<'_>, record: CallRecord) -> PortResult<()> {
         if record.state == CallState::Claimed && !self.may_repeat(&record) {
-            return self.finish(claim, &record, lost(&record), Vec::new()).await;
+            return self.finish(held, &record, lost(&record), Vec::new()).await;
         }
         let decision = self.decide(&record).await;
         if !decision.allow {
             let reason = decision.reason();
             let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Blocked, reason);
-            return self.finish(claim, &record, outcome, vec![decision]).await;
+            return self.finish(held, &record, outcome, vec![decision]).await;
         }
-        match self.start(claim, &record, decision).await? {
+        match self.start(held, &record, decision).await? {
             Ours::No => Ok(()),
-            Ours::TurnDone => self.cancel(claim, &record).await,
+            Ours::TurnDone => self.cancel(held, &record).await,
             Ours::Yes => {
                 let context =
                     ToolContext { tenant: record.tenant.clone(), session_id: record.session_id };
                 let outcome = self.tools.run(&context, &record.call).await;
-                self.finish(claim, &record, outcome, Vec::new()).await
+                self.finish(held, &record, outcome, Vec::new()).await
             }
         }
     }
@@ -83,29 +136,29 @@ impl RunTools {
     /// Counts the try and says so, before anything is done.
     async fn start(
         &self,
-        claim: &Claim,
+        held: &Held<'_>,
         record: &CallRecord,
         decision: Decision,
     ) -> PortResult<Ours> {
         let call_id = record.call.call_id;
-        let mut commit = self.commit(claim, record);
+        let mut commit = self.commit(held, record);
         let what = format!("start/{}", record.tries + 1);
         let id = EventId::from_uuid(derive(*call_id.as_uuid(), &what));
         commit.events =
             vec![self.event(record, id, EventType::ToolStart, String::new(), Map::new())];
         commit.calls = vec![CallChange::Claim { call_id }];
         commit.decisions = vec![decision];
-        self.write(&commit).await
+        self.write(held, &commit).await
     }
 
     async fn finish(
         &self,
-        claim: &Claim,
+        held: &Held<'_>,
         record: &CallRecord,
         outcome: ToolOutcome,
         decisions: Vec<Decision>,
     ) -> PortResult<()> {
-        let mut commit = self.commit(claim, record);
+        let mut commit = self.commit(held, record);
         let metadata = Map::from_iter([
             ("status".into(), json!(outcome.status)),
             ("execution_time".into(), json!(outcome.execution_time)),
@@ -116,22 +169,24 @@ impl RunTools {
         commit.decisions = decisions;
         commit.outbox = vec![wire::tool_result(record, &outcome)];
         commit.calls = vec![CallChange::Finish { outcome }];
-        match self.write(&commit).await? {
+        commit.release = held.is_last();
+        match self.write(held, &commit).await? {
             Ours::Yes | Ours::No => Ok(()),
-            Ours::TurnDone => self.cancel(claim, record).await,
+            Ours::TurnDone => self.cancel(held, record).await,
         }
     }
 
     /// Ends a call whose turn is over: nothing follows a terminal event, so only the ledger hears
     /// of it.
-    async fn cancel(&self, claim: &Claim, record: &CallRecord) -> PortResult<()> {
-        let mut commit = self.commit(claim, record);
+    async fn cancel(&self, held: &Held<'_>, record: &CallRecord) -> PortResult<()> {
+        let mut commit = self.commit(held, record);
         commit.live_turn = None;
         let message = "the turn was over before the tool ended";
         let call_id = record.call.call_id;
         let outcome = ToolOutcome::failed(call_id, ToolStatus::Cancelled, message);
         commit.calls = vec![CallChange::Finish { outcome }];
-        self.write(&commit).await?;
+        commit.release = held.is_last();
+        self.write(held, &commit).await?;
         Ok(())
     }
 
@@ -153,7 +208,8 @@ impl RunTools {
         }
     }
 
-    fn commit(&self, claim: &Claim, record: &CallRecord) -> Commit {
+    fn commit(&self, held: &Held<'_>, record: &CallRecord) -> Commit {
+        let claim = held.claim;
         let fence = Fence::Work { kind: WorkKind::Calls, epoch: claim.epoch };
         let now = self.world.clock.now();
         let mut commit = Commit::new(claim.tenant.clone(), claim.session_id, fence, now);
@@ -185,11 +241,14 @@ impl RunTools {
         }
     }
 
-    async fn write(&self, commit: &Commit) -> PortResult<Ours> {
+    async fn write(&self, held: &Held<'_>, commit: &Commit) -> PortResult<Ours> {
         let outcome = persist(&*self.store, &self.world, commit, UNTIL_DROPPED).await?;
         self.world.wake.notify(Notification::Outbox);
         Ok(match outcome {
-            CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => Ours::Yes,
+            CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => {
+                held.wrote(commit, &events);
+                Ours::Yes
+            }
             CommitOutcome::TurnDone => Ours::TurnDone,
             CommitOutcome::Answered(_)
             | CommitOutcome::KeyReused
@@ -203,16 +262,17 @@ impl RunTools {
 
 #[async_trait]
 impl Handle for RunTools {
-    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<()> {
-        let session = claim.session_id;
-        let calls = retry(&self.world, TRIES, || self.store.open_calls(session)).await?;
-        let due = calls.into_iter().filter(|call| call.state >= CallState::Ready);
-        let runs = join_all(due.map(|record| self.run_call(claim, record)));
+    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<Handled> {
+        let due: Vec<CallRecord> =
+            claim.calls.iter().filter(|call| call.state >= CallState::Ready).cloned().collect();
+        let held = Held::new(claim, due.len());
+        let runs = join_all(due.into_iter().map(|record| self.run_call(&held, record)));
         // A tool cannot be told to stop, and a call that is half run is nothing to commit.
         match select(runs, std::pin::pin!(signals.stopping.wait())).await {
-            Either::Left((runs, _)) => runs.into_iter().collect(),
-            Either::Right(_) => Ok(()),
+            Either::Left((runs, _)) => runs.into_iter().collect::<PortResult<()>>()?,
+            Either::Right(_) => {}
         }
+        Ok(held.handled())
     }
 }
 

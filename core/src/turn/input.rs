@@ -73,11 +73,32 @@ pub enum Input {
         /// What that call used; none if none was running.
         usage: Usage,
     },
-    /// The turn was taken up too often without progress: its input kills workers.
+    /// The turn failed, or killed its worker, too often without progress.
     GaveUp {
         /// How often.
         tries: u32,
     },
+}
+
+impl Input {
+    /// Whether a turn that takes it got further than those that die of it: each turn takes only so many
+    /// of these. What a new worker feeds a turn whose worker died is none.
+    pub const fn is_progress(&self) -> bool {
+        match self {
+            Self::Accepted(_)
+            | Self::Started { .. }
+            | Self::Authorized { .. }
+            | Self::ContextLoaded(_)
+            | Self::ModelAnswered(_)
+            | Self::ModelFailed { .. }
+            | Self::ToolFinished { .. }
+            | Self::Cancelled { .. } => true,
+            Self::BudgetAnswered { .. }
+            | Self::Interrupted
+            | Self::Released { .. }
+            | Self::GaveUp { .. } => false,
+        }
+    }
 }
 
 /// A message, as accepted.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::session::TurnState;
 use crate::budget::UsageChange;
+use crate::conversation::chain::Chain;
 use crate::conversation::event::{Event, NewEvent, Seq};
 use crate::digest::Digest32;
 use crate::ids::{EventId, PersonaId, SessionId, TenantId, TurnId};
@@ -35,6 +36,9 @@ pub struct Commit {
     pub request: Option<ClientRequest>,
     /// Opens the session if there is none; without it, a missing session is [`CommitOutcome::NoSession`].
     pub open: Option<OpenSession>,
+    /// How the session's chain stood when its claim, or the commit before this one, was answered. A
+    /// store may begin from there and save a read; that the session has moved on hinders nothing.
+    pub chain: Option<Chain>,
     /// The session must still have so many events, if named.
     pub expected: Option<Seq>,
     /// The session must have no unfinished turn.
@@ -61,9 +65,27 @@ pub struct Commit {
     pub outbox: Vec<OutboxMessage>,
     /// What is set aside.
     pub dead: Vec<DeadLetter>,
+    /// Releases, in good order, the claim that the fence names: its work is done, for now.
+    pub release: bool,
 }
 
 impl Commit {
+    /// Whether it gives up a claim of this kind.
+    pub fn releases(&self, kind: WorkKind) -> bool {
+        self.release && matches!(self.fence, Fence::Work { kind: held, .. } if held == kind)
+    }
+
+    /// Whether it shows that the session's work of this kind does not kill its workers: then nothing
+    /// is held against it any more.
+    pub fn is_proof(&self, kind: WorkKind) -> bool {
+        let ends = |change: &CallChange| matches!(change, CallChange::Finish { .. });
+        let proof = match kind {
+            WorkKind::Turns => self.turn.as_ref().is_some_and(TurnProgress::is_proof),
+            WorkKind::Calls => self.calls.iter().any(ends),
+        };
+        proof || self.releases(kind)
+    }
+
     /// A commit that does nothing yet.
     pub const fn new(tenant: TenantId, session_id: SessionId, fence: Fence, at: Timestamp) -> Self {
         Self {
@@ -73,6 +95,7 @@ impl Commit {
             fence,
             request: None,
             open: None,
+            chain: None,
             expected: None,
             only_if_idle: false,
             live_turn: None,
@@ -86,6 +109,7 @@ impl Commit {
             decisions: Vec::new(),
             outbox: Vec::new(),
             dead: Vec::new(),
+            release: false,
         }
     }
 }
@@ -170,8 +194,15 @@ pub struct TurnProgress {
     pub from_step: u32,
     /// What is added to its record.
     pub inputs: Vec<RecordedInput>,
-    /// Where it is now; the count of tries starts anew.
+    /// Where it is now.
     pub state: TurnState,
+}
+
+impl TurnProgress {
+    /// Whether it shows that the turn does not kill its workers: then its tries are forgotten.
+    pub fn is_proof(&self) -> bool {
+        self.state == TurnState::Done || self.inputs.iter().any(|taken| taken.input.is_progress())
+    }
 }
 
 /// What became of a commit.

@@ -4,3 +4,4 @@ pub mod commit;
 pub mod ingest;
 pub mod lease;
 pub mod session;
+pub mod suspicion;

@@ -32,14 +32,13 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::Progress,
             Point::AwaitTools,
             Point::EndTurn,
-            Point::Session,
             Point::Events,
-            Point::Turn,
             Point::Ingest,
             Point::RecoverOverdue,
             Point::Claim,
             Point::Heartbeat,
             Point::ReleaseClaim,
+            Point::LeaveWork,
             Point::Acquire,
             Point::Renew,
             Point::Release,
@@ -58,12 +57,12 @@ const AWAITS: &[(Unit, &[Point])] = &[
         &[
             Point::StartCall,
             Point::FinishCall,
-            Point::OpenCalls,
             Point::Ingest,
             Point::RecoverOverdue,
             Point::Claim,
             Point::Heartbeat,
             Point::ReleaseClaim,
+            Point::LeaveWork,
             Point::Acquire,
             Point::Renew,
             Point::Release,
@@ -118,6 +117,7 @@ const RARE: &[(Unit, Point)] = &[
     (Unit::Replicator, Point::Bounds),
     (Unit::MemorySync, Point::Session),
     (Unit::Worker, Point::RefreshBudget),
+    (Unit::Worker, Point::Turn),
 ];
 
 /// How often each fault struck at each await point, and each disaster.

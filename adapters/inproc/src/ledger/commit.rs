@@ -24,7 +24,9 @@ impl State {
         let conversation = self.conversation(&commit.tenant, commit.session_id);
         let admitted = |found: &Conversation| found.admits(commit.fence);
         if !conversation.map_or(commit.fence == Fence::Open, admitted) {
-            return Some(CommitOutcome::Fenced);
+            let freed = conversation.filter(|found| found.is_free_since(commit));
+            let done = freed.and_then(|found| found.done_already(commit));
+            return Some(done.map_or(CommitOutcome::Fenced, CommitOutcome::AlreadyDone));
         }
         if let Some(events) = conversation.and_then(|found| found.done_already(commit)) {
             return Some(CommitOutcome::AlreadyDone(events));
@@ -123,6 +125,7 @@ impl State {
             Entry::Occupied(known) => known.into_mut(),
             Entry::Vacant(new) => new.insert(Conversation::open(commit)),
         };
+        conversation.settle_claims(commit);
         if let Some(cancel) = commit.cancel {
             conversation.cancel(cancel);
         }

@@ -9,13 +9,12 @@ use soma_core::time::Timestamp;
 use soma_core::tool::{CallChange, CallRecord, CallState, ToolCall, ToolOutcome};
 use soma_core::work::commit::{AcceptTurn, Cancel, Commit, Fence, TurnProgress, WorkKind};
 use soma_core::work::session::{EventRange, Session, TurnRecord, TurnState};
+use soma_core::work::suspicion::Suspicion;
 
 /// A turn, as it is queued. The calls of `record` are kept with the session.
 #[derive(Debug)]
 pub(super) struct Turn {
     pub(super) record: TurnRecord,
-    /// How often it was claimed since it last made progress.
-    pub(super) tries: u32,
     /// Older work is served first.
     pub(super) age: u64,
     /// When it was committed.
@@ -38,14 +37,16 @@ pub(super) struct ClaimSlot {
     /// Who holds it; none once it was released.
     pub(super) owner: Option<OwnerId>,
     pub(super) epoch: u64,
-    pub(super) ends_at: Timestamp,
+    /// What is held against the work.
+    pub(super) suspicion: Suspicion,
     /// When it may be claimed again after it was released.
     pub(super) not_before: Timestamp,
 }
 
 impl ClaimSlot {
-    pub(super) fn is_live(&self, now: Timestamp) -> bool {
-        self.owner.is_some() && now < self.ends_at
+    /// Whether this owner has it, under this epoch.
+    pub(super) fn is_held_by(&self, owner: OwnerId, epoch: u64) -> bool {
+        self.owner == Some(owner) && self.epoch == epoch
     }
 }
 
@@ -95,6 +96,26 @@ impl Conversation {
         }
     }
 
+    /// Whether the claim that `commit` releases is free already, and was not claimed again: if the
+    /// commit was done, it was this one that freed it.
+    pub(super) fn is_free_since(&self, commit: &Commit) -> bool {
+        let Fence::Work { kind, epoch } = commit.fence else { return false };
+        let slot = self.claims.get(&kind);
+        commit.release && slot.is_some_and(|slot| slot.owner.is_none() && slot.epoch == epoch)
+    }
+
+    /// Takes note of what `commit` proves of the session's work, and releases its claim if it says so.
+    pub(super) fn settle_claims(&mut self, commit: &Commit) {
+        for (kind, slot) in &mut self.claims {
+            if commit.is_proof(*kind) {
+                slot.suspicion = Suspicion::default();
+            }
+            if commit.releases(*kind) {
+                slot.owner = None;
+            }
+        }
+    }
+
     /// The events of `commit` that are recorded, if it was applied before.
     pub(super) fn done_already(&self, commit: &Commit) -> Option<Vec<Event>> {
         let recorded = commit.events.iter().filter_map(|new| self.event(new)).cloned();
@@ -116,10 +137,6 @@ impl Conversation {
     /// The oldest unfinished turn: the only one that may run.
     pub(super) fn head(&self) -> Option<&Turn> {
         self.turns.iter().find(|turn| turn.is_unfinished())
-    }
-
-    pub(super) fn head_mut(&mut self) -> Option<&mut Turn> {
-        self.turns.iter_mut().find(|turn| turn.is_unfinished())
     }
 
     /// A turn with its calls.
@@ -191,7 +208,7 @@ impl Conversation {
             inputs: vec![accept.input],
             calls: Vec::new(),
         };
-        self.turns.push(Turn { record, tries: 0, age, accepted_at: at });
+        self.turns.push(Turn { record, age, accepted_at: at });
     }
 
     /// Adds to a turn's record.
@@ -200,7 +217,6 @@ impl Conversation {
         let ends = progress.state == TurnState::Done;
         turn.record.inputs.extend(progress.inputs);
         turn.record.state = progress.state;
-        turn.tries = 0;
         self.session.turns_done += u64::from(ends);
     }
 

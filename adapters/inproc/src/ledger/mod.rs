@@ -10,6 +10,7 @@ mod leases;
 mod memory_queue;
 mod outbox;
 mod overdue;
+mod owners;
 mod replica;
 mod state;
 mod store;
@@ -19,6 +20,7 @@ mod work;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use soma_core::ports::Clock;
+use soma_core::time::Timestamp;
 
 use state::State;
 
@@ -36,6 +38,11 @@ impl InprocLedger {
     /// An empty ledger; leases end by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
         Self { state: Mutex::default(), clock }
+    }
+
+    /// What its clock shows.
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

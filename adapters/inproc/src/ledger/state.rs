@@ -12,6 +12,7 @@ use super::conversation::Conversation;
 use super::leases::LeaseTable;
 use super::memory_queue::MemoryTable;
 use super::outbox::OutboxTable;
+use super::owners::OwnerTable;
 use super::usage::UsageTable;
 
 /// The tables, and which of them belong to a session.
@@ -28,6 +29,7 @@ pub(super) struct State {
     pub(super) memory: MemoryTable,
     pub(super) usage: UsageTable,
     pub(super) leases: LeaseTable,
+    pub(super) owners: OwnerTable,
     pub(super) replica: BTreeMap<(TenantId, EventId), WalEvent>,
     ages: u64,
 }

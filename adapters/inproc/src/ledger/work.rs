@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::{OwnerId, SessionId, TenantId};
-use soma_core::ports::work::{Claim, Heartbeat, Release};
+use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::ingest::{Arrival, BatchOutcome, Subject, WorkBatch};
 use soma_core::work::session::TurnState;
+use soma_core::work::suspicion::Suspicion;
 
 use super::InprocLedger;
 use super::conversation::{ClaimSlot, Conversation, Turn};
@@ -43,61 +44,82 @@ impl Conversation {
         }
     }
 
-    fn is_claimed(&self, kind: WorkKind, now: Timestamp) -> bool {
-        self.claims.get(&kind).is_some_and(|slot| slot.is_live(now))
+    fn is_claimed(&self, kind: WorkKind) -> bool {
+        self.claims.get(&kind).is_some_and(|slot| slot.owner.is_some())
     }
 
     fn is_delayed(&self, kind: WorkKind, now: Timestamp) -> bool {
         self.claims.get(&kind).is_some_and(|slot| now < slot.not_before)
     }
 
-    fn claim(&mut self, kind: WorkKind, owner: OwnerId, ends_at: Timestamp) -> Claim {
+    fn claim(&mut self, kind: WorkKind, owner: OwnerId) -> Claim {
         let slot = self.claims.entry(kind).or_default();
         slot.owner = Some(owner);
         slot.epoch += 1;
-        slot.ends_at = ends_at;
-        let epoch = slot.epoch;
-        let turn = match kind {
-            WorkKind::Turns => self.head_mut(),
+        let (epoch, tries) = (slot.epoch, slot.suspicion.tries);
+        let turn_id = match kind {
+            WorkKind::Turns => self.head().map(|turn| turn.record.turn_id),
             WorkKind::Calls => None,
         };
-        let (turn_id, tries) = turn.map_or((None, 1), |turn| {
-            turn.tries += 1;
-            (Some(turn.record.turn_id), turn.tries)
-        });
-        let (tenant, session_id) = (self.session.tenant.clone(), self.session.session_id);
-        Claim { tenant, session_id, kind, owner, epoch, turn_id, tries }
+        let open = self.calls.iter().filter(|call| kind == WorkKind::Calls && call.is_open());
+        Claim {
+            tenant: self.session.tenant.clone(),
+            session_id: self.session.session_id,
+            kind,
+            owner,
+            epoch,
+            turn_id,
+            tries,
+            session: self.session.clone(),
+            turn: turn_id.and_then(|turn| self.turn_record(turn)),
+            calls: open.map(|call| call.record.clone()).collect(),
+        }
     }
 
     /// The slot of a claim, if it was neither taken over nor released.
     fn held(&mut self, claim: &Claim) -> Option<&mut ClaimSlot> {
         let slot = self.claims.get_mut(&claim.kind);
-        slot.filter(|slot| slot.owner == Some(claim.owner) && slot.epoch == claim.epoch)
+        slot.filter(|slot| slot.is_held_by(claim.owner, claim.epoch))
     }
 }
 
 impl State {
-    /// The session to be served next: of the tenant that holds the fewest claims, the oldest work.
-    fn next_session(&self, kind: WorkKind, now: Timestamp, tenant_cap: usize) -> Option<SessionId> {
+    /// The session to be served next: of the tenant that holds the fewest claims, the oldest work that
+    /// the owner may take up. And whether there would be more, if something were released.
+    fn next_session(&self, request: &ClaimRequest, now: Timestamp) -> (Option<SessionId>, bool) {
+        let kind = request.kind;
         let mut held = BTreeMap::<&TenantId, usize>::new();
         for conversation in self.conversations.values() {
-            let claimed = conversation.is_claimed(kind, now);
+            let claimed = conversation.is_claimed(kind);
             *held.entry(&conversation.session.tenant).or_default() += usize::from(claimed);
         }
-        let free = self.unclaimed(kind, now).filter(|(found, _)| !found.is_delayed(kind, now));
-        let served = free.map(|(found, age)| (held[&found.session.tenant], age, found));
-        let next =
-            served.filter(|(held, ..)| *held < tenant_cap).min_by_key(|next| (next.0, next.1));
-        next.map(|(_, _, found)| found.session.session_id)
+        let least = self.bench(kind, request.owner, now).least_company();
+        let waiting = self.unclaimed(kind).filter(|(found, _)| !found.is_delayed(kind, now));
+        let (may, must_wait): (Vec<_>, Vec<_>) = waiting
+            .map(|(found, age)| (held[&found.session.tenant], age, found))
+            .partition(|(held, _, found)| {
+                *held < request.tenant_cap && found.suspicion(kind).company >= least
+            });
+        let next = may.iter().min_by_key(|(held, age, _)| (*held, *age));
+        (next.map(|(_, _, found)| found.session.session_id), !must_wait.is_empty())
+    }
+
+    fn claim(&mut self, request: &ClaimRequest, now: Timestamp) -> Claimed {
+        let mut claims = Vec::new();
+        let more = loop {
+            let (next, more) = self.next_session(request, now);
+            let next = next.filter(|_| claims.len() < request.most);
+            match next.and_then(|session| self.conversations.get_mut(&session)) {
+                Some(session) => claims.push(session.claim(request.kind, request.owner)),
+                None => break more,
+            }
+        };
+        Claimed { claims, more }
     }
 
     /// Sessions with work that nobody has claimed, and the age of that work.
-    fn unclaimed(
-        &self,
-        kind: WorkKind,
-        now: Timestamp,
-    ) -> impl Iterator<Item = (&Conversation, u64)> {
-        let free = self.conversations.values().filter(move |found| !found.is_claimed(kind, now));
+    fn unclaimed(&self, kind: WorkKind) -> impl Iterator<Item = (&Conversation, u64)> {
+        let free = self.conversations.values().filter(move |found| !found.is_claimed(kind));
         free.filter_map(move |found| found.work(kind).map(|age| (found, age)))
     }
 
@@ -146,64 +168,81 @@ impl Work for InprocLedger {
     async fn recover_overdue(
         &self,
         kind: WorkKind,
-        before: Timestamp,
+        age: Duration,
         limit: usize,
     ) -> PortResult<usize> {
-        Ok(self.state().recover_overdue(kind, before, limit))
+        Ok(self.state().recover_overdue(kind, self.clock.now() - age, limit))
     }
 
-    async fn claim(
-        &self,
-        kind: WorkKind,
-        owner: OwnerId,
-        now: Timestamp,
-        ttl: Duration,
-        tenant_cap: usize,
-    ) -> PortResult<Option<Claim>> {
+    async fn claim(&self, request: ClaimRequest) -> PortResult<Claimed> {
+        let now = self.clock.now();
         let mut state = self.state();
-        let next = state.next_session(kind, now, tenant_cap);
-        let session = next.and_then(|session| state.conversations.get_mut(&session));
-        Ok(session.map(|session| session.claim(kind, owner, now + ttl)))
+        state.free_unknown(&request);
+        state.keep_alive(&request, now, false);
+        state.judge_dead(request.kind, now);
+        let claimed = state.claim(&request, now);
+        state.keep_alive(&request, now, !claimed.claims.is_empty());
+        Ok(claimed)
     }
 
     async fn heartbeat(
         &self,
-        claim: &Claim,
-        now: Timestamp,
+        kind: WorkKind,
+        owner: OwnerId,
+        holding: &[Holding],
         ttl: Duration,
     ) -> PortResult<Heartbeat> {
+        let until = self.clock.now() + ttl;
         let mut state = self.state();
-        let Some(session) = state.conversations.get_mut(&claim.session_id) else {
-            return Ok(Heartbeat::Lost);
-        };
-        let Some(slot) = session.held(claim) else { return Ok(Heartbeat::Lost) };
-        slot.ends_at = now + ttl;
-        let turn = claim.turn_id.and_then(|turn| session.turn(turn));
-        let cancelled = turn.is_some_and(|turn| turn.record.cancel_requested);
-        Ok(if cancelled { Heartbeat::CancelRequested } else { Heartbeat::Held })
+        if let Some(alive) = state.owners.entry(kind).or_default().until.get_mut(&owner) {
+            *alive = until;
+        }
+        let mut told = Heartbeat::default();
+        for named in holding {
+            let found = state.conversations.get(&named.session_id);
+            let slot = found.and_then(|found| found.claims.get(&kind));
+            let cancelled = found.and_then(Conversation::head);
+            if !slot.is_some_and(|slot| slot.is_held_by(owner, named.epoch)) {
+                told.lost.push(*named);
+            } else if kind == WorkKind::Turns
+                && cancelled.is_some_and(|turn| turn.record.cancel_requested)
+            {
+                told.cancelled.push(*named);
+            }
+        }
+        Ok(told)
     }
 
-    async fn release(
-        &self,
-        claim: &Claim,
-        how: Release,
-        now: Timestamp,
-        delay: Duration,
-    ) -> PortResult<()> {
+    async fn release(&self, claim: &Claim, how: Release, delay: Duration) -> PortResult<()> {
+        let not_before = self.clock.now() + delay;
         let mut state = self.state();
         let Some(session) = state.conversations.get_mut(&claim.session_id) else { return Ok(()) };
         let Some(slot) = session.held(claim) else { return Ok(()) };
         slot.owner = None;
-        slot.not_before = now + delay;
-        if how == Release::Orderly
-            && let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn))
-        {
-            turn.tries = 0;
-        }
+        slot.not_before = not_before;
+        slot.suspicion = match how {
+            Release::Orderly => Suspicion::default(),
+            Release::Failed => slot.suspicion.failed(),
+        };
         Ok(())
     }
 
-    async fn depth(&self, kind: WorkKind, now: Timestamp) -> PortResult<usize> {
-        Ok(self.state().unclaimed(kind, now).count())
+    async fn leave(&self, kind: WorkKind, owner: OwnerId) -> PortResult<()> {
+        let mut state = self.state();
+        state.slots_of(kind, owner).for_each(|(_, slot)| slot.owner = None);
+        state.owners.entry(kind).or_default().until.remove(&owner);
+        Ok(())
+    }
+
+    async fn depth(&self, kind: WorkKind) -> PortResult<usize> {
+        let now = self.clock.now();
+        let state = self.state();
+        let owners = state.owners.get(&kind);
+        let alive = |owner| owners.is_some_and(|owners| owners.is_alive(owner, now));
+        let served = |found: &Conversation| {
+            found.claims.get(&kind).and_then(|slot| slot.owner).is_some_and(alive)
+        };
+        let waiting = state.conversations.values().filter(|found| found.work(kind).is_some());
+        Ok(waiting.filter(|found| !served(found)).count())
     }
 }

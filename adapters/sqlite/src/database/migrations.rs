@@ -19,6 +19,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../../../migrations/sqlite/0009_overdue.sql"),
     include_str!("../../../../migrations/sqlite/0010_last_record.sql"),
     include_str!("../../../../migrations/sqlite/0011_memory_forgets.sql"),
+    include_str!("../../../../migrations/sqlite/0012_owners.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

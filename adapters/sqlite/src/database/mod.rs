@@ -55,7 +55,7 @@ impl Database {
             connection.execute_batch(
                 "UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL;
                  DELETE FROM members;
-                 UPDATE work_claims SET owner = NULL, until = 0 WHERE owner IS NOT NULL;
+                 UPDATE work_owners SET until = 0;
                  UPDATE memory_write_outbox SET owner = NULL, due_at = 0, token = token + 1
                   WHERE owner IS NOT NULL;",
             )?;

@@ -12,18 +12,22 @@ use crate::usage;
 
 /// Whether a commit may be applied.
 pub(super) enum Admission {
-    /// To this session, which may not be stored yet.
-    Admitted(Session),
+    /// To this session, which may not be stored yet, and where the turn is that makes progress.
+    Admitted(Session, Option<TurnState>),
     Refused(CommitOutcome),
 }
 
 pub(super) fn admit(connection: &Connection, commit: &Commit) -> Result<Admission, SqlError> {
-    if !fence_holds(connection, commit)? {
+    let fence = fence(connection, commit)?;
+    if fence == Holds::No {
         return Ok(Admission::Refused(CommitOutcome::Fenced));
     }
     if was_done(connection, commit)? {
         let events = events::recorded(connection, commit)?;
         return Ok(Admission::Refused(CommitOutcome::AlreadyDone(events)));
+    }
+    if fence == Holds::Freed {
+        return Ok(Admission::Refused(CommitOutcome::Fenced));
     }
     if let Some(request) = &commit.request
         && let Some(answered) = requests::answered(connection, &commit.tenant, request)?
@@ -33,32 +37,43 @@ pub(super) fn admit(connection: &Connection, commit: &Commit) -> Result<Admissio
     let Some(session) = session(connection, commit)? else {
         return Ok(Admission::Refused(CommitOutcome::NoSession));
     };
-    if let Some(refusal) = unexpected(connection, commit, &session)? {
-        return Ok(Admission::Refused(refusal));
-    }
+    let turn = match unexpected(connection, commit, &session)? {
+        Ok(turn) => turn,
+        Err(refusal) => return Ok(Admission::Refused(refusal)),
+    };
     for change in &commit.usage {
         if !usage::has_room_for(connection, change)? {
             return Ok(Admission::Refused(CommitOutcome::OverBudget));
         }
     }
-    Ok(Admission::Admitted(session))
+    Ok(Admission::Admitted(session, turn))
 }
 
-fn fence_holds(connection: &Connection, commit: &Commit) -> Result<bool, SqlError> {
-    let Fence::Work { kind, epoch } = commit.fence else { return Ok(true) };
+/// Whether the fence holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Holds {
+    Yes,
+    /// The claim that the commit releases is free, and was not claimed again: if the commit was done,
+    /// it was this one that freed it.
+    Freed,
+    No,
+}
+
+fn fence(connection: &Connection, commit: &Commit) -> Result<Holds, SqlError> {
+    let Fence::Work { kind, epoch } = commit.fence else { return Ok(Holds::Yes) };
+    let (session, tenant) = (commit.session_id.as_uuid(), commit.tenant.as_str());
     let held = connection
         .prepare_cached(
-            "SELECT 1 FROM work_claims
-              WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3 AND epoch = ?4
-                AND owner IS NOT NULL",
+            "SELECT owner IS NOT NULL FROM work_claims
+              WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3 AND epoch = ?4",
         )?
-        .exists(params![
-            commit.session_id.as_uuid(),
-            kind_text(kind),
-            commit.tenant.as_str(),
-            epoch
-        ])?;
-    Ok(held)
+        .query_row(params![session, kind_text(kind), tenant, epoch], |row| row.get(0))
+        .optional()?;
+    Ok(match held {
+        Some(true) => Holds::Yes,
+        Some(false) if commit.release => Holds::Freed,
+        Some(false) | None => Holds::No,
+    })
 }
 
 fn was_done(connection: &Connection, commit: &Commit) -> Result<bool, SqlError> {
@@ -92,36 +107,32 @@ fn session(connection: &Connection, commit: &Commit) -> Result<Option<Session>, 
     }))
 }
 
+/// Where the turn is that makes progress, or how the session is not what the commit expects.
 fn unexpected(
     connection: &Connection,
     commit: &Commit,
     session: &Session,
-) -> Result<Option<CommitOutcome>, SqlError> {
+) -> Result<Result<Option<TurnState>, CommitOutcome>, SqlError> {
     if commit.expected.is_some_and(|count| count != session.chain.count)
         || (commit.only_if_idle && session.turns_accepted != session.turns_done)
     {
-        return Ok(Some(CommitOutcome::Conflict));
+        return Ok(Err(CommitOutcome::Conflict));
     }
     if let Some(accept) = &commit.accept
         && turns::is_known(connection, accept.turn_id)?
     {
-        return Ok(Some(CommitOutcome::Conflict));
+        return Ok(Err(CommitOutcome::Conflict));
     }
     if let Some(turn) = commit.live_turn {
         let live = turns::place(connection, commit, turn)?;
         if live.is_none_or(|turn| turn.state == TurnState::Done) {
-            return Ok(Some(CommitOutcome::TurnDone));
+            return Ok(Err(CommitOutcome::TurnDone));
         }
     }
-    if let Some(progress) = &commit.turn {
-        let turn = turns::place(connection, commit, progress.turn_id)?;
-        match turn {
-            Some(turn) if turn.state == TurnState::Done => {
-                return Ok(Some(CommitOutcome::TurnDone));
-            }
-            Some(turn) if turn.steps == progress.from_step => {}
-            Some(_) | None => return Ok(Some(CommitOutcome::Conflict)),
-        }
-    }
-    Ok(None)
+    let Some(progress) = &commit.turn else { return Ok(Ok(None)) };
+    Ok(match turns::place(connection, commit, progress.turn_id)? {
+        Some(turn) if turn.state == TurnState::Done => Err(CommitOutcome::TurnDone),
+        Some(turn) if turn.steps == progress.from_step => Ok(Some(turn.state)),
+        Some(_) | None => Err(CommitOutcome::Conflict),
+    })
 }

@@ -69,7 +69,7 @@ fn finish(connection: &Connection, commit: &Commit, outcome: &ToolOutcome) -> Re
 }
 
 /// The calls of a session without an outcome, in the order they were asked for.
-pub(super) fn open(
+pub(crate) fn open(
     connection: &Connection,
     session: SessionId,
 ) -> Result<Vec<CallRecord>, SqlError> {

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, params};
 use soma_core::policy::Decision;
-use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
+use soma_core::work::commit::{Commit, CommitOutcome};
 use soma_core::work::session::Session;
 
 use super::admission::{self, Admission};
@@ -15,8 +15,8 @@ use crate::work::ready;
 
 /// Applies the commit, unless it is refused: then nothing was changed.
 pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<CommitOutcome, SqlError> {
-    let mut session = match admission::admit(connection, &commit)? {
-        Admission::Admitted(session) => session,
+    let (mut session, turn) = match admission::admit(connection, &commit)? {
+        Admission::Admitted(session, turn) => (session, turn),
         Admission::Refused(outcome) => return Ok(outcome),
     };
     move_turns(connection, &mut session, &commit)?;
@@ -25,7 +25,8 @@ pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<CommitOut
     commit.memory.iter().try_for_each(|write| memory_queue::put(connection, write, commit.at))?;
     commit.decisions.iter().try_for_each(|made| record_decision(connection, &commit, made))?;
     requests::remember(connection, &commit)?;
-    refresh_work(connection, &commit)?;
+    let changed = commit.turn.as_ref().is_some_and(|progress| Some(progress.state) != turn);
+    ready::follow(connection, &commit, changed)?;
 
     let recorded = events::append(connection, &mut session, commit.events, commit.at)?;
     events::publish(connection, commit.outbox, &recorded, commit.at)?;
@@ -48,18 +49,6 @@ fn move_turns(
     }
     if let Some(progress) = &commit.turn {
         turns::progress(connection, session, progress)?;
-    }
-    Ok(())
-}
-
-fn refresh_work(connection: &Connection, commit: &Commit) -> Result<(), SqlError> {
-    let turns = commit.cancel.is_some() || commit.accept.is_some() || commit.turn.is_some();
-    let calls = !commit.calls.is_empty();
-    if turns || calls {
-        ready::refresh(connection, WorkKind::Turns, &commit.tenant, commit.session_id)?;
-    }
-    if calls {
-        ready::refresh(connection, WorkKind::Calls, &commit.tenant, commit.session_id)?;
     }
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! The port `Store`: sessions, their events, turns and calls.
 
 mod admission;
-mod calls;
+pub(crate) mod calls;
 mod commit;
 mod erase;
 mod events;
 mod requests;
-mod sessions;
-mod turns;
+pub(crate) mod sessions;
+pub(crate) mod turns;
 
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use crate::columns::limit;
 use crate::database::SqlError;
 
 /// The session, if this tenant has it and it was not erased.
-pub(super) fn visible(
+pub(crate) fn visible(
     connection: &Connection,
     tenant: &TenantId,
     session: SessionId,

@@ -101,7 +101,7 @@ pub(super) fn progress(
     }
     connection
         .prepare_cached(
-            "UPDATE turns SET state = ?2, steps = ?3, tries = 0
+            "UPDATE turns SET state = ?2, steps = ?3
               WHERE turn_id = ?1 AND session_id = ?4 AND tenant = ?5",
         )?
         .execute(params![
@@ -118,7 +118,7 @@ pub(super) fn progress(
 }
 
 /// A turn with its inputs and calls.
-pub(super) fn record(
+pub(crate) fn record(
     connection: &Connection,
     turn: TurnId,
 ) -> Result<Option<TurnRecord>, SqlError> {

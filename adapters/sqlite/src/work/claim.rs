@@ -1,158 +1,118 @@
-//! Claims of sessions: who gets what, and for how long.
+//! Claims of sessions: who gets what, and how it stands.
 
-use std::collections::BTreeMap;
-
-use rusqlite::{Connection, OptionalExtension, Row, params};
+use rusqlite::{Connection, OptionalExtension, params};
 use soma_core::ids::{OwnerId, SessionId, TenantId, TurnId};
-use soma_core::ports::work::{Claim, Heartbeat, Release};
+use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
+use soma_core::work::suspicion::Suspicion;
 
+use super::owners;
+use super::queue::{Candidate, Queue};
 use crate::columns::kind_text;
 use crate::database::SqlError;
+use crate::store::{calls, sessions, turns};
 
-/// Who wants what.
-pub(super) struct Wanted {
-    pub(super) kind: WorkKind,
-    pub(super) owner: OwnerId,
-    pub(super) now: Timestamp,
-    pub(super) until: Timestamp,
-    pub(super) tenant_cap: usize,
+/// Claims the next sessions with work.
+pub(super) fn claim(
+    connection: &Connection,
+    request: &ClaimRequest,
+    now: Timestamp,
+) -> Result<Claimed, SqlError> {
+    owners::keep_alive(connection, request, now, false)?;
+    owners::judge_dead(connection, request.kind, now)?;
+    let bench = owners::bench(connection, request, now)?;
+    let mut queue = Queue::open(connection, request, bench, now)?;
+    let mut claims = Vec::new();
+    while claims.len() < request.most
+        && let Some(next) = queue.next()?
+    {
+        claims.push(take(connection, request, &next)?);
+    }
+    if !claims.is_empty() {
+        owners::keep_alive(connection, request, now, true)?;
+    }
+    Ok(Claimed { claims, more: queue.must_wait()? })
 }
 
-/// A session that may be claimed. In the order of claims: the least served tenant, then the oldest.
-#[derive(PartialEq, Eq, PartialOrd, Ord)]
-struct Candidate {
-    held: usize,
-    oldest: i64,
-    id: i64,
-    tenant: String,
-    session: uuid::Uuid,
-    epoch: u64,
-}
-
-/// Claims the next session with work, and counts the try.
-pub(super) fn claim(connection: &Connection, wanted: &Wanted) -> Result<Option<Claim>, SqlError> {
-    let Some(next) = next(connection, wanted)? else { return Ok(None) };
+/// Gives a session to its new owner, with all that it needs to begin.
+fn take(
+    connection: &Connection,
+    request: &ClaimRequest,
+    next: &Candidate,
+) -> Result<Claim, SqlError> {
     let epoch = next.epoch + 1;
     connection
-        .prepare_cached("UPDATE work_claims SET owner = ?2, epoch = ?3, until = ?4 WHERE id = ?1")?
-        .execute(params![next.id, wanted.owner.as_uuid(), epoch, wanted.until.as_micros()])?;
-    let (turn_id, tries) = match wanted.kind {
-        WorkKind::Calls => (None, 1),
-        WorkKind::Turns => {
-            let (turn, tries) = count_try(connection, next.oldest)?;
-            (Some(turn), tries)
-        }
+        .prepare_cached("UPDATE work_claims SET owner = ?2, epoch = ?3 WHERE id = ?1")?
+        .execute(params![next.id, request.owner.as_uuid(), epoch])?;
+    let session_id = SessionId::from_uuid(next.session);
+    let tenant = TenantId::new(next.tenant.clone())?;
+    let session = sessions::visible(connection, &tenant, session_id)?
+        .ok_or_else(|| SqlError::Row("work of a session that is not there".into()))?;
+    let (turn_id, calls) = match request.kind {
+        WorkKind::Turns => (Some(turn_at(connection, next.oldest)?), Vec::new()),
+        WorkKind::Calls => (None, calls::open(connection, session_id)?),
     };
-    Ok(Some(Claim {
-        tenant: TenantId::new(next.tenant)?,
-        session_id: SessionId::from_uuid(next.session),
-        kind: wanted.kind,
-        owner: wanted.owner,
+    // A record that cannot be read is told to whoever asks for it, not to those who claim beside it.
+    let turn = turn_id.and_then(|turn| turns::record(connection, turn).ok().flatten());
+    Ok(Claim {
+        tenant,
+        session_id,
+        kind: request.kind,
+        owner: request.owner,
         epoch,
         turn_id,
-        tries,
-    }))
-}
-
-fn next(connection: &Connection, wanted: &Wanted) -> Result<Option<Candidate>, SqlError> {
-    let held = held(connection, wanted)?;
-    let kind = kind_text(wanted.kind);
-    // A seek per tenant, however many sessions of each are waiting.
-    let mut following = connection.prepare_cached(
-        "SELECT min(tenant) FROM work_claims
-          WHERE kind = ?1 AND tenant > ?2 AND oldest IS NOT NULL",
-    )?;
-    let mut oldest = connection.prepare_cached(
-        "SELECT oldest, id, tenant, session_id, epoch FROM work_claims
-          WHERE kind = ?1 AND tenant = ?2 AND oldest IS NOT NULL AND until <= ?3 AND ready_at <= ?3
-          ORDER BY oldest LIMIT 1",
-    )?;
-    let mut best: Option<Candidate> = None;
-    let mut last = String::new();
-    while let Some(tenant) =
-        following.query_row(params![kind, last], |row| row.get::<_, Option<String>>(0))?
-    {
-        let held = held.get(&tenant).copied().unwrap_or(0);
-        if held < wanted.tenant_cap {
-            let found = oldest
-                .query_row(params![kind, tenant, wanted.now.as_micros()], |row| {
-                    candidate(row, held)
-                })
-                .optional()?;
-            best = match (best, found) {
-                (Some(best), Some(found)) => Some(best.min(found)),
-                (best, found) => best.or(found),
-            };
-        }
-        last = tenant;
-    }
-    Ok(best)
-}
-
-fn candidate(row: &Row<'_>, held: usize) -> rusqlite::Result<Candidate> {
-    Ok(Candidate {
-        held,
-        oldest: row.get(0)?,
-        id: row.get(1)?,
-        tenant: row.get(2)?,
-        session: row.get(3)?,
-        epoch: row.get(4)?,
+        tries: next.suspicion.tries,
+        session,
+        turn,
+        calls,
     })
 }
 
-/// How many claims of the kind each tenant holds.
-fn held(connection: &Connection, wanted: &Wanted) -> Result<BTreeMap<String, usize>, SqlError> {
-    connection
-        .prepare_cached(
-            "SELECT tenant, count(*) FROM work_claims
-              WHERE kind = ?1 AND until > ?2 AND owner IS NOT NULL GROUP BY tenant",
-        )?
-        .query_and_then(params![kind_text(wanted.kind), wanted.now.as_micros()], |row| {
-            Ok((row.get(0)?, row.get(1)?))
-        })?
-        .collect()
+fn turn_at(connection: &Connection, row: i64) -> Result<TurnId, SqlError> {
+    let turn = connection
+        .prepare_cached("SELECT turn_id FROM turns WHERE id = ?1")?
+        .query_row([row], |row| Ok(TurnId::from_uuid(row.get(0)?)))?;
+    Ok(turn)
 }
 
-fn count_try(connection: &Connection, turn: i64) -> Result<(TurnId, u32), SqlError> {
-    let counted = connection
-        .prepare_cached(
-            "UPDATE turns SET tries = tries + 1 WHERE id = ?1 RETURNING turn_id, tries",
-        )?
-        .query_row([turn], |row| Ok((TurnId::from_uuid(row.get(0)?), row.get(1)?)))?;
-    Ok(counted)
-}
-
-/// Keeps a claim.
+/// Keeps an owner alive that nobody found dead, and tells how its claims stand.
 pub(super) fn heartbeat(
     connection: &Connection,
-    claim: &Claim,
+    (kind, owner): (WorkKind, OwnerId),
+    holding: &[Holding],
     until: Timestamp,
 ) -> Result<Heartbeat, SqlError> {
-    let kept = connection
-        .prepare_cached(
-            "UPDATE work_claims SET until = ?6
-              WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3 AND owner = ?4 AND epoch = ?5",
-        )?
-        .execute(params![
-            claim.session_id.as_uuid(),
-            kind_text(claim.kind),
-            claim.tenant.as_str(),
-            claim.owner.as_uuid(),
-            claim.epoch,
-            until.as_micros(),
-        ])?;
-    if kept == 0 {
-        return Ok(Heartbeat::Lost);
+    let text = kind_text(kind);
+    connection
+        .prepare_cached("UPDATE work_owners SET until = ?3 WHERE kind = ?1 AND owner = ?2")?
+        .execute(params![text, owner.as_uuid(), until.as_micros()])?;
+    let mut held = connection.prepare_cached(
+        "SELECT 1 FROM work_claims
+          WHERE session_id = ?1 AND kind = ?2 AND owner = ?3 AND epoch = ?4",
+    )?;
+    let mut told = Heartbeat::default();
+    for named in holding {
+        let session = named.session_id.as_uuid();
+        if !held.exists(params![session, text, owner.as_uuid(), named.epoch])? {
+            told.lost.push(*named);
+        } else if kind == WorkKind::Turns && is_cancelled(connection, named.session_id)? {
+            told.cancelled.push(*named);
+        }
     }
-    let Some(turn) = claim.turn_id else { return Ok(Heartbeat::Held) };
+    Ok(told)
+}
+
+/// Whether the turn of the session that is to run was cancelled.
+fn is_cancelled(connection: &Connection, session: SessionId) -> Result<bool, SqlError> {
     let cancelled = connection
         .prepare_cached(
-            "SELECT 1 FROM turns WHERE turn_id = ?1 AND tenant = ?2 AND cancel_requested = 1",
+            "SELECT cancel_requested FROM turns
+              WHERE session_id = ?1 AND state <> 'done' ORDER BY number LIMIT 1",
         )?
-        .exists(params![turn.as_uuid(), claim.tenant.as_str()])?;
-    Ok(if cancelled { Heartbeat::CancelRequested } else { Heartbeat::Held })
+        .query_row([session.as_uuid()], |row| row.get(0))
+        .optional()?;
+    Ok(cancelled.unwrap_or(false))
 }
 
 /// Gives a claim up, if it is still held.
@@ -162,31 +122,36 @@ pub(super) fn release(
     how: Release,
     ready_at: Timestamp,
 ) -> Result<(), SqlError> {
-    let freed = connection
+    let key = params![
+        claim.session_id.as_uuid(),
+        kind_text(claim.kind),
+        claim.tenant.as_str(),
+        claim.owner.as_uuid(),
+        claim.epoch,
+    ];
+    let found = connection
         .prepare_cached(
-            "UPDATE work_claims SET owner = NULL, until = 0, ready_at = ?6
+            "SELECT id, company, tries, deaths FROM work_claims
               WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3 AND owner = ?4 AND epoch = ?5",
         )?
-        .execute(params![
-            claim.session_id.as_uuid(),
-            kind_text(claim.kind),
-            claim.tenant.as_str(),
-            claim.owner.as_uuid(),
-            claim.epoch,
-            ready_at.as_micros(),
-        ])?;
-    if freed > 0
-        && how == Release::Orderly
-        && let Some(turn) = claim.turn_id
-    {
-        connection
-            .prepare_cached("UPDATE turns SET tries = 0 WHERE turn_id = ?1 AND tenant = ?2")?
-            .execute(params![turn.as_uuid(), claim.tenant.as_str()])?;
-    }
+        .query_row(key, |row| Ok((row.get::<_, i64>(0)?, owners::suspicion(row, 1)?)))
+        .optional()?;
+    let Some((id, held_against)) = found else { return Ok(()) };
+    let left = match how {
+        Release::Orderly => Suspicion::default(),
+        Release::Failed => held_against.failed(),
+    };
+    connection
+        .prepare_cached(
+            "UPDATE work_claims
+                SET owner = NULL, ready_at = ?2, company = ?3, tries = ?4, deaths = ?5
+              WHERE id = ?1",
+        )?
+        .execute(params![id, ready_at.as_micros(), left.company, left.tries, left.deaths])?;
     Ok(())
 }
 
-/// How many sessions have work that nobody has claimed.
+/// How many sessions have work that no living owner has claimed.
 pub(super) fn depth(
     connection: &Connection,
     kind: WorkKind,
@@ -194,8 +159,12 @@ pub(super) fn depth(
 ) -> Result<usize, SqlError> {
     let count = connection
         .prepare_cached(
-            "SELECT count(*) FROM work_claims
-              WHERE kind = ?1 AND oldest IS NOT NULL AND until <= ?2",
+            "SELECT (SELECT count(*) FROM work_claims
+                      WHERE kind = ?1 AND oldest IS NOT NULL AND owner IS NULL)
+                  + (SELECT count(*) FROM work_claims
+                      WHERE kind = ?1 AND oldest IS NOT NULL AND owner IS NOT NULL
+                        AND owner NOT IN
+                            (SELECT owner FROM work_owners WHERE kind = ?1 AND until > ?2))",
         )?
         .query_row(params![kind_text(kind), now.as_micros()], |row| row.get(0))?;
     Ok(count)

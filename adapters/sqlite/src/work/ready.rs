@@ -2,7 +2,8 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use soma_core::ids::{SessionId, TenantId};
-use soma_core::work::commit::WorkKind;
+use soma_core::tool::CallChange;
+use soma_core::work::commit::{Commit, WorkKind};
 
 use crate::columns::kind_text;
 use crate::database::SqlError;
@@ -21,6 +22,41 @@ const OLDEST_CALL: &str = "
     SELECT id FROM tool_calls
      WHERE session_id = ?1 AND tenant = ?2 AND outcome IS NULL AND state <> 'requested'
      ORDER BY id LIMIT 1";
+
+/// Has the rows of a session follow a commit; `changed` tells whether it changed where a turn is.
+pub(crate) fn follow(
+    connection: &Connection,
+    commit: &Commit,
+    changed: bool,
+) -> Result<(), SqlError> {
+    let asked =
+        |change: &CallChange| matches!(change, CallChange::Request { turn_id: Some(_), .. });
+    let turns = changed || commit.cancel.is_some() || commit.calls.iter().any(asked);
+    for (kind, moved) in [(WorkKind::Turns, turns), (WorkKind::Calls, !commit.calls.is_empty())] {
+        if moved {
+            refresh(connection, kind, &commit.tenant, commit.session_id)?;
+        }
+        if commit.is_proof(kind) {
+            acquit(connection, kind, commit)?;
+        }
+    }
+    Ok(())
+}
+
+/// Nothing is held any more against the work of a commit; its claim may be released with it.
+fn acquit(connection: &Connection, kind: WorkKind, commit: &Commit) -> Result<(), SqlError> {
+    let sql = if commit.releases(kind) {
+        "UPDATE work_claims SET owner = NULL, company = 4294967295, tries = 0, deaths = 0
+          WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3"
+    } else {
+        "UPDATE work_claims SET company = 4294967295, tries = 0, deaths = 0
+          WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3
+            AND (company < 4294967295 OR tries > 0)"
+    };
+    let (session, tenant) = (commit.session_id.as_uuid(), commit.tenant.as_str());
+    connection.prepare_cached(sql)?.execute(params![session, kind_text(kind), tenant])?;
+    Ok(())
+}
 
 /// Brings the row of a session up to date after its turns or calls changed.
 pub(crate) fn refresh(

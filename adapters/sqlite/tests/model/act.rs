@@ -23,12 +23,14 @@ pub(crate) enum Act {
     Arrive { talk: Talk, subject: Subject, lease: Lease },
     /// A worker ingests what was committed so long ago and has not arrived.
     TakeIn { kind: WorkKind, seconds: u64 },
-    /// A worker wants work.
-    Claim { kind: WorkKind, owner: u128, cap: usize },
+    /// A worker wants work; maybe it does not know what it holds.
+    Claim { kind: WorkKind, owner: u128, cap: usize, most: usize, knows: bool },
     /// A worker keeps a claim alive.
     Heartbeat(Index),
     /// A worker gives a claim up.
     Release { which: Index, how: Release, seconds: u64 },
+    /// A worker stops.
+    LeaveWork { kind: WorkKind, owner: u128 },
     /// Messages of a session's lane are published, or one is dead-lettered.
     Publish { talk: Talk, count: usize, dead_letter: bool },
     /// Memories are taken up and written, put off or dead-lettered.
@@ -87,8 +89,10 @@ fn act() -> impl Strategy<Value = Act> {
             Act::Arrive { subject: subject(&talk, kind, number), talk, lease }
         }),
         1 => (kind(), 0..60_u64).prop_map(|(kind, seconds)| Act::TakeIn { kind, seconds }),
-        5 => (kind(), 1..3_u128, 1..4_usize)
-            .prop_map(|(kind, owner, cap)| Act::Claim { kind, owner, cap }),
+        5 => (kind(), 1..4_u128, 1..4_usize, 1..4_usize, proptest::bool::weighted(0.9)).prop_map(
+            |(kind, owner, cap, most, knows)| Act::Claim { kind, owner, cap, most, knows }
+        ),
+        1 => (kind(), 1..4_u128).prop_map(|(kind, owner)| Act::LeaveWork { kind, owner }),
         2 => which.clone().prop_map(Act::Heartbeat),
         2 => (which, how(), 0..40_u64)
             .prop_map(|(which, how, seconds)| Act::Release { which, how, seconds }),
@@ -157,6 +161,8 @@ fn commit() -> impl Strategy<Value = Commit> {
     prop_oneof![
         4 => (talk(), turn.clone()).prop_map(|(talk, turn)| talk.accepts(turn)),
         2 => (talk(), turn.clone()).prop_map(|(talk, turn)| talk.ends(turn)),
+        1 => (talk(), turn.clone(), 0..4_u32)
+            .prop_map(|(talk, turn, from)| talk.survives(turn, from)),
         2 => (talk(), turn, 0..4_u32, state()).prop_map(|(talk, turn, from, state)| {
             talk.progresses(turn, from, state)
         }),
@@ -187,6 +193,7 @@ enum Extra {
     Message(&'static str),
     Letter(&'static str),
     CallOfAClient,
+    Releases,
 }
 
 fn extra() -> impl Strategy<Value = Extra> {
@@ -203,6 +210,7 @@ fn extra() -> impl Strategy<Value = Extra> {
         3 => text().prop_map(Extra::Message),
         2 => text().prop_map(Extra::Letter),
         1 => Just(Extra::CallOfAClient),
+        2 => Just(Extra::Releases),
     ]
 }
 
@@ -219,6 +227,7 @@ impl Extra {
             Self::Settle { call, used } => {
                 commit.usage.push(UsageChange::Settle { key: talk.reservation(call), used });
             }
+            Self::Releases => commit.release = true,
             Self::Memory(text) => commit.memory.push(talk.memory(text)),
             Self::Message(text) => {
                 commit.outbox.push(talk.message(Topic::ToolRequests, text));

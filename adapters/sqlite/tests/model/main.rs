@@ -29,7 +29,7 @@ fn sqlite(folder: &TempDir) -> Ledger {
     let clock = Arc::new(ManualClock::default());
     Ledger {
         store: Arc::new(SqliteStore::new(database.clone())),
-        work: Arc::new(SqliteWork::new(database.clone())),
+        work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
         leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
         memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone())),

@@ -8,13 +8,14 @@ use soma_core::budget::{Grant, ReservationRequest, Spent};
 use soma_core::contract::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner, partition};
 use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Event;
+use soma_core::ids::OwnerId;
 use soma_core::memory::WalEvent;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::memory_queue::DueForget;
 use soma_core::ports::outbox::OutboxDepth;
-use soma_core::ports::work::{Claim, Heartbeat};
+use soma_core::ports::work::{Claim, ClaimRequest, Holding};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
@@ -23,9 +24,6 @@ use soma_core::work::session::{Session, TurnRecord};
 
 use super::act::{Act, Fate, Lease, talks};
 
-/// A claim, without the epoch that each implementation counts by itself.
-type Claimed = (Talk, Option<soma_core::ids::TurnId>, u32);
-
 /// What an act is answered, as far as it must be the same.
 #[derive(Debug, PartialEq)]
 pub(crate) enum Answer {
@@ -33,8 +31,10 @@ pub(crate) enum Answer {
     Committed(CommitOutcome),
     Batch(BatchOutcome),
     TakenIn(usize),
-    Claimed(Option<Claimed>),
-    Beaten(Heartbeat),
+    /// Without the epochs, which each implementation counts by itself.
+    Claimed(Vec<Claim>, bool),
+    /// Which of the claims that were named are lost, and of which the turn was cancelled.
+    Beaten(Vec<bool>, Vec<bool>),
     Done(bool),
     Due(Vec<(String, u32)>),
     Forgets(Vec<DueForget>),
@@ -80,21 +80,25 @@ impl World {
             Act::Commit { commit, under } => self.commit(commit, *under).await,
             Act::Arrive { talk, subject, lease } => self.arrive(talk, *subject, *lease).await,
             Act::TakeIn { kind, seconds } => {
-                let before = self.now - Duration::from_secs(*seconds);
-                let taken = self.ledger.work.recover_overdue(*kind, before, MANY).await;
+                let age = Duration::from_secs(*seconds);
+                let taken = self.ledger.work.recover_overdue(*kind, age, MANY).await;
                 Answer::TakenIn(taken.unwrap())
             }
-            Act::Claim { kind, owner, cap } => self.claim(*kind, *owner, *cap).await,
+            Act::Claim { kind, owner, cap, most, knows } => {
+                self.claim(*kind, *owner, (*cap, *most), *knows).await
+            }
+            Act::LeaveWork { kind, owner: who } => {
+                self.ledger.work.leave(*kind, owner(*who)).await.unwrap();
+                Answer::Nothing
+            }
             Act::Heartbeat(which) => match self.claimed(*which) {
-                Some(claim) => {
-                    Answer::Beaten(self.ledger.work.heartbeat(&claim, self.now, TTL).await.unwrap())
-                }
+                Some(claim) => self.heartbeat(&claim).await,
                 None => Answer::Nothing,
             },
             Act::Release { which, how, seconds } => {
                 if let Some(claim) = self.claimed(*which) {
                     let delay = Duration::from_secs(*seconds);
-                    self.ledger.work.release(&claim, *how, self.now, delay).await.unwrap();
+                    self.ledger.work.release(&claim, *how, delay).await.unwrap();
                 }
                 Answer::Nothing
             }
@@ -144,14 +148,34 @@ impl World {
         Answer::Committed(self.ledger.store.commit(commit).await.unwrap())
     }
 
-    async fn claim(&mut self, kind: WorkKind, who: u128, cap: usize) -> Answer {
-        let claim = self.ledger.work.claim(kind, owner(who), self.now, TTL, cap);
-        let claim = claim.await.unwrap();
-        self.claims.extend(claim.clone());
-        Answer::Claimed(claim.map(|claim| {
-            let talk = Talk { tenant: claim.tenant, session_id: claim.session_id };
-            (talk, claim.turn_id, claim.tries)
-        }))
+    async fn heartbeat(&self, claim: &Claim) -> Answer {
+        let named = self.known(claim.kind, claim.owner);
+        let heartbeat = self.ledger.work.heartbeat(claim.kind, claim.owner, &named, TTL);
+        let told = heartbeat.await.unwrap();
+        let of = |these: &[Holding]| named.iter().map(|named| these.contains(named)).collect();
+        Answer::Beaten(of(&told.lost), of(&told.cancelled))
+    }
+
+    /// What an owner was given, of which it may have lost some.
+    fn known(&self, kind: WorkKind, owner: OwnerId) -> Vec<Holding> {
+        let claims = self.claims.iter().filter(|claim| claim.kind == kind && claim.owner == owner);
+        claims.map(Claim::holding).collect()
+    }
+
+    async fn claim(
+        &mut self,
+        kind: WorkKind,
+        who: u128,
+        (tenant_cap, most): (usize, usize),
+        knows: bool,
+    ) -> Answer {
+        let owner = owner(who);
+        let holding = if knows { self.known(kind, owner) } else { Vec::new() };
+        let request = ClaimRequest { kind, owner, holding, most, ttl: TTL, tenant_cap };
+        let claimed = self.ledger.work.claim(request).await.unwrap();
+        self.claims.extend(claimed.claims.clone());
+        let claims = claimed.claims.into_iter().map(|claim| Claim { epoch: 0, ..claim });
+        Answer::Claimed(claims.collect(), claimed.more)
     }
 
     async fn arrive(&mut self, talk: &Talk, subject: Subject, lease: Lease) -> Answer {
@@ -248,8 +272,8 @@ impl World {
             depth: self.ledger.outbox.depth().await.unwrap(),
             backlog: self.ledger.memory_queue.backlog().await.unwrap(),
             work: [
-                work.depth(WorkKind::Turns, self.now).await.unwrap(),
-                work.depth(WorkKind::Calls, self.now).await.unwrap(),
+                work.depth(WorkKind::Turns).await.unwrap(),
+                work.depth(WorkKind::Calls).await.unwrap(),
             ],
         }
     }

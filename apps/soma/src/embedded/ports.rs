@@ -39,7 +39,7 @@ impl Embedded {
         let ports = Ports {
             store: Arc::new(SqliteStore::new(Arc::clone(&database))),
             leases: Arc::new(SqliteLeases::new(Arc::clone(&database), Arc::clone(&clock))),
-            work: Arc::new(SqliteWork::new(Arc::clone(&database))),
+            work: Arc::new(SqliteWork::new(Arc::clone(&database), Arc::clone(&clock))),
             outbox: Arc::new(SqliteOutbox::new(Arc::clone(&database))),
             memory_queue: Arc::new(SqliteMemoryQueue::new(Arc::clone(&database))),
             replica: Arc::new(SqliteReplica::new(Arc::clone(&database))),

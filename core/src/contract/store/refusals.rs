@@ -1,6 +1,6 @@
 //! A commit that is refused changes nothing, and the fence is asked first.
 
-use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner};
+use super::super::ledger::{Ledger, NOW, TTL};
 use super::super::talk::{Talk, talk};
 use super::super::{Fixture, at_once};
 use super::commits::everything;
@@ -150,8 +150,7 @@ pub async fn progress_of_a_turn_that_is_done_changes_nothing(fixture: impl Fixtu
 async fn taken_over(ledger: &Ledger, talk: &Talk) -> Claim {
     ledger.ready(talk, 1).await;
     let old = ledger.claim(WorkKind::Turns).await.unwrap();
-    let next = ledger.work.claim(WorkKind::Turns, owner(2), NOW + AFTER_TTL, TTL, MANY);
-    next.await.unwrap().unwrap();
+    ledger.claim_after(WorkKind::Turns, 31).await.unwrap();
     old
 }
 
@@ -167,7 +166,7 @@ pub async fn fence_is_checked_before_whether_it_was_done(fixture: impl Fixture<P
     let ends = Commit { fence: fence(&old), ..talk.ends(1) };
     ledger.commit(ends.clone()).await;
     ledger.ready(&talk, 2).await;
-    ledger.claim_at(WorkKind::Turns, NOW + AFTER_TTL).await.unwrap();
+    ledger.claim_after(WorkKind::Turns, 31).await.unwrap();
 
     let outcome = ledger.store.commit(ends).await.unwrap();
 
@@ -203,7 +202,7 @@ pub async fn fence_of_a_claim_that_was_released_does_not_admit(
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
-    ledger.work.release(&claim, Release::Orderly, NOW, TTL).await.unwrap();
+    ledger.work.release(&claim, Release::Orderly, TTL).await.unwrap();
 
     let commit = Commit { fence: fence(&claim), ..talk.says("x") };
     let outcome = ledger.store.commit(commit).await.unwrap();

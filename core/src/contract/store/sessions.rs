@@ -9,7 +9,6 @@ use crate::budget::window::BudgetWindow;
 use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::Seq;
 use crate::ids::PersonaId;
-use crate::ports::work::Heartbeat;
 use crate::work::commit::{Commit, CommitOutcome, OpenSession, WorkKind};
 use crate::work::ingest::Subject;
 use crate::work::session::EventRange;
@@ -154,9 +153,11 @@ pub async fn erased_session_leaves_no_work(fixture: impl Fixture<Port = Ledger>)
         ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
     }
 
-    assert_eq!(ledger.work.heartbeat(&claim, NOW, TTL).await.unwrap(), Heartbeat::Lost);
-    assert_eq!(ledger.claim_at(WorkKind::Turns, at(3_600)).await, None);
-    assert_eq!(ledger.work.depth(WorkKind::Turns, at(3_600)).await.unwrap(), 0);
+    let holding = [claim.holding()];
+    let told = ledger.work.heartbeat(WorkKind::Turns, claim.owner, &holding, TTL).await.unwrap();
+    assert_eq!(told.lost, holding);
+    assert_eq!(ledger.claim_after(WorkKind::Turns, 3_600).await, None);
+    assert_eq!(ledger.work.depth(WorkKind::Turns).await.unwrap(), 0);
 }
 
 pub async fn no_commit_brings_an_erased_session_back(fixture: impl Fixture<Port = Ledger>) {

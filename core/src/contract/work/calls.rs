@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::Fixture;
-use super::super::ledger::{Ledger, at};
+use super::super::ledger::Ledger;
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
 use crate::ports::work::Release;
@@ -20,7 +20,7 @@ async fn waiting(fixture: &impl Fixture<Port = Ledger>, talk: &Talk, calls: usiz
 }
 
 async fn has_work(ledger: &Ledger, kind: WorkKind) -> bool {
-    ledger.work.depth(kind, at(0)).await.unwrap() == 1
+    ledger.work.depth(kind).await.unwrap() == 1
 }
 
 pub async fn calls_are_claimed_once_one_arrived_and_is_not_done(
@@ -33,7 +33,7 @@ pub async fn calls_are_claimed_once_one_arrived_and_is_not_done(
     ledger.arrive(&talk, Subject::ToolRequest(talk.call(1))).await;
 
     let arrived = ledger.claim(WorkKind::Calls).await.unwrap();
-    ledger.work.release(&arrived, Release::Orderly, at(0), Duration::ZERO).await.unwrap();
+    ledger.work.release(&arrived, Release::Orderly, Duration::ZERO).await.unwrap();
     ledger.commit(talk.finishes(1)).await;
     assert_eq!(before, None);
     assert_eq!((arrived.session_id, arrived.turn_id), (talk.session_id, None));
@@ -47,7 +47,7 @@ pub async fn call_whose_executor_died_is_claimed_again(fixture: impl Fixture<Por
     let first = ledger.claim(WorkKind::Calls).await.unwrap();
     ledger.commit(talk.takes_on(0)).await;
 
-    let second = ledger.claim_at(WorkKind::Calls, at(31)).await.unwrap();
+    let second = ledger.claim_after(WorkKind::Calls, 31).await.unwrap();
 
     assert!(second.epoch > first.epoch);
     assert_eq!(ledger.store.call(talk.call(0)).await.unwrap().unwrap().tries, 1);
@@ -82,7 +82,7 @@ pub async fn waiting_turn_is_claimed_once_all_its_results_are_delivered(
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
 
     assert_eq!(had_work, [false, false, false, false, true]);
-    assert_eq!((claim.turn_id, claim.tries), (Some(talk.turn(1)), 1));
+    assert_eq!((claim.turn_id, claim.tries), (Some(talk.turn(1)), 0));
 }
 
 pub async fn result_that_was_not_recorded_delivers_nothing(fixture: impl Fixture<Port = Ledger>) {

@@ -2,16 +2,16 @@
 
 use std::time::Duration;
 
-use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
+use super::super::ledger::{AFTER_TTL, Ledger, TTL, owner, wants};
 use super::super::talk::talk;
 use super::super::{Fixture, at_once};
-use crate::ports::work::{Claim, Release};
-use crate::work::commit::WorkKind;
+use crate::ports::work::{Claim, ClaimRequest, Release};
+use crate::work::commit::{Cancel, Commit, WorkKind};
 use crate::work::ingest::Subject;
 use crate::work::session::TurnState;
 
 async fn release(ledger: &Ledger, claim: &Claim) {
-    ledger.work.release(claim, Release::Orderly, NOW, Duration::ZERO).await.unwrap();
+    ledger.work.release(claim, Release::Orderly, Duration::ZERO).await.unwrap();
 }
 
 pub async fn session_is_claimed_once_at_a_time(fixture: impl Fixture<Port = Ledger>) {
@@ -33,11 +33,11 @@ pub async fn claims_at_the_same_time_share_no_session(fixture: impl Fixture<Port
         ledger.ready(&talk(number), 2).await;
     }
 
-    let asked =
-        (0..16).map(|worker| ledger.work.claim(WorkKind::Turns, owner(worker), NOW, TTL, MANY));
+    let one = |worker| ClaimRequest { most: 1, ..wants(WorkKind::Turns, owner(worker)) };
+    let asked = (0..16).map(|worker| ledger.work.claim(one(worker)));
     let claims = at_once(&fixture, asked).await;
 
-    let claims = claims.into_iter().filter_map(Result::unwrap);
+    let claims = claims.into_iter().flat_map(|claimed| claimed.unwrap().claims);
     let mut sessions = claims.map(|claim| claim.session_id).collect::<Vec<_>>();
     sessions.sort();
     let ready = (1..=8).map(|number| talk(number).session_id).collect::<Vec<_>>();
@@ -52,7 +52,7 @@ pub async fn turns_of_a_session_are_claimed_in_their_order(fixture: impl Fixture
 
     for number in 1..=3 {
         let claim = ledger.claim(WorkKind::Turns).await.unwrap();
-        assert_eq!((claim.turn_id, claim.tries), (Some(talk.turn(number)), 1));
+        assert_eq!((claim.turn_id, claim.tries), (Some(talk.turn(number)), 0));
         ledger.commit(talk.ends(number)).await;
         release(&ledger, &claim).await;
     }
@@ -108,33 +108,49 @@ pub async fn turns_and_calls_of_a_session_are_claimed_apart(fixture: impl Fixtur
     let calls = ledger.claim(WorkKind::Calls).await.unwrap();
 
     assert_eq!(turns.unwrap().turn_id, Some(talk.turn(1)));
-    assert_eq!((calls.session_id, calls.turn_id, calls.tries), (talk.session_id, None, 1));
+    assert_eq!((calls.session_id, calls.turn_id, calls.tries), (talk.session_id, None, 0));
 }
 
 /// A worker that dies at work, and again, cannot escape the count.
-pub async fn try_is_counted_before_the_work(fixture: impl Fixture<Port = Ledger>) {
+pub async fn death_alone_is_counted_before_the_work_is_claimed_again(
+    fixture: impl Fixture<Port = Ledger>,
+) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
 
     let mut tries = Vec::new();
-    for round in 0..3 {
-        let claim = ledger.claim_at(WorkKind::Turns, at(round * 60)).await.unwrap();
+    for _ in 0..4 {
+        let claim = ledger.claim(WorkKind::Turns).await.unwrap();
         tries.push(claim.tries);
+        ledger.all_die(WorkKind::Turns).await;
     }
 
-    assert_eq!(tries, [1, 2, 3]);
+    assert_eq!(tries, [0, 1, 2, 3]);
 }
 
 pub async fn count_of_tries_starts_anew_with_progress(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     ledger.claim(WorkKind::Turns).await.unwrap();
-    ledger.claim_at(WorkKind::Turns, NOW + AFTER_TTL).await.unwrap();
+    let second = ledger.claim_after(WorkKind::Turns, 31).await.unwrap();
+
+    ledger.commit(talk.survives(1, 1)).await;
+
+    ledger.all_die(WorkKind::Turns).await;
+    let claim = ledger.claim(WorkKind::Turns).await.unwrap();
+    assert_eq!((second.tries, claim.tries), (1, 1), "the death after the progress is the first");
+}
+
+pub async fn count_of_tries_goes_on_without_progress(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.ready(&talk, 1).await;
+    ledger.claim(WorkKind::Turns).await.unwrap();
+    ledger.claim_after(WorkKind::Turns, 31).await.unwrap();
 
     ledger.commit(talk.progresses(1, 1, TurnState::Ready)).await;
 
-    let claim = ledger.claim_at(WorkKind::Turns, at(120)).await.unwrap();
-    assert_eq!(claim.tries, 1);
+    ledger.all_die(WorkKind::Turns).await;
+    assert_eq!(ledger.claim(WorkKind::Turns).await.unwrap().tries, 2);
 }
 
 pub async fn count_of_tries_starts_anew_when_released_in_good_order(
@@ -143,12 +159,25 @@ pub async fn count_of_tries_starts_anew_when_released_in_good_order(
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.ready(&talk, 1).await;
     ledger.claim(WorkKind::Turns).await.unwrap();
-    let second = ledger.claim_at(WorkKind::Turns, NOW + AFTER_TTL).await.unwrap();
+    let second = ledger.claim_after(WorkKind::Turns, 31).await.unwrap();
 
     release(&ledger, &second).await;
 
-    let claim = ledger.claim_at(WorkKind::Turns, at(120)).await.unwrap();
-    assert_eq!((second.tries, claim.tries), (2, 1));
+    let claim = ledger.claim(WorkKind::Turns).await.unwrap();
+    assert_eq!((second.tries, claim.tries), (1, 0));
+}
+
+pub async fn count_of_tries_starts_anew_with_the_next_turn(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.ready(&talk, 1).await;
+    ledger.ready(&talk, 2).await;
+    let first = ledger.claim(WorkKind::Turns).await.unwrap();
+    ledger.work.release(&first, Release::Failed, Duration::ZERO).await.unwrap();
+
+    ledger.commit(talk.ends(1)).await;
+
+    let next = ledger.claim(WorkKind::Turns).await.unwrap();
+    assert_eq!((next.turn_id, next.tries), (Some(talk.turn(2)), 0));
 }
 
 pub async fn try_that_failed_stays_counted_when_released(fixture: impl Fixture<Port = Ledger>) {
@@ -156,10 +185,10 @@ pub async fn try_that_failed_stays_counted_when_released(fixture: impl Fixture<P
     ledger.ready(&talk, 1).await;
     let first = ledger.claim(WorkKind::Turns).await.unwrap();
 
-    ledger.work.release(&first, Release::Failed, NOW, TTL).await.unwrap();
+    ledger.work.release(&first, Release::Failed, TTL).await.unwrap();
 
-    assert_eq!(ledger.claim_at(WorkKind::Turns, at(29)).await, None);
-    assert_eq!(ledger.claim_at(WorkKind::Turns, at(31)).await.unwrap().tries, 2);
+    assert_eq!(ledger.claim_after(WorkKind::Turns, 29).await, None);
+    assert_eq!(ledger.claim_after(WorkKind::Turns, 2).await.unwrap().tries, 1);
 }
 
 pub async fn session_that_was_released_waits_for_its_delay(fixture: impl Fixture<Port = Ledger>) {
@@ -167,10 +196,28 @@ pub async fn session_that_was_released_waits_for_its_delay(fixture: impl Fixture
     ledger.ready(&talk, 1).await;
     let claim = ledger.claim(WorkKind::Turns).await.unwrap();
 
-    ledger.work.release(&claim, Release::Orderly, NOW, TTL).await.unwrap();
+    ledger.work.release(&claim, Release::Orderly, TTL).await.unwrap();
 
-    assert_eq!(ledger.claim_at(WorkKind::Turns, at(29)).await, None);
-    assert!(ledger.claim_at(WorkKind::Turns, at(31)).await.is_some());
+    assert_eq!(ledger.claim_after(WorkKind::Turns, 29).await, None);
+    assert!(ledger.claim_after(WorkKind::Turns, 2).await.is_some());
+}
+
+pub async fn claim_brings_what_its_owner_needs_to_begin(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.ready(&talk, 1).await;
+    ledger.commit(talk.asks(2)).await;
+    ledger.commit(talk.finishes(0)).await;
+    ledger.arrive(&talk, Subject::ToolRequest(talk.call(1))).await;
+    ledger.ready(&talk, 2).await;
+
+    let calls = ledger.claim(WorkKind::Calls).await.unwrap();
+    ledger.commit(Commit { cancel: Some(Cancel::Running), ..talk.says("stop") }).await;
+    let turn = ledger.claim(WorkKind::Turns).await.unwrap();
+
+    let open = ledger.store.open_calls(talk.session_id).await.unwrap();
+    assert_eq!((calls.calls, calls.turn), (open, None));
+    assert_eq!((turn.turn, turn.calls.len()), (ledger.store.turn(talk.turn(1)).await.unwrap(), 0));
+    assert_eq!(turn.session, ledger.session(&talk).await);
 }
 
 pub async fn depth_counts_sessions_that_nobody_claimed(fixture: impl Fixture<Port = Ledger>) {
@@ -182,9 +229,10 @@ pub async fn depth_counts_sessions_that_nobody_claimed(fixture: impl Fixture<Por
     ledger.commit(talk(4).accepts(1)).await;
     ledger.claim(WorkKind::Turns).await.unwrap();
 
-    let depth = |kind, now| ledger.work.depth(kind, now);
+    let depth = |kind| ledger.work.depth(kind);
 
-    assert_eq!(depth(WorkKind::Turns, NOW).await.unwrap(), 2);
-    assert_eq!(depth(WorkKind::Turns, NOW + AFTER_TTL).await.unwrap(), 3);
-    assert_eq!(depth(WorkKind::Calls, NOW).await.unwrap(), 0);
+    assert_eq!(depth(WorkKind::Turns).await.unwrap(), 2);
+    assert_eq!(depth(WorkKind::Calls).await.unwrap(), 0);
+    ledger.clock.advance(AFTER_TTL).await;
+    assert_eq!(depth(WorkKind::Turns).await.unwrap(), 3, "its owner is dead");
 }

@@ -3,15 +3,11 @@
 use std::ops::RangeInclusive;
 
 use super::super::Fixture;
-use super::super::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner};
+use super::super::ledger::{AFTER_TTL, Ledger, TTL, at, newcomer, wants};
 use super::super::talk::talk_of;
-use crate::ports::work::{Claim, Release};
-use crate::time::Timestamp;
+use crate::ports::work::{Claim, ClaimRequest, Release};
 use crate::work::commit::WorkKind;
 use crate::work::ingest::Subject;
-
-/// When the cases of this file claim: after all the work was ready.
-const LATER: Timestamp = Timestamp::from_micros(NOW.as_micros() + 60_000_000);
 
 /// Sessions of a tenant with one ready turn each, a second apart.
 async fn flood(ledger: &Ledger, tenant: &str, numbers: RangeInclusive<u64>) {
@@ -20,14 +16,15 @@ async fn flood(ledger: &Ledger, tenant: &str, numbers: RangeInclusive<u64>) {
     }
 }
 
-async fn claim_capped(ledger: &Ledger, now: Timestamp, cap: usize) -> Option<Claim> {
-    ledger.work.claim(WorkKind::Turns, owner(1), now, TTL, cap).await.unwrap()
+async fn claim_capped(ledger: &Ledger, tenant_cap: usize) -> Option<Claim> {
+    let request = ClaimRequest { most: 1, tenant_cap, ..wants(WorkKind::Turns, newcomer()) };
+    ledger.work.claim(request).await.unwrap().claims.pop()
 }
 
 async fn claimed(ledger: &Ledger, times: usize, cap: usize) -> Vec<String> {
     let mut tenants = Vec::new();
     for _ in 0..times {
-        let claim = claim_capped(ledger, LATER, cap).await;
+        let claim = claim_capped(ledger, cap).await;
         tenants.push(claim.map_or_else(String::new, |claim| claim.tenant.to_string()));
     }
     tenants
@@ -51,7 +48,7 @@ pub async fn oldest_work_of_a_tenant_is_served_first(fixture: impl Fixture<Port 
     }
 
     let mut sessions = Vec::new();
-    while let Some(claim) = claim_capped(&ledger, LATER, 100).await {
+    while let Some(claim) = claim_capped(&ledger, 100).await {
         sessions.push(claim.session_id);
     }
 
@@ -75,13 +72,14 @@ pub async fn cap_counts_live_claims_of_the_kind_only(fixture: impl Fixture<Port 
     ledger.ready(&talk, 1).await;
     ledger.commit(talk.asks(1)).await;
     ledger.arrive(&talk, Subject::ToolRequest(talk.call(0))).await;
-    ledger.claim_at(WorkKind::Calls, LATER).await.unwrap();
+    ledger.claim(WorkKind::Calls).await.unwrap();
 
-    let first = claim_capped(&ledger, LATER, 1).await.unwrap();
-    let second = claim_capped(&ledger, LATER, 1).await;
-    ledger.work.release(&first, Release::Orderly, LATER, TTL).await.unwrap();
-    let third = claim_capped(&ledger, LATER, 1).await;
-    let fourth = claim_capped(&ledger, LATER + AFTER_TTL, 1).await;
+    let first = claim_capped(&ledger, 1).await.unwrap();
+    let second = claim_capped(&ledger, 1).await;
+    ledger.work.release(&first, Release::Orderly, TTL).await.unwrap();
+    let third = claim_capped(&ledger, 1).await;
+    ledger.clock.advance(AFTER_TTL).await;
+    let fourth = claim_capped(&ledger, 1).await;
 
     assert_eq!(second, None);
     assert!(third.is_some() && fourth.is_some(), "{third:?} {fourth:?}");

@@ -7,7 +7,9 @@ mod calls;
 mod claims;
 mod fairness;
 mod lapses;
+mod many;
 mod overdue;
+mod suspects;
 
 pub use arrivals::*;
 pub use batches::*;
@@ -15,7 +17,9 @@ pub use calls::*;
 pub use claims::*;
 pub use fairness::*;
 pub use lapses::*;
+pub use many::*;
 pub use overdue::*;
+pub use suspects::*;
 
 super::suite! { work:
     // batches
@@ -54,21 +58,46 @@ super::suite! { work:
     turn_whose_message_overtook_an_earlier_one_waits,
     claimed_turn_that_is_done_makes_room_only_once_it_is_released,
     turns_and_calls_of_a_session_are_claimed_apart,
-    try_is_counted_before_the_work,
+    death_alone_is_counted_before_the_work_is_claimed_again,
     count_of_tries_starts_anew_with_progress,
+    count_of_tries_goes_on_without_progress,
     count_of_tries_starts_anew_when_released_in_good_order,
+    count_of_tries_starts_anew_with_the_next_turn,
     try_that_failed_stays_counted_when_released,
     session_that_was_released_waits_for_its_delay,
+    claim_brings_what_its_owner_needs_to_begin,
     depth_counts_sessions_that_nobody_claimed,
     // lapses
-    claim_that_lapsed_goes_to_another_with_a_higher_epoch,
+    claim_of_a_dead_owner_goes_to_another_with_a_higher_epoch,
     claim_that_was_taken_over_is_lost,
-    claim_that_was_taken_over_by_the_same_owner_is_lost,
-    claim_that_is_kept_alive_does_not_lapse,
+    claim_that_its_owner_does_not_know_of_is_free,
+    claim_that_its_owner_names_is_not_given_again,
+    owner_that_is_heard_of_keeps_its_claims,
+    owner_that_nobody_found_dead_is_alive_again,
+    owner_that_asks_in_vain_is_alive_for_half_the_time_at_least,
     heartbeat_tells_of_a_cancellation,
-    handing_back_a_lost_claim_changes_nothing,
+    heartbeat_judges_each_claim_by_itself,
+    releasing_a_lost_claim_changes_nothing,
     claim_that_was_released_is_lost,
+    owner_that_leaves_holds_nothing,
     claims_survive_a_restart,
+    // suspects
+    work_that_dies_in_company_is_not_counted,
+    suspects_are_worked_on_apart,
+    only_death_on_trial_is_counted,
+    owners_that_die_without_it_prove_a_suspect_innocent,
+    nothing_is_tried_for_a_while_after_a_death_on_trial,
+    work_that_survives_is_no_suspect_any_more,
+    suspects_survive_a_restart,
+    // many
+    many_claims_in_one_call_are_fair,
+    one_call_keeps_to_the_cap,
+    many_owners_at_once_share_no_session,
+    commit_releases_the_claim_with_all_else_that_it_does,
+    commit_that_is_refused_releases_nothing,
+    commit_that_released_is_done_already_until_another_has_the_claim,
+    commit_without_a_claim_releases_nothing,
+    chain_that_has_moved_on_hinders_no_commit,
     // calls
     calls_are_claimed_once_one_arrived_and_is_not_done,
     call_whose_executor_died_is_claimed_again,

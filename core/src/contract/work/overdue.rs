@@ -1,7 +1,9 @@
 //! What was committed and never arrived: its record was lost.
 
+use std::time::Duration;
+
 use super::super::Fixture;
-use super::super::ledger::{Ledger, MANY, NOW, at};
+use super::super::ledger::{Ledger, MANY, at};
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
 use crate::tool::CallState;
@@ -9,11 +11,23 @@ use crate::work::commit::{Commit, WorkKind};
 use crate::work::ingest::Subject;
 use crate::work::session::TurnState;
 
-async fn recover(ledger: &Ledger, kind: WorkKind, seconds: u64) -> usize {
-    ledger.work.recover_overdue(kind, at(seconds), MANY).await.unwrap()
+/// How many seconds after the beginning it is in the cases of this file.
+const SECONDS: u64 = 60;
+
+/// A ledger whose clock shows that it is a minute after the beginning.
+async fn later(fixture: &impl Fixture<Port = Ledger>) -> Ledger {
+    let ledger = fixture.open().await;
+    ledger.clock.advance(Duration::from_secs(SECONDS)).await;
+    ledger
 }
 
-/// A turn that waits for two calls, the first of which is done since ten seconds after [`NOW`].
+/// Recovers what was committed before so many seconds after the beginning.
+async fn recover(ledger: &Ledger, kind: WorkKind, seconds: u64) -> usize {
+    let age = Duration::from_secs(SECONDS - seconds);
+    ledger.work.recover_overdue(kind, age, MANY).await.unwrap()
+}
+
+/// A turn that waits for two calls, the first of which is done since ten seconds after the beginning.
 async fn waiting(ledger: &Ledger, talk: &Talk) {
     ledger.ready(talk, 1).await;
     ledger.commit(talk.asks(2)).await;
@@ -25,7 +39,7 @@ async fn call(ledger: &Ledger, talk: &Talk, number: usize) -> CallState {
 }
 
 pub async fn message_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
+    let (ledger, talk) = (later(&fixture).await, talk(1));
     ledger.commit(Commit { at: at(10), ..talk.accepts(1) }).await;
 
     let taken = (
@@ -40,7 +54,7 @@ pub async fn message_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Le
 }
 
 pub async fn request_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
+    let (ledger, talk) = (later(&fixture).await, talk(1));
     ledger.ready(&talk, 1).await;
     ledger.commit(Commit { at: at(10), ..talk.asks(2) }).await;
 
@@ -57,7 +71,7 @@ pub async fn request_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Le
 }
 
 pub async fn result_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
+    let (ledger, talk) = (later(&fixture).await, talk(1));
     waiting(&ledger, &talk).await;
     ledger.commit(Commit { at: at(20), ..talk.finishes(1) }).await;
 
@@ -76,7 +90,7 @@ pub async fn result_that_is_overdue_is_taken_in(fixture: impl Fixture<Port = Led
 
 /// Its turn was cancelled: no record of it was ever sent.
 pub async fn result_that_no_turn_waits_for_is_not_overdue(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
+    let (ledger, talk) = (later(&fixture).await, talk(1));
     waiting(&ledger, &talk).await;
     ledger.commit(talk.progresses(1, 2, TurnState::Done)).await;
 
@@ -87,14 +101,14 @@ pub async fn result_that_no_turn_waits_for_is_not_overdue(fixture: impl Fixture<
 }
 
 pub async fn arrival_of_what_was_recovered_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
+    let (ledger, talk) = (later(&fixture).await, talk(1));
     ledger.commit(talk.accepts(1)).await;
     recover(&ledger, WorkKind::Turns, 1).await;
     ledger.commit(talk.asks(1)).await;
     recover(&ledger, WorkKind::Calls, 1).await;
     ledger.commit(talk.finishes(0)).await;
     recover(&ledger, WorkKind::Turns, 1).await;
-    let depth = ledger.work.depth(WorkKind::Turns, NOW).await.unwrap();
+    let depth = ledger.work.depth(WorkKind::Turns).await.unwrap();
 
     for subject in [
         Subject::Turn(talk.turn(1)),
@@ -107,12 +121,12 @@ pub async fn arrival_of_what_was_recovered_changes_nothing(fixture: impl Fixture
     let turn = ledger.store.turn(talk.turn(1)).await.unwrap().unwrap();
     assert_eq!((turn.state, depth), (TurnState::Waiting, 1));
     assert_eq!(call(&ledger, &talk, 0).await, CallState::Delivered);
-    assert_eq!(ledger.work.depth(WorkKind::Turns, NOW).await.unwrap(), 1);
+    assert_eq!(ledger.work.depth(WorkKind::Turns).await.unwrap(), 1);
     assert_eq!(ledger.published(Topic::ConversationInboundDlq).await, []);
 }
 
 pub async fn what_has_arrived_is_not_overdue(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
+    let (ledger, talk) = (later(&fixture).await, talk(1));
     ledger.ready(&talk, 1).await;
     ledger.commit(talk.asks(1)).await;
     ledger.arrive(&talk, Subject::ToolRequest(talk.call(0))).await;
@@ -127,13 +141,13 @@ pub async fn what_has_arrived_is_not_overdue(fixture: impl Fixture<Port = Ledger
 }
 
 pub async fn most_overdue_is_recovered_first(fixture: impl Fixture<Port = Ledger>) {
-    let ledger = fixture.open().await;
+    let ledger = later(&fixture).await;
     for number in 1..=3 {
         let seconds = at(10 - u64::try_from(number).unwrap());
         ledger.commit(Commit { at: seconds, ..talk(number).accepts(1) }).await;
     }
 
-    let taken = ledger.work.recover_overdue(WorkKind::Turns, at(60), 2).await.unwrap();
+    let taken = ledger.work.recover_overdue(WorkKind::Turns, Duration::ZERO, 2).await.unwrap();
 
     let state =
         async |number| ledger.store.turn(talk(number).turn(1)).await.unwrap().unwrap().state;

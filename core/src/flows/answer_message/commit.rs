@@ -2,6 +2,7 @@
 
 use super::drive::{Drive, TRIES};
 use crate::budget::UsageChange;
+use crate::conversation::chain::Chain;
 use crate::flows::persist::{UNTIL_DROPPED, persist, retry};
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
@@ -49,9 +50,25 @@ impl Drive<'_> {
         if self.pending.inputs.is_empty() {
             return Ok(true);
         }
-        let next = Pending::new(self.turn.steps());
-        let pending = std::mem::replace(&mut self.pending, next);
-        let commit = self.value(pending);
+        let commit = self.take_pending();
+        self.write(commit).await
+    }
+
+    /// Commits what is pending, and releases the claim with it. Answers whether it did: not if nothing
+    /// is pending.
+    ///
+    /// # Errors
+    ///
+    /// As [`commit`](Self::commit).
+    pub(super) async fn commit_and_release(&mut self) -> PortResult<bool> {
+        if self.pending.inputs.is_empty() {
+            return Ok(false);
+        }
+        let commit = Commit { release: true, ..self.take_pending() };
+        self.write(commit).await
+    }
+
+    async fn write(&mut self, commit: Commit) -> PortResult<bool> {
         let world = &self.flow.world;
         let store = &*self.flow.ports.store;
         let events = match persist(store, world, &commit, UNTIL_DROPPED).await? {
@@ -67,8 +84,10 @@ impl Drive<'_> {
             | CommitOutcome::Fenced
             | CommitOutcome::NoSession => return Ok(false),
         };
-        if let Some(last) = events.iter().map(|event| event.seq).max() {
-            self.seq = self.seq.max(last);
+        if let (Some(first), Some(last)) = (events.first(), events.last()) {
+            // Whoever wrote in between may have brought another turn.
+            self.more |= first.seq != self.chain.count.next();
+            self.chain = Chain { count: last.seq, head: last.hash };
         }
         world.wake.notify(Notification::Outbox);
         if !commit.memory.is_empty() {
@@ -90,12 +109,15 @@ impl Drive<'_> {
         Ok(())
     }
 
-    fn value(&self, pending: Pending) -> Commit {
+    fn take_pending(&mut self) -> Commit {
+        let next = Pending::new(self.turn.steps());
+        let pending = std::mem::replace(&mut self.pending, next);
         let Claim { tenant, session_id, epoch, .. } = self.claim;
         let at = self.flow.world.clock.now();
         let turn_id = self.turn.id();
         let fence = Fence::Work { kind: WorkKind::Turns, epoch: *epoch };
         let mut commit = Commit::new(tenant.clone(), *session_id, fence, at);
+        commit.chain = Some(self.chain);
         let persona = self.turn.accepted().and_then(|accepted| accepted.persona_id.clone());
         let effects = pending.effects;
         commit.events = effects
@@ -142,7 +164,7 @@ impl Drive<'_> {
     /// A turn that is given up is set aside, so that an operator sees what kills workers.
     fn given_up(&self, inputs: &[RecordedInput]) -> Option<DeadLetter> {
         let last = inputs.last().filter(|_| self.turn.phase() == Phase::Done)?;
-        let gave_up = matches!(last.input, Input::GaveUp { .. } | Input::Interrupted);
+        let gave_up = matches!(last.input, Input::GaveUp { .. });
         let accepted = self.turn.accepted().filter(|_| gave_up)?;
         Some(DeadLetter {
             topic: Topic::ConversationInbound,
@@ -151,7 +173,7 @@ impl Drive<'_> {
             key: accepted.session_id.to_string(),
             tenant: Some(accepted.tenant.clone()),
             payload: wire::inbound(self.turn.id(), accepted).payload.to_string(),
-            error: "the turn was taken up too often without progress".into(),
+            error: "the turn failed, or killed its worker, too often without progress".into(),
             at: self.flow.world.clock.now(),
         })
     }

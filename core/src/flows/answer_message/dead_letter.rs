@@ -6,6 +6,7 @@ use serde_json::json;
 use super::AnswerMessage;
 use super::commit::tell_counter;
 use super::drive::TRIES;
+use crate::flows::claims::Handled;
 use crate::flows::persist::persist;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
@@ -16,13 +17,13 @@ use crate::turn::step::EventDraft;
 use crate::work::commit::{Commit, CommitOutcome, Fence, TurnProgress, WorkKind};
 use crate::work::session::{TurnRecord, TurnState};
 
-/// Sets the turn aside, with its terminal event.
+/// Sets the turn aside, with its terminal event, and releases the claim.
 pub(super) async fn dead_letter(
     flow: &AnswerMessage,
     claim: &Claim,
     record: &TurnRecord,
     error: String,
-) -> PortResult<()> {
+) -> PortResult<Handled> {
     tracing::error!(turn = %record.turn_id, error, "a turn is set aside");
     let at = flow.world.clock.now();
     let fence = Fence::Work { kind: WorkKind::Turns, epoch: claim.epoch };
@@ -48,10 +49,12 @@ pub(super) async fn dead_letter(
         error,
         at,
     }];
+    commit.release = true;
     let outcome = persist(&*flow.ports.store, &flow.world, &commit, TRIES).await?;
-    if matches!(outcome, CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_)) {
+    let released = matches!(outcome, CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_));
+    if released {
         tell_counter(&*flow.ports.budget, commit.usage).await;
     }
     flow.world.wake.notify(Notification::Outbox);
-    Ok(())
+    Ok(Handled { released, more: true })
 }

@@ -52,7 +52,7 @@ impl Drive<'_> {
             return;
         };
         let Drive { claim, turn, .. } = self;
-        let delta = Delta::new(claim.session_id, turn.id(), self.seq, deltas.attempt)
+        let delta = Delta::new(claim.session_id, turn.id(), self.chain.count, deltas.attempt)
             .piece(deltas.sent, piece);
         let log = &self.flow.ports.log;
         let at = self.flow.world.clock.now();

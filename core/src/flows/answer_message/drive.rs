@@ -4,9 +4,9 @@
 use super::AnswerMessage;
 use super::commit::Pending;
 use super::dead_letter::dead_letter;
-use crate::conversation::event::Seq;
+use crate::conversation::chain::Chain;
 use crate::conversation::model::{ChatMessage, Usage};
-use crate::flows::claims::Signals;
+use crate::flows::claims::{Handled, Signals};
 use crate::flows::persist::retry;
 use crate::ports::work::Claim;
 use crate::ports::{Model, PortError, PortResult};
@@ -16,10 +16,9 @@ use crate::turn::machine::{Phase, Turn, Unexpected};
 use crate::turn::prompt;
 use crate::turn::step::Request;
 use crate::work::session::TurnRecord;
+use crate::work::suspicion::MOST_TRIES;
 
 pub(super) const TRIES: u32 = 6;
-/// A turn that was taken up so often without progress is given up.
-const MAX_TRIES: u32 = 3;
 
 /// One turn that is being driven.
 pub(super) struct Drive<'a> {
@@ -31,33 +30,49 @@ pub(super) struct Drive<'a> {
     pub(super) request: Option<Request>,
     /// What the steps since the last commit lead to.
     pub(super) pending: Pending,
-    /// The session's last event that is known here.
-    pub(super) seq: Seq,
+    /// The session's chain, as far as it is known here.
+    pub(super) chain: Chain,
+    /// Whether the session may have another turn by now.
+    pub(super) more: bool,
     /// The history that is shown, once it was read.
     pub(super) history: Option<Vec<ChatMessage>>,
 }
 
+/// What becomes of a claim.
+pub(super) enum Taken<'a> {
+    /// Its turn is driven.
+    Up(Box<Drive<'a>>),
+    /// There is nothing to be driven.
+    Off(Handled),
+}
+
 impl<'a> Drive<'a> {
-    /// Reads the turn's record, and feeds it what happened since: a crash, a cancellation, tools.
+    /// Takes up the turn from its record, and feeds it what happened since: a crash, a cancellation,
+    /// tools.
     pub(super) async fn load(
         flow: &'a AnswerMessage,
         claim: &'a Claim,
         signals: &'a Signals,
-    ) -> PortResult<Option<Self>> {
-        let Some(turn_id) = claim.turn_id else { return Ok(None) };
-        let store = &flow.ports.store;
-        let record = retry(&flow.world, TRIES, || store.turn(turn_id)).await?;
-        let session =
-            retry(&flow.world, TRIES, || store.session(&claim.tenant, claim.session_id)).await?;
-        let (Some(record), Some(session)) = (record, session) else { return Ok(None) };
+    ) -> PortResult<Taken<'a>> {
+        let nothing = Taken::Off(Handled::default());
+        let Some(turn_id) = claim.turn_id else { return Ok(nothing) };
+        let record = match &claim.turn {
+            Some(record) => record.clone(),
+            None => {
+                let store = &flow.ports.store;
+                let read = retry(&flow.world, TRIES, || store.turn(turn_id)).await?;
+                let Some(record) = read else { return Ok(nothing) };
+                record
+            }
+        };
         if record.cancel_requested {
             signals.cancelled.trigger();
         }
         let (turn, request) = match Turn::fold(turn_id, &record.inputs) {
             Ok(folded) => folded,
             Err(error) => {
-                dead_letter(flow, claim, &record, error.to_string()).await?;
-                return Ok(None);
+                let handled = dead_letter(flow, claim, &record, error.to_string()).await?;
+                return Ok(Taken::Off(handled));
             }
         };
         let mut drive = Self {
@@ -67,21 +82,21 @@ impl<'a> Drive<'a> {
             pending: Pending::new(turn.steps()),
             turn,
             request,
-            seq: session.chain.count,
+            chain: claim.session.chain,
+            more: claim.session.turns_accepted > record.number,
             history: None,
         };
         drive.catch_up(&record)?;
         let stuck = drive.request.is_none() && !drive.signals.cancelled.is_set();
         if stuck && drive.turn.phase() == Phase::AwaitingTools {
-            dead_letter(flow, claim, &record, "its tools ended, and none was its own".into())
-                .await?;
-            return Ok(None);
+            let why = "its tools ended, and none was its own";
+            return Ok(Taken::Off(dead_letter(flow, claim, &record, why.into()).await?));
         }
-        Ok(Some(drive))
+        Ok(Taken::Up(Box::new(drive)))
     }
 
     /// Drives the turn until it is done, waits for tools, is to stop, or is someone else's.
-    pub(super) async fn run(mut self) -> PortResult<()> {
+    pub(super) async fn run(mut self: Box<Self>) -> PortResult<Handled> {
         while self.turn.phase() != Phase::Done {
             if self.signals.cancelled.is_set() {
                 self.feed(self.broken_off(String::new(), Usage::default()))?;
@@ -97,7 +112,7 @@ impl<'a> Drive<'a> {
                 None => break,
                 Some(Request::Generate(generate)) => {
                     if !self.commit().await? {
-                        return Ok(());
+                        return Ok(self.handled(false));
                     }
                     self.generate(&generate).await?
                 }
@@ -109,15 +124,19 @@ impl<'a> Drive<'a> {
                     // The record knows of one open reservation: the last is settled in it before
                     // tokens are set aside for the next.
                     if self.pending.settles() && !self.commit().await? {
-                        return Ok(());
+                        return Ok(self.handled(false));
                     }
                     self.reserve(call, want, least).await?
                 }
             };
             self.feed(input)?;
         }
-        self.commit().await?;
-        Ok(())
+        let released = self.commit_and_release().await?;
+        Ok(self.handled(released))
+    }
+
+    const fn handled(&self, released: bool) -> Handled {
+        Handled { released, more: self.more }
     }
 
     /// Feeds the turn what happened since its record was written.
@@ -125,8 +144,8 @@ impl<'a> Drive<'a> {
         if self.turn.phase() == Phase::Done {
             return Ok(());
         }
-        if self.claim.tries > MAX_TRIES {
-            return self.feed(Input::GaveUp { tries: self.claim.tries - 1 });
+        if self.claim.tries >= MOST_TRIES {
+            return self.feed(Input::GaveUp { tries: self.claim.tries });
         }
         match self.turn.phase() {
             Phase::Accepted => {

@@ -13,13 +13,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::claims::{Handle, Signals};
+use super::claims::{Handle, Handled, Signals};
 use super::world::World;
 use crate::ports::work::Claim;
 use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store};
 use crate::tool::ToolSpec;
 use crate::turn::config::TurnConfig;
-use drive::Drive;
+use drive::{Drive, Taken};
 
 /// The ports that answering needs.
 #[derive(Clone)]
@@ -58,10 +58,10 @@ impl AnswerMessage {
 
 #[async_trait]
 impl Handle for AnswerMessage {
-    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<()> {
+    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<Handled> {
         match Drive::load(self, claim, signals).await? {
-            Some(drive) => drive.run().await,
-            None => Ok(()),
+            Taken::Up(drive) => drive.run().await,
+            Taken::Off(handled) => Ok(handled),
         }
     }
 }

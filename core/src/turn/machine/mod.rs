@@ -84,7 +84,6 @@ pub struct Turn {
     reserved: Tokens,
     attempt: u32,
     failures: u32,
-    losses: u32,
     wait_seconds: u64,
     rounds: Vec<Round>,
     kept: String,
@@ -121,7 +120,6 @@ impl Turn {
             reserved: 0,
             attempt: 1,
             failures: 0,
-            losses: 0,
             wait_seconds: 0,
             rounds: Vec::new(),
             kept: String::new(),
@@ -169,7 +167,7 @@ impl Turn {
             (Phase::Generating, Input::ModelFailed { failure, text, usage }) => {
                 Ok(self.model_failed(&failure, &text, usage, now))
             }
-            (Phase::Generating, Input::Interrupted) => Ok(self.interrupted(now)),
+            (Phase::Generating, Input::Interrupted) => Ok(self.interrupted()),
             (Phase::Generating, Input::Released { text, usage }) => Ok(self.released(&text, usage)),
             (Phase::AwaitingTools, Input::ToolFinished { outcome, tokens })
                 if self.waits_for(&outcome) =>

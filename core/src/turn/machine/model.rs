@@ -15,9 +15,6 @@ use crate::time::Timestamp;
 /// A model that wants to be left alone for longer than this is not waited for.
 const LONGEST_WAIT_SECONDS: u64 = 60;
 
-/// A turn that loses so many workers in a row, while a model answers, is what kills them.
-const MOST_LOSSES: u32 = 3;
-
 impl Turn {
     /// Sets tokens aside for the next model call.
     pub(super) fn ask_budget(mut self, effects: Effects) -> Step {
@@ -74,7 +71,6 @@ impl Turn {
             return self.model_failed(&failure, "", answer.usage, now);
         }
         let effects = self.settle(answer.usage);
-        self.losses = 0;
         self.kept.push_str(&answer.text);
         self.streamed = self.kept.len();
         self.failures = 0;
@@ -94,7 +90,6 @@ impl Turn {
         now: Timestamp,
     ) -> Step {
         let mut effects = self.settle(usage);
-        self.losses = 0;
         if !self.try_again(failure) {
             let text = format!("{}{text}", self.kept);
             return self.fail(effects, &Failure::model(failure), &text, now);
@@ -105,12 +100,8 @@ impl Turn {
         self.ask_budget(effects)
     }
 
-    pub(super) fn interrupted(mut self, now: Timestamp) -> Step {
-        self.losses += 1;
-        if self.losses >= MOST_LOSSES {
-            let tries = self.losses;
-            return self.gave_up(tries, now);
-        }
+    /// Begins the answer anew. Whether the turn is what its worker died of is not judged here.
+    pub(super) fn interrupted(mut self) -> Step {
         let mut effects = self.settle_in_full();
         effects.record.push(self.restart("worker_lost"));
         self.ask_budget(effects)

@@ -361,24 +361,20 @@ fn numbers_at_their_limits_do_not_overflow() {
 }
 
 #[test]
-fn turn_that_loses_three_workers_in_a_row_is_given_up() {
+fn turn_that_loses_worker_after_worker_begins_anew_each_time() {
     let lose = |driven: Driven| driven.feed(Input::Interrupted).granted();
 
-    let done = lose(lose(generating())).feed(Input::Interrupted);
+    let driven = (0..5).fold(generating(), |driven, _| lose(driven));
 
-    assert_eq!(done.reason(), "internal");
-    assert_eq!(done.event(EventType::AssistantRestarted).metadata["attempt"], 4);
+    assert_eq!(driven.generate().attempt, 6);
+    assert_eq!(driven.step.turn.phase(), Phase::Generating);
 }
 
 #[test]
-fn workers_lost_before_and_after_an_answer_are_not_in_a_row() {
-    let lose = |driven: Driven| driven.feed(Input::Interrupted).granted();
-    let driven = lose(lose(generating())).feed(answer("Hm.", 1));
-    let call = driven.step.turn.open_calls().next().cloned().unwrap();
+fn turn_that_is_given_up_while_a_model_answers_voids_what_was_streamed() {
+    let done = generating().feed(Input::Interrupted).granted().feed(Input::GaveUp { tries: 3 });
 
-    let driven = lose(lose(driven.feed(result(&call)).granted()));
-
-    assert_eq!(driven.generate().attempt, 5);
+    assert_eq!(done.event(EventType::AssistantRestarted).metadata["attempt"], 3);
 }
 
 #[test]
@@ -386,10 +382,18 @@ fn turn_that_is_released_again_and_again_is_not_given_up() {
     let release = |driven: Driven| {
         driven.feed(Input::Released { text: "Hm".into(), usage: usage(7) }).granted()
     };
-    let twice_lost = generating().feed(Input::Interrupted).granted().feed(Input::Interrupted);
 
-    let driven = (0..5).fold(twice_lost.granted(), |driven, _| release(driven));
+    let driven = (0..5).fold(generating(), |driven, _| release(driven));
 
-    assert_eq!(driven.generate().attempt, 8);
-    assert_eq!(driven.feed(Input::Interrupted).reason(), "internal", "three losses are three");
+    assert_eq!(driven.generate().attempt, 6);
+}
+
+#[test]
+fn what_a_new_worker_feeds_a_turn_is_no_progress() {
+    for input in [Input::Interrupted, budget(Grant::Refused), Input::GaveUp { tries: 3 }] {
+        assert!(!input.is_progress(), "{input:?}");
+    }
+    for input in [allowed(), context(9), failed(ModelFailure::Broken, "")] {
+        assert!(input.is_progress(), "{input:?}");
+    }
 }

@@ -7,7 +7,7 @@ use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::policy::Action;
 use soma_core::tool::CallChange;
-use soma_core::work::commit::{Cancel, Commit, Fence};
+use soma_core::work::commit::{Cancel, Commit, Fence, WorkKind};
 use soma_core::work::session::TurnState;
 
 use super::Books;
@@ -15,6 +15,9 @@ use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
 use super::reasons::failed_for;
 use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
+use super::work::acquitted;
+
+const KINDS: [WorkKind; 2] = [WorkKind::Turns, WorkKind::Calls];
 
 /// What the auditor needs to know of a commit, taken before it is given away.
 pub(super) struct Gist {
@@ -25,6 +28,9 @@ pub(super) struct Gist {
     cancel: Option<Cancel>,
     accept: Option<TurnId>,
     progress: Option<(TurnId, TurnState)>,
+    /// Which kinds of work are shown to kill no workers, and which claims are released.
+    proofs: Vec<WorkKind>,
+    releases: Vec<WorkKind>,
     leave: Leave,
     claims: Vec<(CallId, bool)>,
     usage: Vec<UsageChange>,
@@ -49,6 +55,8 @@ impl Gist {
             cancel: commit.cancel,
             accept: commit.accept.as_ref().map(|accept| accept.turn_id),
             progress: commit.turn.as_ref().map(|turn| (turn.turn_id, turn.state)),
+            proofs: KINDS.into_iter().filter(|kind| commit.is_proof(*kind)).collect(),
+            releases: KINDS.into_iter().filter(|kind| commit.releases(*kind)).collect(),
             leave: Leave {
                 answer: allows(Action::ConversationSend),
                 memory: allows(Action::MemoryWrite),
@@ -77,6 +85,10 @@ impl Books {
             wrong.push((Invariant::TenantIsolation, what));
         }
         wrong.extend(fenced(session, &gist).err());
+        gist.proofs.iter().for_each(|kind| acquitted(session, *kind));
+        for kind in &gist.releases {
+            session.slots[slot_of(*kind)].owner = None;
+        }
         cancelled(session, gist.cancel);
         if let Some(id) = gist.accept {
             session.turns.push(Turn::new(id));
@@ -117,14 +129,14 @@ impl Books {
 fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
     let Fence::Work { kind, epoch } = gist.fence else { return Ok(()) };
     let slot = &session.slots[slot_of(kind)];
-    if slot.epoch == epoch && slot.held {
+    if slot.epoch == epoch && slot.owner.is_some() {
         return Ok(());
     }
     let what = format!(
         "{} took a commit of {kind:?} under epoch {epoch}, at {} ({})",
         gist.session,
         slot.epoch,
-        if slot.held { "held" } else { "released" }
+        if slot.owner.is_some() { "held" } else { "released" }
     );
     Err((Invariant::Fencing, what))
 }
@@ -202,7 +214,6 @@ fn progressed(session: &mut Session, gist: &Gist, wrong: &mut Vec<Wrong>) -> boo
         wrong.push((Invariant::NothingLost, format!("{id} made progress, never accepted")));
         return false;
     };
-    turn.claims = 0;
     turn.leave.answer |= gist.leave.answer;
     turn.leave.memory |= gist.leave.memory;
     if !gist.memory.is_empty() && !turn.leave.memory {

@@ -14,7 +14,7 @@ use soma_core::outbox::message::OutboxRow;
 use soma_core::ports::leases::Renewed;
 use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::outbox::OutboxDepth;
-use soma_core::ports::work::{Claim, Heartbeat, Release};
+use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::{CallRecord, CallState};
@@ -172,52 +172,53 @@ impl Work for Audited {
     async fn recover_overdue(
         &self,
         kind: WorkKind,
-        before: Timestamp,
+        age: Duration,
         limit: usize,
     ) -> PortResult<usize> {
-        self.ledger.recover_overdue(kind, before, limit).await
+        self.ledger.recover_overdue(kind, age, limit).await
     }
 
-    async fn claim(
-        &self,
-        kind: WorkKind,
-        owner: OwnerId,
-        now: Timestamp,
-        ttl: Duration,
-        tenant_cap: usize,
-    ) -> PortResult<Option<Claim>> {
-        let claim = self.ledger.claim(kind, owner, now, ttl, tenant_cap).await?;
-        if let Some(claim) = &claim {
-            self.audit.books().claimed(claim, now, ttl, tenant_cap);
+    async fn claim(&self, request: ClaimRequest) -> PortResult<Claimed> {
+        let now = self.ledger.now();
+        self.audit.books().asked(&request, now);
+        let claimed = self.ledger.claim(request.clone()).await?;
+        let mut books = self.audit.books();
+        for claim in &claimed.claims {
+            books.claimed(claim, request.tenant_cap);
         }
-        Ok(claim)
+        if !claimed.claims.is_empty() {
+            books.gave(&request, now);
+        }
+        Ok(claimed)
     }
 
     async fn heartbeat(
         &self,
-        claim: &Claim,
-        now: Timestamp,
+        kind: WorkKind,
+        owner: OwnerId,
+        holding: &[Holding],
         ttl: Duration,
     ) -> PortResult<Heartbeat> {
-        let step = self.ledger.heartbeat(claim, now, ttl).await?;
-        self.audit.books().heartbeat(claim, now, ttl, step);
-        Ok(step)
+        let told = self.ledger.heartbeat(kind, owner, holding, ttl).await?;
+        let until = self.ledger.now() + ttl;
+        self.audit.books().told((kind, owner), holding, &told, until);
+        Ok(told)
     }
 
-    async fn release(
-        &self,
-        claim: &Claim,
-        how: Release,
-        now: Timestamp,
-        delay: Duration,
-    ) -> PortResult<()> {
-        Work::release(&*self.ledger, claim, how, now, delay).await?;
+    async fn release(&self, claim: &Claim, how: Release, delay: Duration) -> PortResult<()> {
+        Work::release(&*self.ledger, claim, how, delay).await?;
         self.audit.books().released(claim, how);
         Ok(())
     }
 
-    async fn depth(&self, kind: WorkKind, now: Timestamp) -> PortResult<usize> {
-        Work::depth(&*self.ledger, kind, now).await
+    async fn leave(&self, kind: WorkKind, owner: OwnerId) -> PortResult<()> {
+        Work::leave(&*self.ledger, kind, owner).await?;
+        self.audit.books().left(kind, owner);
+        Ok(())
+    }
+
+    async fn depth(&self, kind: WorkKind) -> PortResult<usize> {
+        Work::depth(&*self.ledger, kind).await
     }
 }
 
@@ -253,7 +254,7 @@ impl Leases for Audited {
     }
 
     async fn leave(&self, member: &Member, leases: &[PartitionLease]) -> PortResult<()> {
-        self.ledger.leave(member, leases).await?;
+        Leases::leave(&*self.ledger, member, leases).await?;
         self.audit.books().positions.released(leases);
         Ok(())
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soma_core::conversation::chain::Chain;
 use soma_core::digest::Digest32;
-use soma_core::ids::{CallId, EventId, SessionId, TenantId, TurnId};
+use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 use soma_simulated::mix;
@@ -25,8 +25,10 @@ pub(super) struct Turn {
     pub(super) leave: Leave,
     pub(super) cancelled: Cancelled,
     pub(super) model_calls: u32,
-    /// How often it was claimed since it made progress or was released.
+    /// How often it was claimed since it was last shown that it kills no workers.
     pub(super) claims: u32,
+    /// How often it failed, or its worker died, since then.
+    pub(super) failures: u32,
 }
 
 impl Turn {
@@ -39,6 +41,7 @@ impl Turn {
             cancelled: Cancelled::No,
             model_calls: 0,
             claims: 0,
+            failures: 0,
         }
     }
 }
@@ -67,8 +70,8 @@ pub(super) struct Leave {
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) epoch: u64,
-    pub(super) held: bool,
-    pub(super) ends_at: Timestamp,
+    /// Who holds it; none once it was released.
+    pub(super) owner: Option<OwnerId>,
 }
 
 /// A session.
@@ -97,6 +100,8 @@ pub(super) struct Call {
 #[derive(Debug, Default)]
 pub(super) struct Sessions {
     pub(super) by_id: BTreeMap<SessionId, Session>,
+    /// Until when those who claim each kind of work count as alive.
+    pub(super) owners: [BTreeMap<OwnerId, Timestamp>; 2],
     pub(super) of_turn: BTreeMap<TurnId, SessionId>,
     pub(super) calls: BTreeMap<CallId, Call>,
     pub(super) accepted: u64,

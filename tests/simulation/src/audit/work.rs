@@ -1,26 +1,55 @@
 //! What is checked when work is claimed, kept and given up.
 
-use std::time::Duration;
-
-use soma_core::ids::{SessionId, TenantId};
-use soma_core::ports::work::{Claim, Heartbeat, Release};
+use soma_core::ids::{OwnerId, SessionId, TenantId};
+use soma_core::ports::work::{Claim, ClaimRequest, Heartbeat, Holding, Release};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 
 use super::Books;
 use super::invariant::Invariant;
-use super::sessions::{Cancelled, slot_of};
+use super::sessions::{Cancelled, Session, slot_of};
 
-/// A turn is given up after three tries, and whoever gives it up may die of something else; but not
-/// for ever.
-const MOST_CLAIMS: u32 = 20;
+/// Workers are killed at any time, and a turn may be claimed again and again for no fault of its own;
+/// but not for ever.
+const MOST_CLAIMS: u32 = 60;
 
 impl Books {
+    /// Somebody asked for work: what it does not know of is free, and so is what the dead held.
+    pub(super) fn asked(&mut self, request: &ClaimRequest, now: Timestamp) {
+        let kind = slot_of(request.kind);
+        for (session_id, session) in &mut self.sessions.by_id {
+            let slot = &mut session.slots[kind];
+            let known = Holding { session_id: *session_id, epoch: slot.epoch };
+            if slot.owner == Some(request.owner) && !request.holding.contains(&known) {
+                slot.owner = None;
+            }
+        }
+        let owners = &mut self.sessions.owners[kind];
+        let until = owners.entry(request.owner).or_default();
+        if *until < now + request.ttl / 2 {
+            *until = now + request.ttl;
+        }
+        let dead: Vec<OwnerId> =
+            owners.iter().filter(|(_, until)| **until <= now).map(|(owner, _)| *owner).collect();
+        owners.retain(|_, until| now < *until);
+        for session in self.sessions.by_id.values_mut() {
+            let slot = &mut session.slots[kind];
+            if slot.owner.take_if(|owner| dead.contains(owner)).is_some() {
+                failed(session, request.kind);
+            }
+        }
+    }
+
+    /// Something was given to whoever asked.
+    pub(super) fn gave(&mut self, request: &ClaimRequest, now: Timestamp) {
+        self.sessions.owners[slot_of(request.kind)].insert(request.owner, now + request.ttl);
+    }
+
     /// A claim was handed out.
-    pub(super) fn claimed(&mut self, claim: &Claim, now: Timestamp, ttl: Duration, cap: usize) {
+    pub(super) fn claimed(&mut self, claim: &Claim, cap: usize) {
         let mut wrong = Vec::new();
         let Claim { session_id, kind, epoch, .. } = claim;
-        let held = self.claims_of(&claim.tenant, *kind, now, *session_id);
+        let held = self.claims_of(&claim.tenant, *kind, *session_id);
         if held >= cap {
             let what = format!("{} holds {} claims of {cap}", claim.tenant, held + 1);
             wrong.push((Invariant::Fairness, what));
@@ -30,7 +59,7 @@ impl Books {
             wrong.push((Invariant::TenantIsolation, format!("{session_id} came back as work")));
         }
         let slot = &mut session.slots[slot_of(*kind)];
-        if slot.held && now < slot.ends_at {
+        if slot.owner.is_some() {
             let what =
                 format!("{session_id} was claimed twice at once, as {} and {epoch}", slot.epoch);
             wrong.push((Invariant::Fencing, what));
@@ -40,13 +69,16 @@ impl Books {
             wrong.push((Invariant::Fencing, what));
         }
         slot.epoch = *epoch;
-        slot.held = true;
-        slot.ends_at = now + ttl;
+        slot.owner = Some(claim.owner);
         if *kind == WorkKind::Turns {
             let oldest = session.head();
-            if claim.turn_id != oldest {
+            if claim.turn_id != oldest || claim.turn.as_ref().map(|turn| turn.turn_id) != oldest {
                 let what = format!("{:?} was claimed before {oldest:?}", claim.turn_id);
                 wrong.push((Invariant::Order, what));
+            }
+            if claim.session.chain != session.chain {
+                let what = format!("{session_id} was claimed with another chain than it has");
+                wrong.push((Invariant::Chain, what));
             }
             if let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn)) {
                 turn.claims += 1;
@@ -57,11 +89,9 @@ impl Books {
                     let what = format!("{} is claimed again and again", turn.id);
                     wrong.push((Invariant::Liveness, what));
                 }
-                if claim.tries < turn.claims {
-                    let what = format!(
-                        "{} was claimed {} times, counted {}",
-                        turn.id, turn.claims, claim.tries
-                    );
+                if claim.tries > turn.failures {
+                    let (counted, failed) = (claim.tries, turn.failures);
+                    let what = format!("{} failed {failed} times, counted {counted}", turn.id);
                     wrong.push((Invariant::Liveness, what));
                 }
             }
@@ -71,37 +101,31 @@ impl Books {
         }
     }
 
-    fn claims_of(
-        &self,
-        tenant: &TenantId,
-        kind: WorkKind,
-        now: Timestamp,
-        but: SessionId,
-    ) -> usize {
+    fn claims_of(&self, tenant: &TenantId, kind: WorkKind, but: SessionId) -> usize {
         let sessions = self.sessions.by_id.iter();
-        let live = sessions.filter(|(id, session)| {
-            let slot = &session.slots[slot_of(kind)];
-            **id != but && session.tenant == *tenant && slot.held && now < slot.ends_at
+        let held = sessions.filter(|(id, session)| {
+            let claimed = session.slots[slot_of(kind)].owner.is_some();
+            **id != but && session.tenant == *tenant && claimed
         });
-        live.filter(|(_, session)| !session.erased).count()
+        held.filter(|(_, session)| !session.erased).count()
     }
 
-    /// A holder was told how its claim stands.
-    pub(super) fn heartbeat(
+    /// An owner was told how its claims stand.
+    pub(super) fn told(
         &mut self,
-        claim: &Claim,
-        now: Timestamp,
-        ttl: Duration,
-        answer: Heartbeat,
+        (kind, owner): (WorkKind, OwnerId),
+        holding: &[Holding],
+        told: &Heartbeat,
+        until: Timestamp,
     ) {
-        let Some(session) = self.sessions.by_id.get_mut(&claim.session_id) else { return };
-        let slot = &mut session.slots[slot_of(claim.kind)];
-        let ours = slot.epoch == claim.epoch && slot.held && !session.erased;
-        match answer {
-            Heartbeat::Lost => {}
-            Heartbeat::Held | Heartbeat::CancelRequested if ours => slot.ends_at = now + ttl,
-            Heartbeat::Held | Heartbeat::CancelRequested => {
-                let what = format!("{} holds epoch {} still", claim.session_id, claim.epoch);
+        if let Some(alive) = self.sessions.owners[slot_of(kind)].get_mut(&owner) {
+            *alive = until;
+        }
+        for named in holding.iter().filter(|named| !told.lost.contains(named)) {
+            let Some(session) = self.sessions.by_id.get(&named.session_id) else { continue };
+            let slot = &session.slots[slot_of(kind)];
+            if slot.owner != Some(owner) || slot.epoch != named.epoch || session.erased {
+                let what = format!("{} holds epoch {} still", named.session_id, named.epoch);
                 self.violate(Invariant::Fencing, what);
             }
         }
@@ -111,13 +135,38 @@ impl Books {
     pub(super) fn released(&mut self, claim: &Claim, how: Release) {
         let Some(session) = self.sessions.by_id.get_mut(&claim.session_id) else { return };
         let slot = &mut session.slots[slot_of(claim.kind)];
-        if slot.epoch != claim.epoch || !slot.held {
+        if slot.epoch != claim.epoch || slot.owner != Some(claim.owner) {
             return;
         }
-        slot.held = false;
-        let turn = claim.turn_id.filter(|_| how == Release::Orderly);
-        if let Some(turn) = turn.and_then(|turn| session.turn_mut(turn)) {
-            turn.claims = 0;
+        slot.owner = None;
+        match how {
+            Release::Orderly => acquitted(session, claim.kind),
+            Release::Failed => failed(session, claim.kind),
+        }
+    }
+
+    /// An owner stopped.
+    pub(super) fn left(&mut self, kind: WorkKind, owner: OwnerId) {
+        let kind = slot_of(kind);
+        self.sessions.owners[kind].remove(&owner);
+        for session in self.sessions.by_id.values_mut() {
+            session.slots[kind].owner.take_if(|held| *held == owner);
+        }
+    }
+}
+
+fn failed(session: &mut Session, kind: WorkKind) {
+    let head = session.head().filter(|_| kind == WorkKind::Turns);
+    if let Some(turn) = head.and_then(|head| session.turn_mut(head)) {
+        turn.failures += 1;
+    }
+}
+
+/// Nothing is held against the work of a session any more.
+pub(super) fn acquitted(session: &mut Session, kind: WorkKind) {
+    if kind == WorkKind::Turns {
+        for turn in &mut session.turns {
+            (turn.claims, turn.failures) = (0, 0);
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::time::Duration;
 
-use soma_core::contract::ledger::{AFTER_TTL, MANY, NOW, TTL, owner};
+use soma_core::contract::ledger::{AFTER_TTL, MANY, NOW, TTL, newcomer, owner, wants};
 use soma_core::contract::talk::{talk, talk_of};
+use soma_core::conversation::chain::Chain;
 use soma_core::ports::Work;
-use soma_core::ports::work::{Claim, Heartbeat, Release};
-use soma_core::work::commit::WorkKind;
+use soma_core::ports::work::{Claim, ClaimRequest, Heartbeat, Release};
+use soma_core::work::commit::{Commit, WorkKind};
 use soma_core::work::session::TurnState;
 
 use super::{Scene, now, under};
@@ -19,8 +20,8 @@ fn commit_under_an_older_claim_is_told() {
     let talk = talk(1);
     scene.ready(&talk, 1);
     let first = scene.claim(WorkKind::Turns);
-    let later = now(scene.ledger.claim(WorkKind::Turns, owner(2), NOW + AFTER_TTL, TTL, MANY));
-    assert!(later.is_some());
+    scene.clock.advance(AFTER_TTL);
+    scene.claim(WorkKind::Turns);
 
     let stale = under(&first, talk.progresses(1, 1, TurnState::Ready));
     scene.audit.books().committed(Gist::of(&stale), &[]);
@@ -34,7 +35,7 @@ fn commit_under_a_claim_that_was_released_is_told() {
     let talk = talk(1);
     scene.ready(&talk, 1);
     let claim = scene.claim(WorkKind::Turns);
-    now(scene.ledger.release(&claim, Release::Orderly, NOW, Duration::ZERO));
+    now(Work::release(&scene.ledger, &claim, Release::Orderly, Duration::ZERO));
 
     let late = under(&claim, talk.progresses(1, 1, TurnState::Ready));
     scene.audit.books().committed(Gist::of(&late), &[]);
@@ -48,8 +49,8 @@ fn two_claims_of_a_session_at_once_are_told() {
     scene.ready(&talk(1), 1);
     let claim = scene.claim(WorkKind::Turns);
 
-    let second = Claim { owner: owner(2), epoch: claim.epoch + 1, tries: 2, ..claim };
-    scene.audit.books().claimed(&second, NOW, TTL, MANY);
+    let second = Claim { owner: owner(2), epoch: claim.epoch + 1, ..claim };
+    scene.audit.books().claimed(&second, MANY);
 
     assert_eq!(scene.broken(), [Invariant::Fencing]);
 }
@@ -60,10 +61,10 @@ fn claim_of_a_later_turn_is_told() {
     let talk = talk(1);
     scene.ready(&talk, 1);
     scene.commit(talk.accepts(2));
-    let claim = now(scene.behind().claim(WorkKind::Turns, owner(1), NOW, TTL, MANY)).unwrap();
+    let claim = scene.claim_behind(WorkKind::Turns);
 
     let later = Claim { turn_id: Some(talk.turn(2)), ..claim };
-    scene.audit.books().claimed(&later, NOW, TTL, MANY);
+    scene.audit.books().claimed(&later, MANY);
 
     assert_eq!(scene.broken(), [Invariant::Order]);
 }
@@ -75,27 +76,30 @@ fn claims_beyond_the_cap_are_told() {
     scene.ready(&talk(2), 1);
     scene.ready(&talk_of("borealis", 3), 1);
     for _ in 0..2 {
-        let claim = now(scene.ledger.claim(WorkKind::Turns, owner(1), NOW, TTL, 1));
-        assert!(claim.is_some());
+        let one = ClaimRequest { most: 1, tenant_cap: 1, ..wants(WorkKind::Turns, newcomer()) };
+        assert_eq!(now(scene.ledger.claim(one)).claims.len(), 1);
     }
     assert_eq!(scene.broken(), []);
 
-    let claim = now(scene.behind().claim(WorkKind::Turns, owner(1), NOW, TTL, 2)).unwrap();
-    scene.audit.books().claimed(&claim, NOW, TTL, 1);
+    let claim = scene.claim_behind(WorkKind::Turns);
+    scene.audit.books().claimed(&claim, 1);
 
     assert_eq!(scene.broken(), [Invariant::Fairness]);
 }
 
 #[test]
-fn try_that_is_not_counted_is_told() {
+fn try_that_is_counted_for_nothing_is_told() {
     let scene = Scene::new();
     scene.ready(&talk(1), 1);
     scene.claim(WorkKind::Turns);
-    let later = NOW + AFTER_TTL;
-    let claim = now(scene.behind().claim(WorkKind::Turns, owner(2), later, TTL, MANY)).unwrap();
+    scene.clock.advance(AFTER_TTL);
+    let claim = scene.claim(WorkKind::Turns);
+    assert_eq!((claim.tries, scene.broken()), (1, Vec::new()));
+    now(Work::release(&scene.ledger, &claim, Release::Orderly, Duration::ZERO));
+    let claim = scene.claim_behind(WorkKind::Turns);
 
-    let forgotten = Claim { tries: 1, ..claim };
-    scene.audit.books().claimed(&forgotten, later, TTL, MANY);
+    let blamed = Claim { tries: 1, ..claim };
+    scene.audit.books().claimed(&blamed, MANY);
 
     assert_eq!(scene.broken(), [Invariant::Liveness]);
 }
@@ -105,10 +109,8 @@ fn turn_that_is_claimed_for_ever_is_told() {
     let scene = Scene::new();
     scene.ready(&talk(1), 1);
 
-    let mut at = NOW;
-    for _ in 0..21 {
-        assert!(now(scene.ledger.claim(WorkKind::Turns, owner(1), at, TTL, MANY)).is_some());
-        at = at + AFTER_TTL;
+    for _ in 0..61 {
+        scene.claim_for(WorkKind::Turns, owner(1)).unwrap();
     }
 
     assert_eq!(scene.broken(), [Invariant::Liveness]);
@@ -121,42 +123,56 @@ fn tries_begin_anew_after_progress() {
     scene.ready(&talk, 1);
 
     let first = scene.claim(WorkKind::Turns);
-    scene.commit(under(&first, talk.progresses(1, 1, TurnState::Ready)));
-    now(scene.ledger.release(&first, Release::Failed, NOW, Duration::ZERO));
+    now(Work::release(&scene.ledger, &first, Release::Failed, Duration::ZERO));
     let second = scene.claim(WorkKind::Turns);
+    scene.commit(under(&second, talk.survives(1, 1)));
+    now(Work::release(&scene.ledger, &second, Release::Failed, Duration::ZERO));
+    let third = scene.claim(WorkKind::Turns);
 
-    assert_eq!(second.tries, 1);
+    assert_eq!((first.tries, second.tries, third.tries), (0, 1, 1));
     assert_eq!(scene.audit.violations(), []);
 }
 
 #[test]
-fn tries_begin_anew_after_an_orderly_hand_back_only() {
+fn tries_begin_anew_after_an_orderly_release_only() {
     let scene = Scene::new();
     scene.ready(&talk(1), 1);
 
     let mut tries = Vec::new();
-    for how in [Release::Orderly, Release::Failed, Release::Failed] {
+    for how in [Release::Failed, Release::Orderly, Release::Failed, Release::Failed] {
         let claim = scene.claim(WorkKind::Turns);
-        now(scene.ledger.release(&claim, how, NOW, Duration::ZERO));
+        now(Work::release(&scene.ledger, &claim, how, Duration::ZERO));
         tries.push(claim.tries);
     }
 
-    assert_eq!(tries, [1, 1, 2]);
+    assert_eq!(tries, [0, 1, 0, 1]);
     assert_eq!(scene.audit.violations(), []);
 }
 
 #[test]
-fn try_that_is_forgotten_when_it_failed_is_told() {
+fn commit_that_releases_a_claim_frees_it() {
     let scene = Scene::new();
-    scene.ready(&talk(1), 1);
+    let talk = talk(1);
+    scene.ready(&talk, 1);
     let first = scene.claim(WorkKind::Turns);
-    now(scene.ledger.release(&first, Release::Failed, NOW, Duration::ZERO));
-    let claim = now(scene.behind().claim(WorkKind::Turns, owner(1), NOW, TTL, MANY)).unwrap();
 
-    let forgotten = Claim { tries: 1, ..claim };
-    scene.audit.books().claimed(&forgotten, NOW, TTL, MANY);
+    scene.commit(Commit { release: true, ..under(&first, talk.survives(1, 1)) });
+    scene.claim(WorkKind::Turns);
 
-    assert_eq!(scene.broken(), [Invariant::Liveness]);
+    assert_eq!(scene.audit.violations(), []);
+}
+
+#[test]
+fn claim_with_another_chain_than_its_session_has_is_told() {
+    let scene = Scene::new();
+    let talk = talk(1);
+    scene.ready(&talk, 1);
+    let mut claim = scene.claim_behind(WorkKind::Turns);
+    claim.session.chain = Chain::new(talk.session_id);
+
+    scene.audit.books().claimed(&claim, MANY);
+
+    assert_eq!(scene.broken(), [Invariant::Chain]);
 }
 
 #[test]
@@ -164,11 +180,14 @@ fn holder_of_a_lost_claim_that_is_told_otherwise_is_told() {
     let scene = Scene::new();
     scene.ready(&talk(1), 1);
     let first = scene.claim(WorkKind::Turns);
-    let later = NOW + AFTER_TTL;
-    now(scene.ledger.claim(WorkKind::Turns, owner(2), later, TTL, MANY)).unwrap();
-    assert_eq!(now(scene.ledger.heartbeat(&first, later, TTL)), Heartbeat::Lost);
+    scene.clock.advance(AFTER_TTL);
+    scene.claim(WorkKind::Turns);
+    let holding = [first.holding()];
+    let heartbeat = scene.ledger.heartbeat(WorkKind::Turns, first.owner, &holding, TTL);
+    assert_eq!(now(heartbeat).lost, holding);
 
-    scene.audit.books().heartbeat(&first, later, TTL, Heartbeat::Held);
+    let told = Heartbeat::default();
+    scene.audit.books().told((WorkKind::Turns, first.owner), &holding, &told, NOW);
 
     assert_eq!(scene.broken(), [Invariant::Fencing]);
 }

@@ -46,7 +46,7 @@ impl Scene {
         self.audit.model_called(talk.turn(1));
         self.audit.model_used(talk.turn(1), 40);
         self.commit(under(&claim, after(2, talk.asks(1))));
-        now(self.ledger.release(&claim, Release::Orderly, NOW, Duration::ZERO));
+        now(self.ledger.release(&claim, Release::Orderly, Duration::ZERO));
     }
 
     /// An executor runs the tool that the turn waits for.
@@ -57,7 +57,7 @@ impl Scene {
         self.audit.tool_ran(talk.call(0), Repeatable::No);
         let outbox = vec![talk.message(Topic::ToolResults, "result")];
         self.commit(under(&claim, Commit { outbox, ..talk.finishes(0) }));
-        now(self.ledger.release(&claim, Release::Orderly, NOW, Duration::ZERO));
+        now(self.ledger.release(&claim, Release::Orderly, Duration::ZERO));
     }
 
     /// The turn ends, and what it used is settled.
@@ -68,7 +68,7 @@ impl Scene {
         ends.events[0].metadata.insert("usage".into(), json!({"total_tokens": 40}));
         ends.usage = vec![UsageChange::Settle { key: talk.reservation(1), used: 40 }];
         self.commit(ends);
-        now(self.ledger.release(&claim, Release::Orderly, NOW, Duration::ZERO));
+        now(self.ledger.release(&claim, Release::Orderly, Duration::ZERO));
     }
 
     /// What is due is remembered, and replicated.

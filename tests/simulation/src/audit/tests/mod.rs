@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
+use soma_core::contract::ledger::{MANY, NOW, TTL, newcomer, owner, wants};
 use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Event;
 use soma_core::digest::Digest32;
@@ -24,7 +24,7 @@ use soma_core::outbox::message::OutboxRow;
 use soma_core::outbox::topic::Topic;
 use soma_core::policy::{Action, Decision};
 use soma_core::ports::log::Fetched;
-use soma_core::ports::work::Claim;
+use soma_core::ports::work::{Claim, ClaimRequest};
 use soma_core::ports::{Leases, Log, Outbox, PortResult, Store, Work};
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
@@ -137,7 +137,18 @@ impl Scene {
     }
 
     fn claim(&self, kind: WorkKind) -> Claim {
-        now(self.ledger.claim(kind, owner(1), NOW, TTL, MANY)).unwrap()
+        self.claim_for(kind, newcomer()).unwrap()
+    }
+
+    fn claim_for(&self, kind: WorkKind, owner: OwnerId) -> Option<Claim> {
+        let one = ClaimRequest { most: 1, ..wants(kind, owner) };
+        now(self.ledger.claim(one)).claims.pop()
+    }
+
+    /// A claim that the auditor did not see.
+    fn claim_behind(&self, kind: WorkKind) -> Claim {
+        let one = ClaimRequest { most: 1, ..wants(kind, newcomer()) };
+        now(self.behind().claim(one)).claims.remove(0)
     }
 }
 

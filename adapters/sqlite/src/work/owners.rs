@@ -1,0 +1,156 @@
+//! Who works, until when they count as alive, and what becomes of the work of the dead.
+
+use rusqlite::{Connection, Row, params};
+use soma_core::ids::{OwnerId, SessionId};
+use soma_core::ports::work::{ClaimRequest, Holding};
+use soma_core::time::Timestamp;
+use soma_core::work::commit::WorkKind;
+use soma_core::work::suspicion::{Bench, Court, Suspicion};
+
+use crate::columns::kind_text;
+use crate::database::SqlError;
+
+/// Reads what is held against a piece of work, from this column on.
+pub(super) fn suspicion(row: &Row<'_>, first: usize) -> rusqlite::Result<Suspicion> {
+    Ok(Suspicion {
+        company: row.get(first)?,
+        tries: row.get(first + 1)?,
+        deaths: row.get(first + 2)?,
+    })
+}
+
+/// Frees what the owner does not know that it holds. Answers which suspects it may take up.
+pub(super) fn bench(
+    connection: &Connection,
+    request: &ClaimRequest,
+    now: Timestamp,
+) -> Result<Bench, SqlError> {
+    let kind = kind_text(request.kind);
+    let (mut known, mut unknown) = (Vec::new(), Vec::new());
+    let mut held = connection.prepare_cached(
+        "SELECT id, session_id, epoch, company, tries, deaths FROM work_claims
+          WHERE kind = ?1 AND owner = ?2 AND owner IS NOT NULL",
+    )?;
+    let mut rows = held.query(params![kind, request.owner.as_uuid()])?;
+    while let Some(row) = rows.next()? {
+        let holding = Holding { session_id: SessionId::from_uuid(row.get(1)?), epoch: row.get(2)? };
+        if request.holding.contains(&holding) {
+            known.push(suspicion(row, 3)?);
+        } else {
+            unknown.push(row.get::<_, i64>(0)?);
+        }
+    }
+    for id in &unknown {
+        connection
+            .prepare_cached("UPDATE work_claims SET owner = NULL WHERE id = ?1")?
+            .execute([id])?;
+    }
+    let trial = connection
+        .prepare_cached(
+            "SELECT 1 FROM work_claims
+              WHERE kind = ?1 AND company = 1 AND company < 4294967295 AND owner IS NOT NULL",
+        )?
+        .exists([kind])?;
+    let mut bench = court(connection, request.kind)?.bench(trial, now);
+    known.into_iter().for_each(|work| bench.add(work));
+    Ok(bench)
+}
+
+/// The owner is alive: for `ttl` if it was given something, and else for at least half of it.
+pub(super) fn keep_alive(
+    connection: &Connection,
+    request: &ClaimRequest,
+    now: Timestamp,
+    given: bool,
+) -> Result<(), SqlError> {
+    let until = (now + request.ttl).as_micros();
+    let short = if given { until } else { (now + request.ttl / 2).as_micros() };
+    connection
+        .prepare_cached(
+            "INSERT INTO work_owners (kind, owner, until) VALUES (?1, ?2, ?3)
+             ON CONFLICT (kind, owner) DO UPDATE SET until = excluded.until WHERE until < ?4",
+        )?
+        .execute(params![kind_text(request.kind), request.owner.as_uuid(), until, short])?;
+    Ok(())
+}
+
+/// Frees and judges what the dead held.
+pub(super) fn judge_dead(
+    connection: &Connection,
+    kind: WorkKind,
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let found: Vec<OwnerId> = connection
+        .prepare_cached(
+            "SELECT owner FROM work_owners WHERE kind = ?1 AND until <= ?2 ORDER BY until, owner",
+        )?
+        .query_map(params![kind_text(kind), now.as_micros()], |row| {
+            Ok(OwnerId::from_uuid(row.get(0)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    for owner in found {
+        judge(connection, (kind, owner), now)?;
+    }
+    Ok(())
+}
+
+fn court(connection: &Connection, kind: WorkKind) -> Result<Court, SqlError> {
+    let court = connection
+        .prepare_cached("SELECT deaths, resumes_at FROM work_court WHERE kind = ?1")?
+        .query_row([kind_text(kind)], |row| {
+            Ok(Court { deaths: row.get(0)?, resumes_at: Timestamp::from_micros(row.get(1)?) })
+        })?;
+    Ok(court)
+}
+
+fn judge(
+    connection: &Connection,
+    (kind, owner): (WorkKind, OwnerId),
+    now: Timestamp,
+) -> Result<(), SqlError> {
+    let text = kind_text(kind);
+    let rows: Vec<(i64, Suspicion)> = connection
+        .prepare_cached(
+            "SELECT id, company, tries, deaths FROM work_claims
+              WHERE kind = ?1 AND owner = ?2 AND owner IS NOT NULL",
+        )?
+        .query_map(params![text, owner.as_uuid()], |row| Ok((row.get(0)?, suspicion(row, 1)?)))?
+        .collect::<Result<_, _>>()?;
+    let (ids, mut held): (Vec<i64>, Vec<Suspicion>) = rows.into_iter().unzip();
+    let mut court = court(connection, kind)?;
+    court.judge(&mut held, now);
+    connection
+        .prepare_cached("UPDATE work_court SET deaths = ?2, resumes_at = ?3 WHERE kind = ?1")?
+        .execute(params![text, court.deaths, court.resumes_at.as_micros()])?;
+    for (id, work) in ids.iter().zip(held) {
+        connection
+            .prepare_cached(
+                "UPDATE work_claims SET owner = NULL, company = ?2, tries = ?3, deaths = ?4
+                  WHERE id = ?1",
+            )?
+            .execute(params![id, work.company, work.tries, work.deaths])?;
+    }
+    forget(connection, kind, owner)
+}
+
+fn forget(connection: &Connection, kind: WorkKind, owner: OwnerId) -> Result<(), SqlError> {
+    connection
+        .prepare_cached("DELETE FROM work_owners WHERE kind = ?1 AND owner = ?2")?
+        .execute(params![kind_text(kind), owner.as_uuid()])?;
+    Ok(())
+}
+
+/// An owner stops: whatever it holds still is free.
+pub(super) fn leave(
+    connection: &Connection,
+    kind: WorkKind,
+    owner: OwnerId,
+) -> Result<(), SqlError> {
+    connection
+        .prepare_cached(
+            "UPDATE work_claims SET owner = NULL
+              WHERE kind = ?1 AND owner = ?2 AND owner IS NOT NULL",
+        )?
+        .execute(params![kind_text(kind), owner.as_uuid()])?;
+    forget(connection, kind, owner)
+}

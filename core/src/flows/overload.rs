@@ -1,0 +1,100 @@
+//! Refuses work that would wait too long: what was accepted is answered, and nobody is promised more.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use super::refusal::Refusal;
+use super::world::World;
+use crate::ids::TenantId;
+use crate::ports::Work;
+use crate::work::backlog::{BacklogLimits, Load, Overload};
+use crate::work::commit::WorkKind;
+
+/// How old a sample of the backlog may be.
+const SAMPLE: Duration = Duration::from_secs(1);
+/// How long a sample may take before it is done without.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Knows how much waits, and admits no more than may.
+pub struct Gate {
+    work: Arc<dyn Work>,
+    kind: WorkKind,
+    limits: BacklogLimits,
+    world: World,
+    load: Mutex<Load>,
+    /// Held by whoever takes a sample; all others go by the last one.
+    sampling: Mutex<bool>,
+}
+
+impl Gate {
+    /// A gate in front of one kind of work.
+    pub fn new(work: Arc<dyn Work>, kind: WorkKind, limits: BacklogLimits, world: World) -> Self {
+        let (load, sampling) = (Mutex::default(), Mutex::new(false));
+        Self { work, kind, limits, world, load, sampling }
+    }
+
+    /// How much may wait.
+    pub const fn limits(&self) -> &BacklogLimits {
+        &self.limits
+    }
+
+    /// Whether more work of a tenant may be accepted.
+    ///
+    /// # Errors
+    ///
+    /// [`Refusal::TooMany`] if it is the tenant's own that waits, [`Refusal::Overloaded`] if it is
+    /// everybody's.
+    pub async fn admit(&self, tenant: &TenantId) -> Result<(), Refusal> {
+        self.refresh().await;
+        match self.load().admit(tenant, &self.limits) {
+            Ok(()) => Ok(()),
+            Err(Overload::Tenant(pause)) => Err(Refusal::TooMany(pause)),
+            Err(Overload::All(pause)) => Err(Refusal::Overloaded(pause)),
+        }
+    }
+
+    /// Work of a tenant was accepted.
+    pub fn accepted(&self, tenant: &TenantId) {
+        self.load().accepted(tenant);
+    }
+
+    /// Takes a sample if the last one is old, and nobody else does. If the store does not answer,
+    /// the last one holds: what is wrong shows when the work is to be stored.
+    async fn refresh(&self) {
+        if !self.load().is_older_than(SAMPLE, self.world.clock.now()) {
+            return;
+        }
+        let Some(_turn) = Turn::take(&self.sampling) else { return };
+        match self.world.within(PATIENCE, self.work.backlog(self.kind)).await {
+            Ok(backlog) => self.load().sample(backlog, self.world.clock.now()),
+            Err(error) => tracing::debug!(%error, "nobody knows how much waits"),
+        }
+    }
+
+    fn load(&self) -> MutexGuard<'_, Load> {
+        self.load.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The turn of whoever takes a sample, until it is dropped.
+struct Turn<'a>(&'a Mutex<bool>);
+
+impl<'a> Turn<'a> {
+    fn take(taken: &'a Mutex<bool>) -> Option<Self> {
+        let mut taken_now = taken.lock().unwrap_or_else(PoisonError::into_inner);
+        (!std::mem::replace(&mut *taken_now, true)).then_some(Self(taken))
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = false;
+    }
+}
+
+impl fmt::Debug for Gate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gate").field("kind", &self.kind).field("limits", &self.limits).finish_non_exhaustive()
+    }
+}
