@@ -1,4 +1,5 @@
-//! One suite per port: what any implementation must do, as tests that any crate can run.
+//! One suite per port: what any implementation must do, as tests that any crate can run. Only with
+//! the feature `contract`.
 //!
 //! A suite is a module of cases. A case takes a [`Fixture`] of the implementation that is tested.
 //! [`contract_tests!`](crate::contract_tests) writes one `#[tokio::test]` for each case of a suite,

@@ -8,18 +8,18 @@ use super::open::OpenError;
 
 /// The files, in order. Only ever add to the end: a released file is never changed.
 const MIGRATIONS: &[&str] = &[
-    include_str!("../../../../migrations/sqlite/0001_conversations.sql"),
-    include_str!("../../../../migrations/sqlite/0002_work.sql"),
-    include_str!("../../../../migrations/sqlite/0003_outbox.sql"),
-    include_str!("../../../../migrations/sqlite/0004_ledgers.sql"),
-    include_str!("../../../../migrations/sqlite/0005_log.sql"),
-    include_str!("../../../../migrations/sqlite/0006_memory.sql"),
-    include_str!("../../../../migrations/sqlite/0007_vault.sql"),
-    include_str!("../../../../migrations/sqlite/0008_cache.sql"),
-    include_str!("../../../../migrations/sqlite/0009_overdue.sql"),
-    include_str!("../../../../migrations/sqlite/0010_last_record.sql"),
-    include_str!("../../../../migrations/sqlite/0011_memory_forgets.sql"),
-    include_str!("../../../../migrations/sqlite/0012_owners.sql"),
+    include_str!("../../migrations/0001_conversations.sql"),
+    include_str!("../../migrations/0002_work.sql"),
+    include_str!("../../migrations/0003_outbox.sql"),
+    include_str!("../../migrations/0004_ledgers.sql"),
+    include_str!("../../migrations/0005_log.sql"),
+    include_str!("../../migrations/0006_memory.sql"),
+    include_str!("../../migrations/0007_vault.sql"),
+    include_str!("../../migrations/0008_cache.sql"),
+    include_str!("../../migrations/0009_overdue.sql"),
+    include_str!("../../migrations/0010_last_record.sql"),
+    include_str!("../../migrations/0011_memory_forgets.sql"),
+    include_str!("../../migrations/0012_owners.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.
