@@ -119,7 +119,7 @@ async fn client_that_comes_back_in_mid_answer_is_shown_the_rest_at_once() {
     let mut behind = house.client();
     behind.session = client.session;
     behind.view = client.view.clone();
-    behind.view.text.clear();
+    behind.view.forget_answer();
     behind.view.cursor = Some("3".into());
 
     late.for_a_while(Duration::from_millis(10)).await;

@@ -62,6 +62,12 @@ impl View {
         }
     }
 
+    /// Forgets what it saw of the running answer.
+    pub fn forget_answer(&mut self) {
+        self.text.clear();
+        self.index = 0;
+    }
+
     /// How many events of a kind it saw.
     pub fn count(&self, kind: EventType) -> usize {
         self.kinds.iter().filter(|seen| **seen == kind).count()
@@ -73,8 +79,7 @@ impl View {
         self.kinds.push(event.kind);
         self.events.push(event.clone());
         if event.kind == EventType::AssistantRestarted {
-            self.text.clear();
-            self.index = 0;
+            self.forget_answer();
         }
         if event.kind.is_terminal() {
             self.end(event);
