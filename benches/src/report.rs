@@ -123,7 +123,7 @@ impl fmt::Display for Report {
 }
 
 /// A value as people read it.
-fn amount(value: f64, unit: Unit) -> String {
+pub(crate) fn amount(value: f64, unit: Unit) -> String {
     let scaled = |steps: &[(f64, &str)]| {
         let fits = steps.iter().find(|(least, _)| value.abs() >= *least).or(steps.last());
         fits.map_or_else(String::new, |(least, name)| format!("{:.1} {name}", value / least))

@@ -50,6 +50,9 @@ pub enum LoadError {
     /// Something did not come in time.
     #[error("waited too long for {0}")]
     TooLong(&'static str),
+    /// A folder with a past could not be made.
+    #[error("a folder with a past could not be made")]
+    Fixture(#[from] rusqlite::Error),
     /// A task of a client died.
     #[error("a client died")]
     Died(#[from] JoinError),
@@ -57,7 +60,7 @@ pub enum LoadError {
 
 impl LoadError {
     /// The error of something that the operating system was to do.
-    pub(super) fn io(what: &'static str) -> impl Fn(io::Error) -> Self {
+    pub(crate) fn io(what: &'static str) -> impl Fn(io::Error) -> Self {
         move |source| Self::Io { what, source }
     }
 }

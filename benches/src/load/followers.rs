@@ -25,30 +25,51 @@ const PATIENCE: Duration = Duration::from_secs(45);
 /// 500 clients come, go, and come again.
 pub(super) async fn scene(stage: &Stage) -> Result<Scene, LoadError> {
     let soma = stage.start().await?;
-    let client = Client::of(&soma.url)?;
-    let sessions = try_join_all((0..SESSIONS).map(|_| answered(&client))).await?;
-    let idle = settled(&soma, 0).await?;
-    let count = EACH * SESSIONS;
-    let watches = watches(&client, &sessions).await?;
-    let open = settled(&soma, count).await?;
-    drop(watches);
-    let left = Instant::now();
-    let closed = settled(&soma, 0).await?;
-    let noticed = left.elapsed();
-    let watches = self::watches(&client, &sessions).await?;
-    let again = settled(&soma, count).await?;
-    drop(watches);
-
+    let seen = come_and_go(&soma).await?;
     let mut scene = Scene::new("500 clients that watch");
     let bytes = Unit::Bytes;
     scene
-        .figure("memory before", idle, bytes)
-        .figure("memory with 500 open streams", open, bytes)
-        .figure("memory per open stream", (open - idle) / number(count), bytes)
-        .time("until the gateway knows that all left", noticed)
-        .figure("memory once all are closed", closed, bytes)
-        .figure("memory with 500 open again", again, bytes);
+        .figure("memory before", seen.idle, bytes)
+        .figure("memory with 500 open streams", seen.open, bytes)
+        .figure("memory per open stream", seen.per_stream(), bytes)
+        .time("until the gateway knows that all left", seen.noticed)
+        .figure("memory once all are closed", seen.closed, bytes)
+        .figure("memory with 500 open again", seen.again, bytes);
     Ok(scene)
+}
+
+/// What was seen of a platform whose clients came and went: its memory in bytes, and when it noticed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Seen {
+    pub(crate) idle: f64,
+    pub(crate) open: f64,
+    pub(crate) closed: f64,
+    again: f64,
+    pub(crate) noticed: Duration,
+}
+
+impl Seen {
+    pub(crate) fn per_stream(&self) -> f64 {
+        (self.open - self.idle) / number(EACH * SESSIONS)
+    }
+}
+
+/// Opens 500 streams, closes them, and opens them again.
+pub(crate) async fn come_and_go(soma: &Soma) -> Result<Seen, LoadError> {
+    let client = Client::of(&soma.url)?;
+    let sessions = try_join_all((0..SESSIONS).map(|_| answered(&client))).await?;
+    let idle = settled(soma, 0).await?;
+    let count = EACH * SESSIONS;
+    let watches = watches(&client, &sessions).await?;
+    let open = settled(soma, count).await?;
+    drop(watches);
+    let left = Instant::now();
+    let closed = settled(soma, 0).await?;
+    let noticed = left.elapsed();
+    let watches = self::watches(&client, &sessions).await?;
+    let again = settled(soma, count).await?;
+    drop(watches);
+    Ok(Seen { idle, open, closed, again, noticed })
 }
 
 /// A session with one answer.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 use super::error::LoadError;
 
 /// What `future` gives, if it does within `span`; `what` is waited for.
-pub(super) async fn within<T>(
+pub(crate) async fn within<T>(
     span: Duration,
     what: &'static str,
     future: impl Future<Output = T>,

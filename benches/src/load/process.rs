@@ -7,28 +7,28 @@ use super::error::LoadError;
 
 /// A process that is looked at.
 #[derive(Clone, Debug)]
-pub(super) struct Process {
+pub(crate) struct Process {
     folder: String,
 }
 
 impl Process {
-    pub(super) fn of(pid: u32) -> Self {
+    pub(crate) fn of(pid: u32) -> Self {
         Self { folder: format!("/proc/{pid}") }
     }
 
     /// This process: harness, stub and clients.
-    pub(super) fn own() -> Self {
+    pub(crate) fn own() -> Self {
         Self { folder: "/proc/self".into() }
     }
 
     /// The processor time it has used, of all threads, in user and system.
-    pub(super) fn cpu(&self) -> Result<Duration, LoadError> {
+    pub(crate) fn cpu(&self) -> Result<Duration, LoadError> {
         let stat = self.read("stat")?;
         ticks(&stat).map(span).ok_or(LoadError::NoReading("processor time"))
     }
 
     /// The memory that is its own at the moment, in bytes.
-    pub(super) fn resident(&self) -> Result<f64, LoadError> {
+    pub(crate) fn resident(&self) -> Result<f64, LoadError> {
         let status = self.read("status")?;
         let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
         let kibibytes =

@@ -18,10 +18,10 @@ const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A running `soma up`; killed when it is dropped.
 #[derive(Debug)]
-pub(super) struct Soma {
+pub(crate) struct Soma {
     child: Child,
-    pub(super) url: String,
-    pub(super) process: Process,
+    pub(crate) url: String,
+    pub(crate) process: Process,
     /// Reads what it says, so that the pipe never fills.
     _listening: JoinSet<()>,
 }
@@ -29,7 +29,7 @@ pub(super) struct Soma {
 impl Soma {
     /// Starts the binary on `data`, with nothing of this process's environment, and waits until it
     /// says that it is up.
-    pub(super) async fn start(
+    pub(crate) async fn start(
         binary: &Path,
         data: &Path,
         settings: &[(&str, &str)],
@@ -48,8 +48,19 @@ impl Soma {
         Ok(Self { child, url, process: Process::of(pid), _listening: listening })
     }
 
+    /// The process's number, as long as it runs.
+    pub(crate) fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
+    /// Waits until the process has ended.
+    pub(crate) async fn ended(mut self) -> Result<(), LoadError> {
+        let ended = within(PATIENCE, "soma to stop", self.child.wait()).await?;
+        ended.map(|_| ()).map_err(LoadError::io("stop soma"))
+    }
+
     /// `kill -9`.
-    pub(super) async fn kill(mut self) -> Result<(), LoadError> {
+    pub(crate) async fn kill(mut self) -> Result<(), LoadError> {
         self.child.kill().await.map_err(LoadError::io("kill soma"))
     }
 }
