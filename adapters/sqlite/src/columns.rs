@@ -1,6 +1,7 @@
 //! How values of the platform are written in columns.
 
 use serde::de::DeserializeOwned;
+use soma_core::conversation::event::Role;
 use soma_core::ids::TenantId;
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
@@ -64,5 +65,24 @@ pub(crate) fn call_state(text: &str) -> Result<CallState, SqlError> {
         "done" => Ok(CallState::Done),
         "delivered" => Ok(CallState::Delivered),
         other => Err(SqlError::Row(format!("unknown state of a call: {other}").into())),
+    }
+}
+
+pub(crate) const fn role_text(role: Role) -> &'static str {
+    match role {
+        Role::User => "user",
+        Role::Assistant => "assistant",
+        Role::Tool => "tool",
+        Role::System => "system",
+    }
+}
+
+pub(crate) fn role(text: &str) -> Result<Role, SqlError> {
+    match text {
+        "user" => Ok(Role::User),
+        "assistant" => Ok(Role::Assistant),
+        "tool" => Ok(Role::Tool),
+        "system" => Ok(Role::System),
+        other => Err(SqlError::Row(format!("unknown role: {other}").into())),
     }
 }

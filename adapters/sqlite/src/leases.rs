@@ -14,6 +14,8 @@ use soma_core::work::ingest::{Batch, BatchOutcome};
 use soma_core::work::lease::{Member, PartitionLease, Resource};
 
 use crate::database::{Database, Durability, SqlError};
+use crate::log;
+use crate::log::table::Place;
 
 /// Shares partitions and lanes out among those who have the database open: tasks of one process,
 /// so that a loss of power leaves no holder, and no lease need survive it.
@@ -203,5 +205,8 @@ pub(crate) fn advance<T>(
             batch.next_offset,
             batch.last.map(|digest| digest.0)
         ])?;
+    if let Resource::Partition { topic, partition, .. } = lease.resource {
+        log::table::consumed(connection, Place { topic, partition }, batch.next_offset)?;
+    }
     Ok(BatchOutcome::Applied)
 }

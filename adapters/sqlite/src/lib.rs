@@ -13,6 +13,7 @@ mod log;
 mod memory;
 mod memory_queue;
 mod outbox;
+mod pack;
 mod replica;
 mod store;
 mod usage;

@@ -113,3 +113,47 @@ async fn partition_that_does_not_exist_is_broken() {
 
     assert!(matches!(answer, Err(PortError::Broken { .. })), "{answer:?}");
 }
+
+fn piece(value: &str) -> Record {
+    let headers = BTreeMap::from([("type".to_owned(), "assistant.delta".to_owned())]);
+    Record { headers, value: value.into(), ..record(day(0)) }
+}
+
+async fn read(log: &SqliteLog, offset: u64) -> Vec<(u64, String)> {
+    let found = log.fetch(TOPIC, 1, offset, 1 << 20, Duration::ZERO).await.unwrap();
+    let Fetched::Records(found) = found else { panic!("{found:?}") };
+    let text = |value: &[u8]| String::from_utf8_lossy(value).into_owned();
+    found.iter().map(|one| (one.offset, text(&one.record.value))).collect()
+}
+
+#[tokio::test]
+async fn pieces_of_answers_are_read_in_order_and_not_stored() {
+    let folder = TempDir::new().unwrap();
+    let log = log_of_days(&folder, &[0]).await;
+    log.publish(TOPIC, 1, vec![piece("a"), piece("b")]).await.unwrap();
+    log.publish(TOPIC, 1, vec![record(day(0))]).await.unwrap();
+    log.publish(TOPIC, 1, vec![piece("c")]).await.unwrap();
+
+    let expected = [(0, "v"), (1, "a"), (2, "b"), (3, "v"), (4, "c")];
+    assert_eq!(read(&log, 0).await, expected.map(|(offset, text)| (offset, text.to_owned())));
+    drop(log);
+
+    // They are passed over: whoever read up to them goes on behind them.
+    let log = open(&folder);
+    for offset in 1..4 {
+        assert_eq!(read(&log, offset).await, [(3, "v".to_owned())], "{offset}");
+    }
+    assert_eq!(log.bounds(TOPIC, 1).await.unwrap(), Bounds { earliest: 0, next: 4 });
+}
+
+#[tokio::test]
+async fn what_was_stored_before_a_restart_is_followed_by_what_comes_after() {
+    let folder = TempDir::new().unwrap();
+    drop(log_of_days(&folder, &[0, 0]).await);
+    let log = open(&folder);
+    log.publish(TOPIC, 1, vec![piece("a"), record(day(0))]).await.unwrap();
+
+    let all = [(1, "v"), (2, "a"), (3, "v")].map(|(offset, text)| (offset, text.to_owned()));
+    assert_eq!(read(&log, 1).await, all);
+    assert_eq!(read(&log, 2).await, all[1..]);
+}

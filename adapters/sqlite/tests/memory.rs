@@ -2,12 +2,16 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeSet;
+use std::fs;
 use std::future::Future;
+use std::path::Path;
 use std::sync::Arc;
 
 use proptest::prelude::*;
 use proptest::test_runner::RngSeed;
+use rusqlite::Connection;
 use soma_core::conversation::event::Role;
+use soma_core::digest::Digest32;
 use soma_core::ids::{EventId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, RecallQuery};
 use soma_core::ports::Memory;
@@ -194,4 +198,91 @@ proptest! {
             }
         });
     }
+}
+
+#[tokio::test]
+async fn old_memory_that_alone_has_all_the_common_words_comes_first() {
+    let folder = TempDir::new().unwrap();
+    let memory = sqlite(&folder);
+    let words = ["coffee", "garden", "letter"];
+    let wanted = write("acme", 0, words.join(" and "));
+    memory.remember(&MemoryWrite { importance: 0.0, ..wanted }).await.unwrap();
+    for number in 1..=600 {
+        let two = [words[number as usize % 3], words[(number as usize + 1) % 3]].join(" or ");
+        memory.remember(&write("acme", number, two)).await.unwrap();
+    }
+
+    let hits = memory.recall(&query("acme", &words.join(" "), 5)).await.unwrap();
+
+    assert_eq!(hits.first().map(|hit| hit.key.as_str()), Some("acme/0"), "{hits:?}");
+}
+
+#[tokio::test]
+async fn what_is_excepted_makes_room_for_what_is_older() {
+    let folder = TempDir::new().unwrap();
+    let memory = sqlite(&folder);
+    for number in 0..400 {
+        let text = format!("the heron stands in the water, {number} times");
+        memory.remember(&write("acme", number, text)).await.unwrap();
+    }
+    let except = (10..400).map(|number| EventId::from_uuid(Uuid::from_u128(number))).collect();
+
+    for text in ["heron", "", "the heron stands in the water, 50 times"] {
+        let query = RecallQuery { except: Clone::clone(&except), ..query("acme", text, 20) };
+        assert_eq!(keys(&memory, &query).await.len(), 10, "{text}");
+    }
+}
+
+/// A file as the release with eleven migrations left it.
+fn old_file(path: &Path) -> Connection {
+    let connection = Connection::open(path).unwrap();
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("migrations");
+    let mut files: Vec<_> =
+        fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in &files[..11] {
+        connection.execute_batch(&fs::read_to_string(file).unwrap()).unwrap();
+    }
+    connection
+        .execute_batch("PRAGMA user_version = 11; PRAGMA application_id = 0x536f6d61;")
+        .unwrap();
+    connection
+}
+
+#[tokio::test]
+async fn memories_of_an_older_file_are_found() {
+    let folder = TempDir::new().unwrap();
+    let old = old_file(&folder.path().join("soma.db"));
+    for (id, text, terms) in [(3_u32, "The héron stands.", "the heron stands"), (5, "!", "")] {
+        let write = write("acme", id, text.into());
+        old.execute(
+            "INSERT INTO memories (id, tenant, key, session_id, at, text_digest, payload)
+             VALUES (?1, 'acme', ?2, ?3, ?4, zeroblob(32), ?5)",
+            rusqlite::params![
+                id,
+                write.key,
+                write.session_id.as_uuid(),
+                write.at.as_micros(),
+                serde_json::to_string(&write).unwrap(),
+            ],
+        )
+        .unwrap();
+        let scope = Digest32::of(b"acme").to_string();
+        old.execute(
+            "INSERT INTO memory_words (rowid, scope, terms) VALUES (?1, ?2, ?3)",
+            rusqlite::params![id, format!("t{}", &scope[..16]), terms],
+        )
+        .unwrap();
+    }
+    drop(old);
+
+    let memory = sqlite(&folder);
+
+    let hits = memory.recall(&query("acme", "heron", 5)).await.unwrap();
+    let expected = write("acme", 3, "The héron stands.".into());
+    assert_eq!((hits.len(), &hits[0].key, &hits[0].text), (1, &expected.key, &expected.text));
+    assert_eq!((hits[0].event_id, hits[0].at), (expected.event_id, expected.at));
+    assert_eq!(keys(&memory, &query("acme", "", 5)).await.len(), 2);
+    memory.forget_session(&expected.tenant, expected.session_id).await.unwrap();
+    assert_eq!(keys(&memory, &query("acme", "heron", 5)).await.len(), 0);
 }

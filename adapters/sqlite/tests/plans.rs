@@ -1,7 +1,9 @@
 //! Every statement of this crate finds its rows by an index.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
-use std::fs;
+#[path = "common/statements.rs"]
+mod statements;
+
 use std::path::Path;
 
 use rusqlite::Connection;
@@ -19,30 +21,6 @@ const MAY_SCAN: [(&str, &str); 8] = [
     ("UPDATE work_owners SET until = 0", "once, at start"),
     ("UPDATE memory_write_outbox SET owner = NULL, due_at = 0", "only what is held, at start"),
 ];
-
-/// The string literals of a source that are statements.
-fn statements(source: &str) -> Vec<String> {
-    let literals = source.split('"').skip(1).step_by(2);
-    let statements = literals.flat_map(|literal| literal.split(';'));
-    let squeezed = statements.map(|text| text.split_whitespace().collect::<Vec<_>>().join(" "));
-    let verbs = ["SELECT ", "INSERT INTO ", "UPDATE ", "DELETE FROM ", "WITH "];
-    squeezed.filter(|text| verbs.iter().any(|verb| text.starts_with(verb))).collect()
-}
-
-fn all_statements(folder: &Path) -> Vec<String> {
-    let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            found.extend(all_statements(&path));
-        } else if !path.ends_with("tests.rs") {
-            let source = fs::read_to_string(path).unwrap();
-            let code = source.lines().filter(|line| !line.trim_start().starts_with("//"));
-            found.extend(statements(&code.collect::<Vec<_>>().join("\n")));
-        }
-    }
-    found
-}
 
 /// The steps of a statement's plan that read a whole table or index.
 fn scans(connection: &Connection, statement: &str) -> Vec<String> {
@@ -69,7 +47,7 @@ fn every_statement_finds_its_rows_by_an_index() {
     drop(Database::open(&path).unwrap());
     let connection = Connection::open(&path).unwrap();
 
-    let statements = all_statements(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
+    let statements = statements::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
 
     assert!(statements.len() > 80, "only {} statements were found", statements.len());
     let scanning = statements.iter().filter_map(|statement| {

@@ -1,8 +1,9 @@
 //! Folders with a past: made with the older build, and grown by SQL in its schema, so that both builds
 //! begin with the same. The newer one brings the schema up to date as it starts.
+#![expect(clippy::disallowed_methods, reason = "it measures real time")]
 
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -55,7 +56,7 @@ impl Fixture {
         let data = ground.folder()?;
         let soma = ground.start(Build::Before, data.path()).await?;
         let mut talk = Talk::begin(&soma.url).await?;
-        talk.turn(std::time::Instant::now()).await?;
+        talk.turn(Instant::now()).await?;
         let model: Uuid = talk.session.parse().unwrap_or_default();
         sleep(REMEMBERED).await;
         stop(soma).await?;
@@ -96,7 +97,6 @@ impl Fixture {
 
 /// An event: its row, but for what is of the session.
 struct Row {
-    event: Uuid,
     turn: Option<Uuid>,
     occurred_at: i64,
     payload: Value,
@@ -111,14 +111,14 @@ struct Past {
 impl Past {
     fn read(connection: &Connection, session: Uuid) -> Result<Self, LoadError> {
         let mut select = connection.prepare(
-            "SELECT event_id, occurred_at, payload FROM session_events
+            "SELECT occurred_at, payload FROM session_events
               WHERE session_id = ?1 ORDER BY seq",
         )?;
         let events = select.query_map([session], |row| {
-            let payload: String = row.get(2)?;
+            let payload: String = row.get(1)?;
             let payload: Value = serde_json::from_str(&payload).unwrap_or_default();
             let turn = payload["turn_id"].as_str().and_then(|turn| turn.parse().ok());
-            Ok(Row { event: row.get(0)?, turn, occurred_at: row.get(1)?, payload })
+            Ok(Row { turn, occurred_at: row.get(0)?, payload })
         })?;
         Ok(Self { session, events: events.collect::<Result<_, _>>()? })
     }
@@ -137,13 +137,13 @@ impl Past {
 
     /// Writes a session of the same turns and the last of them so many times again.
     fn write(&self, connection: &Connection, again: usize) -> Result<Uuid, LoadError> {
-        let session = Uuid::new_v4();
+        let session = fresh(connection)?;
         let turns = self.turns();
         let last = turns.last().into_iter().cycle().take(again);
         let (mut seq, mut number) = (0_u64, 0_u64);
         for turn in turns.iter().chain(last) {
             number += 1;
-            let id = Uuid::new_v4();
+            let id = fresh(connection)?;
             self.write_turn(connection, (session, id, number), turn, &mut seq)?;
         }
         connection.execute(
@@ -169,7 +169,7 @@ impl Past {
         )?;
         for row in turn {
             *seq += 1;
-            let event = Uuid::new_v4();
+            let event = fresh(connection)?;
             let mut payload = row.payload.clone();
             for (field, value) in [
                 ("session_id", json!(session.to_string())),
@@ -180,7 +180,14 @@ impl Past {
                 payload[field] = value;
             }
             let payload = payload.to_string();
-            insert.execute(params![self.session, session, *seq, event, row.occurred_at, payload])?;
+            insert.execute(params![
+                self.session,
+                session,
+                *seq,
+                event,
+                row.occurred_at,
+                payload
+            ])?;
         }
         connection
             .prepare_cached(
@@ -191,6 +198,11 @@ impl Past {
             .execute(params![self.session, id, session, number])?;
         Ok(())
     }
+}
+
+/// An id that is nobody's yet.
+fn fresh(connection: &Connection) -> rusqlite::Result<Uuid> {
+    connection.prepare_cached("SELECT randomblob(16)")?.query_row([], |row| row.get(0))
 }
 
 /// Adds memories like the first there is.
@@ -213,7 +225,7 @@ fn remember(connection: &Connection, count: usize) -> Result<(), LoadError> {
         let (thing, kind) = (things[number % 8], kinds[number / 8 % 8]);
         let place = places[number / 64 % 8];
         let text = format!("The {kind} {thing} of n{number} was seen in {place} again.");
-        let (key, event) = (format!("fixture/{number}"), Uuid::new_v4());
+        let (key, event) = (format!("fixture/{number}"), fresh(connection)?);
         payload["key"] = json!(key);
         payload["event_id"] = json!(event.to_string());
         payload["text"] = json!(text);

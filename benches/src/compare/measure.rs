@@ -28,7 +28,7 @@ impl Build {
 /// What is wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Goal {
+pub(super) enum Goal {
     /// The figure is at most so many times what it was.
     TimesAtMost(f64),
     /// The figure is at least so many times what it was.
@@ -86,7 +86,7 @@ fn median(values: &[f64]) -> f64 {
 
 /// One thing that was measured of both.
 #[derive(Clone, Debug, Serialize)]
-pub struct Row {
+pub(super) struct Row {
     name: &'static str,
     unit: Unit,
     goal: Goal,
@@ -143,13 +143,16 @@ mod tests {
     #[test]
     fn medians_of_the_rounds_are_compared_with_the_goal() {
         let mut figures = Figures::default();
-        [1.0, 90.0, 3.0].map(|value| figures.add(RATE, Build::Before, value));
-        [4.0, 7.0].map(|value| figures.add(RATE, Build::After, value));
+        for value in [1.0, 90.0, 3.0] {
+            figures.add(RATE, Build::Before, value);
+        }
+        for value in [4.0, 7.0] {
+            figures.add(RATE, Build::After, value);
+        }
 
         let table = figures.compared().to_string();
 
-        let row: Vec<&str> =
-            table.lines().nth(1).unwrap_or_default().split_whitespace().collect();
+        let row: Vec<&str> = table.lines().nth(1).unwrap_or_default().split_whitespace().collect();
         assert_eq!(row, ["rate", "3.0", "/s", "5.5", "/s", "1.83x", ">=", "2x", "missed"]);
     }
 }

@@ -26,8 +26,10 @@ impl<'a> Ground<'a> {
 
     /// A folder that is gone when it is dropped.
     pub(super) fn folder(&self) -> Result<TempDir, LoadError> {
-        let named = tempfile::Builder::new().prefix("soma-compare-");
-        named.tempdir_in(&self.options.folder).map_err(LoadError::io("make a folder"))
+        tempfile::Builder::new()
+            .prefix("soma-compare-")
+            .tempdir_in(&self.options.folder)
+            .map_err(LoadError::io("make a folder"))
     }
 
     /// A copy of a folder of files.

@@ -90,7 +90,7 @@ async fn watches(client: &Client, sessions: &[String]) -> Result<Vec<Watch>, Loa
     try_join_all(all.map(|session| watch(session.clone()))).await
 }
 
-/// The memory of the platform once it says that it has so many followers; it counts every five seconds.
+/// The memory of the platform once it says that it has so many followers; it counts every second.
 async fn settled(soma: &Soma, followers: usize) -> Result<f64, LoadError> {
     let client = Client::of(&soma.url)?;
     let wanted = format!("gateway_followers {followers}");

@@ -94,6 +94,15 @@ impl EventType {
         matches!(self, Self::AssistantFinal | Self::TurnFailed)
     }
 
+    /// Whether events of this type are what a history is made of, or end one.
+    pub const fn is_history(self) -> bool {
+        self.is_terminal()
+            || matches!(
+                self,
+                Self::UserMessage | Self::ToolRequested | Self::ToolResult | Self::SessionReset
+            )
+    }
+
     /// Whether what was streamed before an event of this type is no part of a running answer any
     /// more.
     pub const fn ends_answer(self) -> bool {

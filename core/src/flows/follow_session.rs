@@ -22,6 +22,8 @@ use crate::work::session::{EventRange, Session};
 /// How often a follower looks into the store, should the log fail to wake it.
 const LOOK: Duration = Duration::from_secs(5);
 const PAGE: usize = 200;
+/// How many events are read at first to find the end of an answer.
+const ENDED: usize = 8;
 
 /// When a stream ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,10 +89,18 @@ impl FollowSession {
 
     /// The last event up to `seq` that ended an answer.
     async fn ended(&self, caller: &Principal, session: SessionId, seq: Seq) -> PortResult<Seq> {
-        let range = EventRange::Before(seq.next());
-        let events = self.store.events(&caller.tenant, session, range, PAGE).await?;
-        let ended = events.iter().find(|event| event.kind.ends_answer());
-        Ok(ended.map(|event| event.seq).unwrap_or_default())
+        // Mostly it is among the last few.
+        for count in [ENDED, PAGE] {
+            let range = EventRange::Before(seq.next());
+            let events = self.store.events(&caller.tenant, session, range, count).await?;
+            if let Some(event) = events.iter().find(|event| event.kind.ends_answer()) {
+                return Ok(event.seq);
+            }
+            if events.len() < count {
+                break;
+            }
+        }
+        Ok(Seq::default())
     }
 }
 

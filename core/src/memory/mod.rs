@@ -1,4 +1,10 @@
-//! What is remembered, under which key, and how the replica hears of it.
+//! What is remembered, under which key, how the replica hears of it, and the rules of recall that every
+//! local memory follows.
+
+pub mod fit;
+pub mod rank;
+mod stop_words;
+pub mod words;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
@@ -45,6 +51,21 @@ impl MemoryWrite {
             Role::System => "system",
         };
         format!("{tenant}/{session}/{role}/{}", &digest[..16])
+    }
+}
+
+impl MemoryWrite {
+    /// It as it is answered, with this score.
+    pub fn into_hit(self, score: f64) -> MemoryHit {
+        MemoryHit {
+            key: self.key,
+            event_id: self.event_id,
+            session_id: self.session_id,
+            role: self.role,
+            text: self.text,
+            score,
+            at: self.at,
+        }
     }
 }
 

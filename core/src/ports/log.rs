@@ -9,6 +9,7 @@ use super::PortResult;
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
+use crate::stream::delta::DELTA_TYPE;
 
 /// A record and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,6 +38,12 @@ pub enum Fetched {
     OutOfRange(Bounds),
 }
 
+/// Whether a record carries a piece of a running answer. The terminal event says it whole, so the record
+/// need not outlive its turn.
+pub fn is_passing(record: &Record) -> bool {
+    record.header("type") == Some(DELTA_TYPE)
+}
+
 /// The log that connects the services.
 ///
 /// # Contract
@@ -49,7 +56,9 @@ pub enum Fetched {
 /// - A fetch below the earliest or above the next offset is [`Fetched::OutOfRange`].
 /// - A fetch answers at least one record if there is one, and else no more than `max_bytes` of values.
 /// - A publish that fails as ambiguous may have happened: publishing again may double the records.
-/// - If the implementation is durable, what was published survives a restart.
+/// - If the implementation is durable, what was published survives a restart, until retention drops it.
+/// - A record that [is passing](is_passing) may be dropped before older ones, and need not survive a
+///   restart. A fetch passes over offsets whose records were dropped.
 #[async_trait]
 pub trait Log: Send + Sync {
     /// How many partitions a topic has.

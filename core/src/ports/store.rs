@@ -66,7 +66,8 @@ pub trait Store: Send + Sync {
         limit: usize,
     ) -> PortResult<Vec<Session>>;
 
-    /// At most `limit` events of a session; none if the tenant has no such session.
+    /// At most `limit` events of a session; none if the tenant has no such session. What is not
+    /// asked for is not read.
     async fn events(
         &self,
         tenant: &TenantId,

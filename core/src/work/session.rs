@@ -73,4 +73,7 @@ pub enum EventRange {
     After(Seq),
     /// The newest ones before a number, newest first.
     Before(Seq),
+    /// As [`Before`](Self::Before), and only those that a history is made of
+    /// ([`EventType::is_history`](crate::conversation::event::EventType::is_history)).
+    HistoryBefore(Seq),
 }

@@ -182,6 +182,10 @@ impl Conversation {
             EventRange::Before(seq) => {
                 cloned(&mut self.events.iter().rev().filter(|event| event.seq < seq))
             }
+            EventRange::HistoryBefore(seq) => {
+                let history = |event: &&Event| event.seq < seq && event.kind.is_history();
+                cloned(&mut self.events.iter().rev().filter(history))
+            }
         }
     }
 

@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
 use soma_core::ids::{SessionId, TenantId};
+use soma_core::memory::fit::{Fit, fits, rarity};
+use soma_core::memory::rank::{Candidate, Ranked, newest, rank};
+use soma_core::memory::words::{folded, query_terms, terms};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::ports::{Clock, Memory, PortResult};
 
-use super::rank::{Candidate, newest, rank};
-use super::words::{folded, query_terms, terms};
 use crate::lock::locked;
 
 /// Remembers for as long as the process lives. Every recall looks at every memory of the tenant.
@@ -63,16 +64,21 @@ impl Memory for InprocMemory {
         let wanted = query_terms(&query.text);
         let exact = folded(&query.text);
         if exact.is_empty() {
-            let all = memories.into_iter().map(|one| one.memory).collect();
-            return Ok(newest(query, all, now));
+            let candidates: Vec<Candidate> =
+                memories.iter().map(|one| one.candidate(Fit::default(), false)).collect();
+            return Ok(hits(&memories, newest(query, &candidates, now)));
         }
-        let scores = bm25(&wanted, &memories);
-        let found = memories.into_iter().zip(scores).filter_map(|(one, bm25)| {
-            let matched = wanted.iter().filter(|term| one.terms.contains(*term)).count();
+        let rarities = rarities(&wanted, &memories);
+        let texts: Vec<_> = memories.iter().map(|one| one.terms.clone()).collect();
+        let mut found = Vec::new();
+        for (one, fit) in memories.into_iter().zip(fits(&wanted, &rarities, &texts)) {
             let exact = one.folded == exact;
-            (matched > 0 || exact).then_some(Candidate { memory: one.memory, bm25, matched, exact })
-        });
-        Ok(rank(query, wanted.len(), found.collect(), now))
+            if fit.matched > 0 || exact {
+                found.push((one.candidate(fit, exact), one));
+            }
+        }
+        let (candidates, memories): (Vec<_>, Vec<_>) = found.into_iter().unzip();
+        Ok(hits(&memories, rank(query, wanted.len(), &candidates, now)))
     }
 
     async fn forget_session(&self, tenant: &TenantId, session: SessionId) -> PortResult<()> {
@@ -82,27 +88,25 @@ impl Memory for InprocMemory {
     }
 }
 
-/// Okapi BM25 of each memory for the wanted words, with the constants of SQLite's FTS5.
-#[expect(clippy::cast_precision_loss, reason = "counts of words are far below 2^52")]
-fn bm25(wanted: &[String], memories: &[Indexed]) -> Vec<f64> {
-    const SATURATION: f64 = 1.2;
-    const LENGTH: f64 = 0.75;
-    let all = memories.len() as f64;
-    let average = memories.iter().map(|one| one.terms.len()).sum::<usize>() as f64 / all.max(1.0);
-    let rarities = wanted.iter().map(|term| {
-        let having = memories.iter().filter(|one| one.terms.contains(term)).count() as f64;
-        ((all - having + 0.5) / (having + 0.5)).ln().max(1e-6)
+impl Indexed {
+    fn candidate(&self, fit: Fit, exact: bool) -> Candidate {
+        let MemoryWrite { event_id, session_id, at, importance, .. } = self.memory;
+        Candidate { event_id, session_id, at, importance, fit, exact }
+    }
+}
+
+fn hits(memories: &[Indexed], ranked: Vec<Ranked>) -> Vec<MemoryHit> {
+    let found = ranked.into_iter().filter_map(|Ranked { place, score }| {
+        memories.get(place).map(|one| one.memory.clone().into_hit(score))
     });
-    let rarities: Vec<f64> = rarities.collect();
-    let score = |one: &Indexed| {
-        let length = 1.0 - LENGTH + LENGTH * one.terms.len() as f64 / average.max(1.0);
-        let parts = wanted.iter().zip(&rarities).map(|(term, rarity)| {
-            let often = one.terms.iter().filter(|word| *word == term).count() as f64;
-            rarity * often * (SATURATION + 1.0) / (often + SATURATION * length)
-        });
-        parts.sum()
-    };
-    memories.iter().map(score).collect()
+    found.collect()
+}
+
+/// How much each of the wanted words tells.
+#[expect(clippy::cast_precision_loss, reason = "counts of memories are far below 2^52")]
+fn rarities(wanted: &[String], memories: &[Indexed]) -> Vec<f64> {
+    let having = |term: &String| memories.iter().filter(|one| one.terms.contains(term)).count();
+    wanted.iter().map(|term| rarity(having(term) as f64, memories.len() as f64)).collect()
 }
 
 soma_core::opaque_debug!(InprocMemory);

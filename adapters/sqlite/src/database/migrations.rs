@@ -20,6 +20,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0010_last_record.sql"),
     include_str!("../../migrations/0011_memory_forgets.sql"),
     include_str!("../../migrations/0012_owners.sql"),
+    include_str!("../../migrations/0013_recall.sql"),
+    include_str!("../../migrations/0014_history.sql"),
+    include_str!("../../migrations/0015_log.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

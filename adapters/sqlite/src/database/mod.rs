@@ -5,6 +5,8 @@ mod migrations;
 mod open;
 mod reader;
 #[cfg(test)]
+mod statements;
+#[cfg(test)]
 mod tests;
 mod writer;
 

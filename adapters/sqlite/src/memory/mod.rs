@@ -1,7 +1,9 @@
 //! Memory by full-text search: FTS5 finds what has the words, and the rules of
-//! [`soma_inproc::memory::rank`] order it.
+//! [`soma_core::memory::rank`] order it.
 
+mod candidates;
 mod remember;
+mod scope;
 mod search;
 
 use std::sync::Arc;
@@ -14,6 +16,10 @@ use soma_core::ports::{Clock, Memory, PortResult};
 use crate::database::{Database, Durability};
 
 /// [`Memory`] in the database.
+///
+/// Its writes are relaxed: what is to be remembered or forgotten waits in a queue in the same file, whose
+/// writes are one sequence. A loss of power that takes a memory takes the settling of its row in the
+/// queue too, and it is remembered again.
 pub struct SqliteMemory {
     database: Arc<Database>,
     clock: Arc<dyn Clock>,
@@ -30,7 +36,7 @@ impl SqliteMemory {
 impl Memory for SqliteMemory {
     async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
         let entry = remember::Entry::of(write);
-        self.database.write(Durability::Full, move |connection| entry.put(connection)).await
+        self.database.write(Durability::Relaxed, move |connection| entry.put(connection)).await
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
@@ -41,14 +47,8 @@ impl Memory for SqliteMemory {
     async fn forget_session(&self, tenant: &TenantId, session: SessionId) -> PortResult<()> {
         let tenant = tenant.clone();
         let job = move |connection: &_| remember::forget(connection, &tenant, session);
-        self.database.write(Durability::Full, job).await
+        self.database.write(Durability::Relaxed, job).await
     }
-}
-
-/// The word that stands for a tenant in the index: one token, whatever the tenant's name.
-fn scope(tenant: &TenantId) -> String {
-    let digest = soma_core::digest::Digest32::of(tenant.as_str().as_bytes()).to_string();
-    format!("t{}", &digest[..16])
 }
 
 soma_core::opaque_debug!(SqliteMemory);

@@ -2,41 +2,45 @@
 
 use rusqlite::{Connection, params};
 use soma_core::digest::Digest32;
-use soma_core::ids::{SessionId, TenantId};
-use soma_core::memory::MemoryWrite;
-use soma_inproc::memory::{rank, words};
+use soma_core::ids::{PersonaId, SessionId, TenantId};
+use soma_core::memory::{MemoryWrite, rank, words};
 
-use super::scope;
+use super::scope::Scope;
+use crate::columns::role_text;
 use crate::database::SqlError;
 
 /// A memory with what is derived from it. Made before the writer's turn comes, which is short.
 pub(super) struct Entry {
     write: MemoryWrite,
     text_digest: Digest32,
-    terms: String,
+    terms: Vec<String>,
 }
 
 impl Entry {
     pub(super) fn of(write: &MemoryWrite) -> Self {
-        // JSON has no word for what is not a number.
-        let importance = rank::importance(write.importance);
         Self {
             text_digest: text_digest(&write.text),
-            terms: words::terms(&write.text).join(" "),
-            write: MemoryWrite { importance, ..write.clone() },
+            terms: words::terms(&write.text),
+            write: write.clone(),
         }
     }
 
     /// Puts the memory, in place of one with its key.
     pub(super) fn put(&self, connection: &Connection) -> Result<(), SqlError> {
         let Self { write, text_digest, terms } = self;
+        let metadata = (!write.metadata.is_empty())
+            .then(|| serde_json::to_string(&write.metadata))
+            .transpose()?;
         let id: i64 = connection
             .prepare_cached(
-                "INSERT INTO memories (tenant, key, session_id, at, text_digest, payload)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)
+                "INSERT INTO memories (tenant, key, session_id, event_id, at, importance,
+                                       text_digest, role, persona_id, text, terms, metadata)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)
                  ON CONFLICT (tenant, key) DO UPDATE SET session_id = excluded.session_id,
-                     at = excluded.at, text_digest = excluded.text_digest,
-                     payload = excluded.payload
+                     event_id = excluded.event_id, at = excluded.at,
+                     importance = excluded.importance, text_digest = excluded.text_digest,
+                     role = excluded.role, persona_id = excluded.persona_id,
+                     text = excluded.text, terms = excluded.terms, metadata = excluded.metadata
                  RETURNING id",
             )?
             .query_row(
@@ -44,17 +48,21 @@ impl Entry {
                     write.tenant.as_str(),
                     write.key,
                     write.session_id.as_uuid(),
+                    write.event_id.as_uuid(),
                     write.at.as_micros(),
+                    rank::importance(write.importance),
                     text_digest.0,
-                    serde_json::to_string(write)?,
+                    role_text(write.role),
+                    write.persona_id.as_ref().map(PersonaId::as_str),
+                    write.text,
+                    terms.join(" "),
+                    metadata,
                 ],
                 |row| row.get(0),
             )?;
         connection
-            .prepare_cached(
-                "INSERT OR REPLACE INTO memory_words (rowid, scope, terms) VALUES (?1, ?2, ?3)",
-            )?
-            .execute(params![id, scope(&write.tenant), terms])?;
+            .prepare_cached("INSERT OR REPLACE INTO memory_terms (rowid, terms) VALUES (?1, ?2)")?
+            .execute(params![id, Scope::of(&write.tenant).document(terms)])?;
         Ok(())
     }
 }
@@ -73,7 +81,7 @@ pub(super) fn forget(
     let of_session = params![tenant.as_str(), session.as_uuid()];
     connection
         .prepare_cached(
-            "DELETE FROM memory_words WHERE rowid IN
+            "DELETE FROM memory_terms WHERE rowid IN
                  (SELECT id FROM memories WHERE tenant = ?1 AND session_id = ?2)",
         )?
         .execute(of_session)?;

@@ -1,18 +1,24 @@
-//! Finding memories: candidates by words, by the whole text, or by nothing but their age.
+//! Finding memories: by the whole text, by words, or by nothing but their age. A look at a memory reads
+//! what ranking needs; only what is answered is read whole.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use rusqlite::{Connection, Row, params};
-use soma_core::digest::Digest32;
-use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
+use soma_core::ids::{EventId, SessionId};
+use soma_core::memory::fit::{Fit, fits};
+use soma_core::memory::rank::{Candidate, Ranked, newest, rank};
+use soma_core::memory::words::{folded, query_terms};
+use soma_core::memory::{MemoryHit, RecallQuery};
 use soma_core::time::Timestamp;
-use soma_inproc::memory::rank::{CANDIDATES, Candidate, newest, rank};
-use soma_inproc::memory::words::{folded, query_terms};
 
+use super::candidates;
 use super::remember::text_digest;
-use super::scope;
-use crate::columns::{from_json, limit};
+use super::scope::Scope;
+use crate::columns::{limit, role};
 use crate::database::SqlError;
+
+/// So many memories that promise most are ranked.
+const RANKED: usize = 96;
 
 /// Answers a query.
 pub(super) fn recall(
@@ -20,100 +26,155 @@ pub(super) fn recall(
     query: &RecallQuery,
     now: Timestamp,
 ) -> Result<Vec<MemoryHit>, SqlError> {
+    let search = Search::new(connection, query);
     if folded(&query.text).is_empty() {
-        return Ok(newest(query, by_age(connection, query)?, now));
+        let looks = search.by_age()?;
+        let candidates: Vec<_> = looks.iter().map(|look| look.candidate).collect();
+        return search.hits(&looks, newest(query, &candidates, now));
     }
+    let mut looks = search.by_text()?;
     let terms = query_terms(&query.text);
-    let mut found = by_text(connection, query, &terms)?;
-    for (id, candidate) in by_words(connection, query, &terms)? {
-        found.entry(id).or_insert(candidate);
+    // Nothing fits better than the very text.
+    if looks.len() < query.limit && !terms.is_empty() {
+        search.by_words(&terms, &mut looks)?;
     }
-    Ok(rank(query, terms.len(), found.into_values().collect(), now))
+    let candidates: Vec<_> = looks.iter().map(|look| look.candidate).collect();
+    search.hits(&looks, rank(query, terms.len(), &candidates, now))
 }
 
-/// So many candidates that enough are left without those that the query excepts.
-fn enough(least: usize, query: &RecallQuery) -> i64 {
-    limit(least.max(query.limit).saturating_add(query.except.len()))
+/// What is known of a memory that may be answered.
+struct Look {
+    id: i64,
+    candidate: Candidate,
+    terms: String,
 }
 
-fn by_age(connection: &Connection, query: &RecallQuery) -> Result<Vec<MemoryWrite>, SqlError> {
-    let mut select = connection.prepare_cached(
-        "SELECT payload FROM memories WHERE tenant = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
-    )?;
-    let parameters = params![query.tenant.as_str(), enough(0, query)];
-    let payloads = select.query_map(parameters, |row| row.get::<_, String>(0))?;
-    payloads.map(|payload| from_json(&payload?)).collect()
+struct Search<'a> {
+    connection: &'a Connection,
+    query: &'a RecallQuery,
+    except: BTreeSet<EventId>,
 }
 
-/// The memories of the very text of the query, newest first.
-fn by_text(
-    connection: &Connection,
-    query: &RecallQuery,
-    terms: &[String],
-) -> Result<BTreeMap<i64, Candidate>, SqlError> {
-    let mut select = connection.prepare_cached(
-        "SELECT id, payload, text_digest, terms, 0.0
-         FROM memories JOIN memory_words ON memory_words.rowid = id
-         WHERE tenant = ?1 AND text_digest = ?2 ORDER BY at DESC LIMIT ?3",
-    )?;
-    let digest = text_digest(&query.text);
-    let parameters = params![query.tenant.as_str(), digest.0, enough(0, query)];
-    let mut rows = select.query(parameters)?;
-    candidates(&mut rows, digest, terms)
-}
-
-/// The memories that fit the words best.
-fn by_words(
-    connection: &Connection,
-    query: &RecallQuery,
-    terms: &[String],
-) -> Result<BTreeMap<i64, Candidate>, SqlError> {
-    if terms.is_empty() {
-        return Ok(BTreeMap::new());
+impl<'a> Search<'a> {
+    fn new(connection: &'a Connection, query: &'a RecallQuery) -> Self {
+        Self { connection, query, except: query.except.iter().copied().collect() }
     }
-    // Only the best are joined with their memories. The scope weighs nothing.
-    let mut select = connection.prepare_cached(
-        "SELECT memories.id, payload, text_digest, words.terms, fit
-         FROM (SELECT rowid AS id, -bm25(memory_words, 0.0, 1.0) AS fit
-               FROM memory_words WHERE memory_words MATCH ?1
-               ORDER BY fit DESC, rowid DESC LIMIT ?2) AS best
-         JOIN memories ON memories.id = best.id AND tenant = ?3
-         JOIN memory_words AS words ON words.rowid = best.id",
-    )?;
-    let search = expression(query, terms);
-    let parameters = params![search, enough(CANDIDATES, query), query.tenant.as_str()];
-    let mut rows = select.query(parameters)?;
-    candidates(&mut rows, text_digest(&query.text), terms)
-}
 
-/// What FTS5 is to look for: any of the words, as quoted strings, within the tenant's scope.
-fn expression(query: &RecallQuery, terms: &[String]) -> String {
-    let quoted: Vec<_> =
-        terms.iter().map(|term| format!("\"{}\"", term.replace('"', "\"\""))).collect();
-    format!("scope : \"{}\" AND terms : ({})", scope(&query.tenant), quoted.join(" OR "))
-}
-
-fn candidates(
-    rows: &mut rusqlite::Rows<'_>,
-    digest: Digest32,
-    terms: &[String],
-) -> Result<BTreeMap<i64, Candidate>, SqlError> {
-    let mut found = BTreeMap::new();
-    while let Some(row) = rows.next()? {
-        found.insert(row.get(0)?, candidate(row, digest, terms)?);
+    /// So many that enough are left without those that the query excepts.
+    fn enough(&self) -> i64 {
+        limit(self.query.limit.saturating_add(self.except.len()))
     }
-    Ok(found)
+
+    fn by_age(&self) -> Result<Vec<Look>, SqlError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, event_id, session_id, at, importance, '' FROM memories
+              WHERE tenant = ?1 ORDER BY at DESC, id DESC LIMIT ?2",
+        )?;
+        let mut rows = select.query(params![self.query.tenant.as_str(), self.enough()])?;
+        self.looks(&mut rows)
+    }
+
+    /// The memories of the very text of the query, newest first.
+    fn by_text(&self) -> Result<Vec<Look>, SqlError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, event_id FROM memories
+              WHERE tenant = ?1 AND text_digest = ?2 ORDER BY at DESC LIMIT ?3",
+        )?;
+        let digest = text_digest(&self.query.text);
+        let tenant = self.query.tenant.as_str();
+        let mut rows = select.query(params![tenant, digest.0, self.enough()])?;
+        let mut ids = Vec::new();
+        while ids.len() < self.query.limit
+            && let Some(row) = rows.next()?
+        {
+            if !self.except.contains(&EventId::from_uuid(row.get(1)?)) {
+                ids.push(row.get(0)?);
+            }
+        }
+        let mut looks = self.look_at(&ids, &BTreeSet::new())?;
+        looks.iter_mut().for_each(|look| look.candidate.exact = true);
+        Ok(looks)
+    }
+
+    /// Adds the memories whose words promise most, and weighs the words of all.
+    fn by_words(&self, terms: &[String], looks: &mut Vec<Look>) -> Result<(), SqlError> {
+        let scope = Scope::of(&self.query.tenant);
+        let mut found = candidates::find(self.connection, &scope, terms, 0)?;
+        let seen: BTreeSet<i64> = looks.iter().map(|look| look.id).collect();
+        let mut more = self.look_at(&found.ids, &seen)?;
+        // The newest may be those that are excepted: they are in the window.
+        if more.len() < RANKED && found.truncated && !self.except.is_empty() {
+            found = candidates::find(self.connection, &scope, terms, self.except.len())?;
+            more = self.look_at(&found.ids, &seen)?;
+        }
+        looks.extend(more);
+        let texts: Vec<Vec<&str>> =
+            looks.iter().map(|look| look.terms.split(' ').collect()).collect();
+        let fits = fits(terms, &found.rarities, &texts);
+        for (look, fit) in looks.iter_mut().zip(fits) {
+            look.candidate.fit = fit;
+        }
+        Ok(())
+    }
+
+    fn look_at(&self, ids: &[i64], seen: &BTreeSet<i64>) -> Result<Vec<Look>, SqlError> {
+        let mut select = self.connection.prepare_cached(
+            "SELECT id, event_id, session_id, at, importance, terms FROM memories
+              WHERE id = ?1 AND tenant = ?2",
+        )?;
+        let mut looks = Vec::with_capacity(RANKED);
+        for id in ids.iter().filter(|id| !seen.contains(id)) {
+            let mut rows = select.query(params![id, self.query.tenant.as_str()])?;
+            looks.extend(self.looks(&mut rows)?);
+            if looks.len() >= RANKED.max(self.query.limit) {
+                break;
+            }
+        }
+        Ok(looks)
+    }
+
+    /// The rows, without what the query excepts.
+    fn looks(&self, rows: &mut rusqlite::Rows<'_>) -> Result<Vec<Look>, SqlError> {
+        let mut looks = Vec::new();
+        while let Some(row) = rows.next()? {
+            let event = EventId::from_uuid(row.get(1)?);
+            if !self.except.contains(&event) {
+                looks.push(look(row, event)?);
+            }
+        }
+        Ok(looks)
+    }
+
+    fn hits(&self, looks: &[Look], ranked: Vec<Ranked>) -> Result<Vec<MemoryHit>, SqlError> {
+        let mut select =
+            self.connection.prepare_cached("SELECT key, role, text FROM memories WHERE id = ?1")?;
+        let mut hits = Vec::with_capacity(ranked.len());
+        for Ranked { place, score } in ranked {
+            let Some(Look { id, candidate, .. }) = looks.get(place) else { continue };
+            let read = |row: &Row<'_>| Ok((row.get(0)?, row.get::<_, String>(1)?, row.get(2)?));
+            let (key, said_by, text) = select.query_row([id], read)?;
+            hits.push(MemoryHit {
+                key,
+                event_id: candidate.event_id,
+                session_id: candidate.session_id,
+                role: role(&said_by)?,
+                text,
+                score,
+                at: candidate.at,
+            });
+        }
+        Ok(hits)
+    }
 }
 
-fn candidate(row: &Row<'_>, digest: Digest32, terms: &[String]) -> Result<Candidate, SqlError> {
-    let payload: String = row.get(1)?;
-    let text_digest: [u8; 32] = row.get(2)?;
-    let words: String = row.get(3)?;
-    let words: BTreeSet<&str> = words.split(' ').collect();
-    Ok(Candidate {
-        memory: from_json(&payload)?,
-        bm25: row.get::<_, f64>(4)?.max(0.0),
-        matched: terms.iter().filter(|term| words.contains(term.as_str())).count(),
-        exact: text_digest == digest.0,
-    })
+fn look(row: &Row<'_>, event_id: EventId) -> Result<Look, SqlError> {
+    let candidate = Candidate {
+        event_id,
+        session_id: SessionId::from_uuid(row.get(2)?),
+        at: Timestamp::from_micros(row.get(3)?),
+        importance: row.get(4)?,
+        fit: Fit::default(),
+        exact: false,
+    };
+    Ok(Look { id: row.get(0)?, candidate, terms: row.get(5)? })
 }

@@ -27,8 +27,9 @@ pub(super) fn append(
         let payload = message.payload.to_string();
         connection
             .prepare_cached(
-                "INSERT INTO session_events (tenant, session_id, seq, event_id, occurred_at, payload)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                "INSERT INTO session_events
+                     (tenant, session_id, seq, event_id, occurred_at, payload, history)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
             )?
             .execute(params![
                 session.tenant.as_str(),
@@ -37,6 +38,7 @@ pub(super) fn append(
                 event.event_id.as_uuid(),
                 event.occurred_at.as_micros(),
                 payload,
+                event.kind.is_history(),
             ])?;
         enqueue_text(connection, &message, &payload, at)?;
         session.updated_at = session.updated_at.max(at);
@@ -105,6 +107,12 @@ pub(super) fn read(
         EventRange::Before(seq) => (
             "SELECT payload FROM session_events
               WHERE session_id = ?1 AND tenant = ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4",
+            seq,
+        ),
+        EventRange::HistoryBefore(seq) => (
+            "SELECT payload FROM session_events
+              WHERE session_id = ?1 AND tenant = ?2 AND seq < ?3 AND history = 1
+              ORDER BY seq DESC LIMIT ?4",
             seq,
         ),
     };

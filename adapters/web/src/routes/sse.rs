@@ -23,8 +23,9 @@ use crate::gateway::Gateway;
 use crate::openapi::schema;
 use crate::sse::{BEGINNING, HEARTBEAT, encode};
 
-/// How long a stream may be silent. Proxies cut what is silent for longer than 15 s or so.
-const SILENCE: Duration = Duration::from_secs(10);
+/// How long a stream may be silent. Proxies cut what is silent for longer than 15 s or so; and of a client
+/// that left only the second heartbeat tells, which fails.
+const SILENCE: Duration = Duration::from_secs(4);
 const BUFFERING: HeaderName = HeaderName::from_static("x-accel-buffering");
 
 pub(super) fn endpoints() -> Vec<Endpoint> {

@@ -173,7 +173,7 @@ async fn silent_stream_shows_that_it_is_alive() {
     events.next().await.unwrap();
 
     for _ in 0..2 {
-        app.parts.bells.ring(Duration::from_secs(10));
+        app.parts.bells.ring(Duration::from_secs(4));
         assert_eq!(events.block().await.unwrap(), ": heartbeat");
     }
 }

@@ -53,6 +53,7 @@ super::suite! { store:
     commits_at_the_same_time_are_numbered_densely_and_chained,
     events_are_read_after_a_number_oldest_first,
     events_are_read_before_a_number_newest_first,
+    history_is_read_without_what_is_between,
     any_text_and_number_comes_back_unaltered,
     // publishing
     every_event_is_published,

@@ -6,7 +6,7 @@ use super::super::ledger::{Ledger, MANY};
 use super::super::talk::{Talk, talk};
 use super::super::{Fixture, at_once};
 use crate::conversation::chain::{Chain, Link};
-use crate::conversation::event::{Event, NewEvent, Seq};
+use crate::conversation::event::{Event, EventType, NewEvent, Seq};
 use crate::work::commit::Commit;
 use crate::work::session::EventRange;
 
@@ -111,6 +111,33 @@ pub async fn events_are_read_before_a_number_newest_first(fixture: impl Fixture<
     ];
 
     assert_eq!(found, [vec![5, 4, 3, 2, 1], vec![4, 3], vec![]]);
+}
+
+pub async fn history_is_read_without_what_is_between(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let kinds = [
+        EventType::UserMessage,
+        EventType::AssistantStarted,
+        EventType::ToolRequested,
+        EventType::ToolStart,
+        EventType::ToolResult,
+        EventType::AssistantThinking,
+        EventType::ContextRecalled,
+        EventType::AssistantFinal,
+        EventType::SessionReset,
+        EventType::TurnFailed,
+    ];
+    let said = |kind| NewEvent { kind, ..talk.said(&format!("{kind:?}")) };
+    ledger.commit(Commit { events: kinds.map(said).to_vec(), ..talk.commit() }).await;
+
+    let history = |seq| EventRange::HistoryBefore(Seq(seq));
+    let found = [
+        read(&ledger, &talk, history(u64::MAX >> 1), MANY).await,
+        read(&ledger, &talk, history(9), 2).await,
+        read(&ledger, &talk, history(1), MANY).await,
+    ];
+
+    assert_eq!(found, [vec![10, 9, 8, 5, 3, 1], vec![8, 5], vec![]]);
 }
 
 /// What comes back altered by one bit breaks the chain for every client.

@@ -31,6 +31,8 @@ pub struct Window {
     pub blocks: Vec<Block>,
     /// What they cost.
     pub tokens: Tokens,
+    /// Whether the block before them did not fit: whatever is older makes no difference.
+    pub is_full: bool,
 }
 
 impl Window {
@@ -48,20 +50,20 @@ impl Window {
 /// Chooses the newest blocks of the turns before `current` that cost at most `budget` together.
 ///
 /// `events` are of one session, in any order, without a gap above their oldest.
-pub fn window(
-    events: &[Event],
+pub fn window<'a>(
+    events: impl IntoIterator<Item = &'a Event>,
     current: TurnId,
     budget: Tokens,
     count: &TokenCounter<'_>,
 ) -> Window {
     // Turns run one at a time: one that is not over waits behind the current one.
     let over = |turn: &Vec<&Event>| turn.iter().any(|event| event.kind.is_terminal());
-    let past = turns_before(events, current).into_iter().filter(over);
-    let blocks: Vec<Block> = past.flat_map(|turn| blocks_of(&turn)).collect();
+    let past = turns_before(events, current).into_iter().filter(over).rev();
     let mut window = Window::default();
-    for block in blocks.into_iter().rev() {
+    for block in past.flat_map(|turn| blocks_of(&turn).into_iter().rev()) {
         let cost: Tokens = block.messages.iter().map(|message| message.tokens(count)).sum();
         if window.tokens + cost > budget {
+            window.is_full = true;
             break;
         }
         window.tokens += cost;

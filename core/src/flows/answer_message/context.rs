@@ -6,10 +6,12 @@ use futures_util::future::{Either, select};
 use serde_json::json;
 
 use super::drive::Drive;
+use super::histories::History;
 use crate::budget::Tokens;
 use crate::conversation::event::{Event, Seq};
-use crate::conversation::model::ChatMessage;
+use crate::conversation::model::{ChatMessage, TokenCounter};
 use crate::conversation::window;
+use crate::conversation::window::Window;
 use crate::flows::persist::{UNTIL_DROPPED, retry};
 use crate::ids::EventId;
 use crate::memory::RecallQuery;
@@ -27,6 +29,8 @@ const NOTE_TOKENS: Tokens = 1_000;
 const LEAST_SCORE: f64 = 0.2;
 /// How many of the newest events are looked at for the history.
 const LOOK_BACK: usize = 400;
+/// How many of them are read at first, and then as many again as were read: most windows are small.
+const FIRST_LOOK: usize = 50;
 
 impl Drive<'_> {
     pub(super) async fn gather(&mut self, limit: Tokens, recall: bool) -> PortResult<Input> {
@@ -39,16 +43,57 @@ impl Drive<'_> {
         let room = limit.saturating_sub(base);
         let notes_room = if recall { NOTE_TOKENS.min(room / 4) } else { 0 };
 
-        let events = self.newest_events(Seq(u64::MAX), LOOK_BACK).await?;
-        let chosen = window::window(&events, self.turn.id(), room - notes_room, &count);
+        let mut history = match self.known_history().await? {
+            Some(known) => known,
+            None => self.new_history().await?,
+        };
+        let chosen = self.look_back(&mut history, room - notes_room, &count).await?;
         let shown = chosen.events();
         let (recalled, recall_error) =
-            if recall { self.recall(&events, &shown).await } else { (Vec::new(), None) };
+            if recall { self.recall(&history, &shown).await } else { (Vec::new(), None) };
+        self.flow.histories.put(self.claim.session_id, history);
         let recalled = fitting(recalled, notes_room, &cost);
         let notes: Vec<ChatMessage> = prompt::notes(&recalled).into_iter().collect();
         let prompt_tokens = base + chosen.tokens + cost(&notes);
         self.history = Some(chosen.messages().cloned().collect());
         Ok(Input::ContextLoaded(Context { window: shown, recalled, recall_error, prompt_tokens }))
+    }
+
+    /// Reads back until the window is full. What is older would not change it.
+    async fn look_back(
+        &self,
+        history: &mut History,
+        room: Tokens,
+        count: &TokenCounter<'_>,
+    ) -> PortResult<Window> {
+        loop {
+            let chosen = window::window(history.events(), self.turn.id(), room, count);
+            if history.is_whole || chosen.is_full || history.len() >= LOOK_BACK {
+                return Ok(chosen);
+            }
+            let page = history.len().max(FIRST_LOOK).min(LOOK_BACK - history.len());
+            let more = self.newest_events(history.oldest(), page).await?;
+            history.is_whole = more.len() < page;
+            history.extend_back(more);
+        }
+    }
+
+    /// The session's history as far as it was read for an earlier turn, and what came since.
+    async fn known_history(&self) -> PortResult<Option<History>> {
+        let Some(mut history) = self.flow.histories.take(self.claim.session_id) else {
+            return Ok(None);
+        };
+        let news = self.events(EventRange::After(history.seen()), LOOK_BACK).await?;
+        let all = news.len() < LOOK_BACK;
+        let continued = history.extend(news, LOOK_BACK);
+        Ok((all && continued.is_ok()).then_some(history))
+    }
+
+    /// The session's history before anything of it was read.
+    async fn new_history(&self) -> PortResult<History> {
+        let newest = self.events(EventRange::Before(Seq(u64::MAX)), 1).await?;
+        let empty = || History::empty(self.claim.session_id);
+        Ok(newest.first().map_or_else(empty, History::before))
     }
 
     /// The history of the record, read again if this worker did not choose it.
@@ -70,17 +115,20 @@ impl Drive<'_> {
     }
 
     async fn newest_events(&self, before: Seq, limit: usize) -> PortResult<Vec<Event>> {
+        self.events(EventRange::HistoryBefore(before), limit).await
+    }
+
+    async fn events(&self, range: EventRange, limit: usize) -> PortResult<Vec<Event>> {
         let store = &self.flow.ports.store;
         let (tenant, session) = (&self.claim.tenant, self.claim.session_id);
-        let range = EventRange::Before(before);
         let world = &self.flow.world;
         retry(world, UNTIL_DROPPED, || store.events(tenant, session, range, limit)).await
     }
 
     /// What fits the message; a recall that fails or takes too long does not stop the turn.
-    async fn recall(&self, events: &[Event], shown: &[Seq]) -> (Vec<Recalled>, Option<String>) {
+    async fn recall(&self, history: &History, shown: &[Seq]) -> (Vec<Recalled>, Option<String>) {
         let Some(accepted) = self.turn.accepted() else { return (Vec::new(), None) };
-        let in_window = events.iter().filter(|event| shown.contains(&event.seq));
+        let in_window = history.events().filter(|event| shown.contains(&event.seq));
         let mut except: Vec<EventId> = in_window.map(|event| event.event_id).collect();
         except.push(accepted.event_id);
         let query = RecallQuery {

@@ -7,6 +7,7 @@ mod dead_letter;
 mod deltas;
 mod drive;
 mod generate;
+mod histories;
 mod perform;
 
 use std::sync::Arc;
@@ -20,6 +21,7 @@ use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store};
 use crate::tool::ToolSpec;
 use crate::turn::config::TurnConfig;
 use drive::{Drive, Taken};
+use histories::Histories;
 
 /// The ports that answering needs.
 #[derive(Clone)]
@@ -47,12 +49,13 @@ pub struct AnswerMessage {
     config: TurnConfig,
     tools: Vec<ToolSpec>,
     world: World,
+    histories: Arc<Histories>,
 }
 
 impl AnswerMessage {
     /// Puts the use case together. `config` holds for turns that begin from now on.
     pub fn new(ports: AnswerPorts, config: TurnConfig, tools: Vec<ToolSpec>, world: World) -> Self {
-        Self { ports, config, tools, world }
+        Self { ports, config, tools, world, histories: Arc::default() }
     }
 }
 
