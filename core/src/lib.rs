@@ -16,14 +16,17 @@ pub mod flows;
 pub mod identity;
 pub mod ids;
 pub mod memory;
+pub mod observe;
 mod opaque;
 pub mod outbox;
 pub mod policy;
 pub mod ports;
+pub mod redact;
 pub mod stream;
 #[cfg(test)]
 mod testing;
 pub mod time;
 pub mod tool;
 pub mod turn;
+pub mod unreadable;
 pub mod work;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use soma_core::memory::RecallQuery;
 use soma_core::ports::Log;
 use soma_core::ports::model::ModelRequest;
-use soma_inproc::{Script, ScriptedTool};
+use soma_inproc::{InprocLedger, Script, ScriptedTool};
 use soma_tests::platform::{
-    Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, asks_for, has_tool_results,
+    Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, Watch, asks_for, has_tool_results,
     settings,
 };
 
@@ -70,6 +70,20 @@ impl Plan {
         self
     }
 
+    /// With this ledger, which is the test's to damage.
+    pub(crate) fn over_ledger(mut self, ledger: &Arc<InprocLedger>) -> Self {
+        for ports in [&mut self.truth, &mut self.ports] {
+            ports.store = ledger.clone();
+            ports.work = ledger.clone();
+            ports.leases = ledger.clone();
+            ports.outbox = ledger.clone();
+            ports.memory_queue = ledger.clone();
+            ports.replica = ledger.clone();
+            ports.budget = ledger.clone();
+        }
+        self
+    }
+
     /// With something changed.
     pub(crate) fn with(mut self, change: impl FnOnce(&mut Self)) -> Self {
         change(&mut self);
@@ -78,8 +92,13 @@ impl Plan {
 
     /// Starts everything.
     pub(crate) fn open(self) -> House {
+        self.open_watched(&Watch::new())
+    }
+
+    /// Starts everything, with someone who counts what is asked.
+    pub(crate) fn open_watched(self, watch: &Arc<Watch>) -> House {
         let platform = Platform::new(self.stage, self.truth, self.ports);
-        let platform = Arc::new(platform.with_settings(self.settings));
+        let platform = Arc::new(platform.with_settings(self.settings).watched_by(watch));
         for unit in Unit::ALL {
             platform.start(unit);
         }

@@ -3,15 +3,18 @@
 
 mod house;
 
+mod approvals;
 mod budgets;
 mod cancelling;
 mod exhaustive;
 mod failing;
+mod following;
 mod forgetting;
 mod idle;
 mod losses;
 mod memories;
 mod models;
+mod observed;
 mod outages;
 mod policies;
 mod queueing;
@@ -22,3 +25,4 @@ mod scale;
 mod sharing;
 mod storms;
 mod story;
+mod unreadable;

@@ -5,6 +5,7 @@
 mod bad_input;
 mod bad_start;
 mod client;
+mod full_disk;
 mod killing;
 mod neighbours;
 mod services;

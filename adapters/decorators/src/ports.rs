@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use soma_core::budget::window::BudgetWindow;
 use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
-use soma_core::conversation::event::Event;
+use soma_core::conversation::event::{Event, Seq};
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery, WalEvent};
@@ -127,6 +127,7 @@ ports! {
             after: Option<(Timestamp, SessionId)>,
             limit: usize
         ) -> Vec<Session>;
+        Heads: Reads heads(sessions: &[(TenantId, SessionId)]) -> Vec<Option<Seq>>;
         Events: Reads events(
             tenant: &TenantId,
             session: SessionId,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use soma_core::contract::Fixture;
 use soma_core::contract::clock::ManualClock;
+use soma_core::contract::damage::{Damage, Damaged};
 use soma_core::contract::ledger::Ledger;
 use soma_inproc::InprocLedger;
 
@@ -21,7 +22,23 @@ impl Fixture for Inproc {
 
     async fn open(&self) -> Ledger {
         let clock = Arc::new(ManualClock::default());
-        Ledger::of(Arc::new(InprocLedger::new(clock.clone())), clock)
+        let ledger = Arc::new(InprocLedger::new(clock.clone()));
+        Ledger::of(Arc::clone(&ledger), clock, Arc::new(Damages(ledger)))
+    }
+}
+
+struct Damages(Arc<InprocLedger>);
+
+#[async_trait]
+impl Damage for Damages {
+    async fn damage(&self, what: Damaged) {
+        match what {
+            Damaged::LastInput(turn) => self.0.damage_last_input(turn),
+            Damaged::Call(call) => self.0.damage_call(call),
+            Damaged::Outcome(call) => self.0.damage_outcome(call),
+            Damaged::Event(session, seq) => self.0.damage_event(session, seq),
+            Damaged::Memories(session) => self.0.damage_memories(session),
+        }
     }
 }
 

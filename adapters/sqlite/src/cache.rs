@@ -10,7 +10,7 @@ use soma_core::ports::{Cache, PortResult};
 use soma_core::time::Timestamp;
 use soma_core::work::session::Session;
 
-use crate::columns::from_json;
+use crate::columns::read_json;
 use crate::database::{Database, Durability, SqlError};
 
 /// [`Cache`] in the database. What has ended makes room when something is put.
@@ -54,11 +54,14 @@ fn get(
     session: SessionId,
     now: Timestamp,
 ) -> Result<Option<Session>, SqlError> {
-    let payload: Option<String> = connection
+    // What cannot be read has vanished.
+    let session = connection
         .prepare_cached("SELECT payload FROM session_cache WHERE session_id = ?1 AND until > ?2")?
-        .query_row(params![session.as_uuid(), now.as_micros()], |row| row.get(0))
+        .query_row(params![session.as_uuid(), now.as_micros()], |row| {
+            Ok(read_json(row.get_ref(0)?).ok())
+        })
         .optional()?;
-    payload.as_deref().map(from_json).transpose()
+    Ok(session.flatten())
 }
 
 fn put(

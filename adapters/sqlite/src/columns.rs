@@ -1,10 +1,12 @@
 //! How values of the platform are written in columns.
 
+use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 use soma_core::conversation::event::Role;
 use soma_core::ids::TenantId;
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
+use soma_core::unreadable::Unreadable;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::session::TurnState;
 
@@ -24,6 +26,31 @@ pub(crate) fn a_day_before(at: Timestamp) -> i64 {
 /// A text column with JSON in it.
 pub(crate) fn from_json<T: DeserializeOwned>(text: &str) -> Result<T, SqlError> {
     Ok(serde_json::from_str(text)?)
+}
+
+/// What is stored in a column, for people: also if it is no text.
+pub(crate) fn raw(column: ValueRef<'_>) -> String {
+    match column {
+        ValueRef::Null => String::new(),
+        ValueRef::Integer(number) => number.to_string(),
+        ValueRef::Real(number) => number.to_string(),
+        // A letter must not hold what other stores refuse.
+        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
+            String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")
+        }
+    }
+}
+
+/// A text column with JSON in it, which another build may have written, or a bad disk.
+pub(crate) fn read_json<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<T, Unreadable> {
+    let unreadable = |error| Unreadable::json(raw(column), &error);
+    match column {
+        ValueRef::Text(bytes) => serde_json::from_slice(bytes).map_err(unreadable),
+        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
+            let error = format!("a {} in place of a text", column.data_type());
+            Err(Unreadable { error, raw: raw(column) })
+        }
+    }
 }
 
 /// The tenant of what belongs to no tenant in particular.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
-use soma_core::ids::OwnerId;
+use soma_core::ids::{OwnerId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
+use soma_core::observe::{self, SetAside};
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
@@ -15,7 +16,7 @@ use soma_core::ports::memory_queue::{DueForget, DueWrite};
 use soma_core::ports::{MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
 
-use crate::columns::{from_json, limit};
+use crate::columns::{limit, platform, read_json};
 use crate::database::{Database, Durability, SqlError};
 use crate::forgets;
 use crate::outbox::dead;
@@ -123,23 +124,46 @@ fn take_up(
     let mut take = connection.prepare_cached(
         "UPDATE memory_write_outbox
             SET token = token + 1, tries = tries + 1, owner = ?2, due_at = ?3
-          WHERE id = ?1 RETURNING id, token, tries, payload",
+          WHERE id = ?1 RETURNING id, token, tries, payload, tenant, session_id",
     )?;
-    ids.iter()
-        .map(|id| {
-            let taken = params![id, owner.as_uuid(), until.as_micros()];
-            take.query_row(taken, |row| Ok(read(row)))?
-        })
-        .collect()
+    let mut due = Vec::with_capacity(ids.len());
+    for id in ids {
+        let taken = params![id, owner.as_uuid(), until.as_micros()];
+        match take.query_row(taken, |row| Ok(read(row, now)))?? {
+            Ok(write) => due.push(write),
+            Err(letter) => set_aside(connection, id, &letter)?,
+        }
+    }
+    Ok(due)
 }
 
-fn read(row: &Row<'_>) -> Result<DueWrite, SqlError> {
-    Ok(DueWrite {
-        id: row.get(0)?,
-        token: row.get(1)?,
-        tries: row.get(2)?,
-        write: from_json(row.get_ref(3)?.as_str().map_err(rusqlite::Error::from)?)?,
-    })
+/// The write of a row, or its dead letter if it cannot be read.
+fn read(row: &Row<'_>, at: Timestamp) -> Result<Result<DueWrite, DeadLetter>, SqlError> {
+    let unreadable = match read_json(row.get_ref(3)?) {
+        Ok(write) => {
+            let (id, token, tries) = (row.get(0)?, row.get(1)?, row.get(2)?);
+            return Ok(Ok(DueWrite { id, token, tries, write }));
+        }
+        Err(unreadable) => unreadable,
+    };
+    Ok(Err(DeadLetter {
+        topic: Topic::MemoryWal,
+        partition: None,
+        offset: None,
+        key: SessionId::from_uuid(row.get(5)?).to_string(),
+        tenant: Some(TenantId::new(row.get::<_, String>(4)?)?),
+        payload: unreadable.raw,
+        error: format!("the memory cannot be read: {}", unreadable.error),
+        at,
+    }))
+}
+
+/// Keeps a row that cannot be read as a dead letter: it would stop every other.
+fn set_aside(connection: &Connection, id: i64, letter: &DeadLetter) -> Result<(), SqlError> {
+    connection.prepare_cached("DELETE FROM memory_write_outbox WHERE id = ?1")?.execute([id])?;
+    dead::keep(connection, letter, &platform()?)?;
+    observe::dead_letter(letter, SetAside::Unreadable);
+    Ok(())
 }
 
 fn settle(connection: &Connection, id: u64, token: u64, wal: &WalEvent) -> Result<bool, SqlError> {

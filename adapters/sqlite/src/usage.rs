@@ -14,6 +14,7 @@ pub(crate) fn apply(connection: &Connection, change: &UsageChange) -> Result<(),
             reserve(connection, *key, account, *window, *amount)
         }
         UsageChange::Settle { key, used } => settle(connection, *key, *used),
+        UsageChange::SettleInFull { turn_id } => settle_turn_in_full(connection, *turn_id),
     }
 }
 
@@ -103,6 +104,18 @@ pub(crate) fn settle(
             .execute(params![tenant, persona, window, reserved, tokens(used)])?;
     }
     Ok(())
+}
+
+/// Counts as used, whole, what a turn has set aside.
+fn settle_turn_in_full(connection: &Connection, turn_id: TurnId) -> Result<(), SqlError> {
+    let open: Vec<(u32, Tokens)> = connection
+        .prepare_cached(
+            "SELECT call, reserved FROM usage_ledger WHERE turn_id = ?1 AND used IS NULL",
+        )?
+        .query_and_then([turn_id.as_uuid()], |row| Ok::<_, SqlError>((row.get(0)?, row.get(1)?)))?
+        .collect::<Result<_, _>>()?;
+    let key = |call| ReservationKey { turn_id, call };
+    open.into_iter().try_for_each(|(call, reserved)| settle(connection, key(call), reserved))
 }
 
 /// Counts as used, whole, what the turns of a session have set aside.

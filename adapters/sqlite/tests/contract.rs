@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use rusqlite::{Connection, params};
 use soma_core::contract::Fixture;
 use soma_core::contract::clock::ManualClock;
+use soma_core::contract::damage::{Damage, Damaged};
 use soma_core::contract::ledger::Ledger;
 use soma_sqlite::{
     Database, SqliteBudget, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica,
@@ -46,7 +48,50 @@ impl Fixture for Sqlite {
             replica: Arc::new(SqliteReplica::new(database.clone())),
             budget: Arc::new(SqliteBudget::new(database)),
             clock,
+            damage: Arc::new(Damages(self.path())),
         }
+    }
+}
+
+/// Damages rows by a connection of its own.
+struct Damages(PathBuf);
+
+#[async_trait]
+impl Damage for Damages {
+    async fn damage(&self, what: Damaged) {
+        let file = Connection::open(&self.0).unwrap();
+        // One byte short: no JSON any more.
+        let cut = |column: &str| format!("{column} = substr({column}, 1, length({column}) - 1)");
+        let damaged = match what {
+            Damaged::LastInput(turn) => file.execute(
+                &format!(
+                    "UPDATE turn_inputs SET {} WHERE turn_id = ?1
+                        AND step = (SELECT max(step) FROM turn_inputs WHERE turn_id = ?1)",
+                    cut("input")
+                ),
+                params![turn.as_uuid()],
+            ),
+            Damaged::Call(call) => file.execute(
+                &format!("UPDATE tool_calls SET {} WHERE call_id = ?1", cut("call")),
+                params![call.as_uuid()],
+            ),
+            Damaged::Outcome(call) => file.execute(
+                &format!("UPDATE tool_calls SET {} WHERE call_id = ?1", cut("outcome")),
+                params![call.as_uuid()],
+            ),
+            Damaged::Event(session, seq) => file.execute(
+                &format!(
+                    "UPDATE session_events SET {} WHERE session_id = ?1 AND seq = ?2",
+                    cut("payload")
+                ),
+                params![session.as_uuid(), seq.0],
+            ),
+            Damaged::Memories(session) => file.execute(
+                &format!("UPDATE memory_write_outbox SET {} WHERE session_id = ?1", cut("payload")),
+                params![session.as_uuid()],
+            ),
+        };
+        assert_eq!(damaged.unwrap(), 1, "{what:?}");
     }
 }
 

@@ -1,6 +1,5 @@
 //! Every refusal as a problem document (RFC 9457). The only file that makes them.
 
-use std::error::Error;
 use std::fmt;
 use std::time::Duration;
 
@@ -12,6 +11,8 @@ use serde_json::{Value, json};
 use soma_core::flows::refusal::{FieldProblem, Refusal};
 use soma_core::ports::PortError;
 
+/// Requests that were refused, by `reason`: the type of the problem.
+const REFUSED: &str = "gateway_requests_refused_total";
 /// How long a client is asked to wait for a part that is not there.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -61,17 +62,20 @@ kinds! {
 #[derive(Debug)]
 pub(crate) struct Problem {
     kind: &'static Kind,
-    detail: Option<String>,
+    detail: Option<Box<str>>,
     fields: Vec<FieldProblem>,
     header: Option<(HeaderName, String)>,
+    /// What is behind it: for the log, and never for a client.
+    cause: Option<Box<str>>,
 }
 
 impl Problem {
     const fn new(kind: &'static Kind) -> Self {
-        Self { kind, detail: None, fields: Vec::new(), header: None }
+        Self { kind, detail: None, fields: Vec::new(), header: None, cause: None }
     }
 
     fn because(kind: &'static Kind, detail: impl Into<String>) -> Self {
+        let detail: String = detail.into();
         Self { detail: Some(detail.into()), ..Self::new(kind) }
     }
 
@@ -141,14 +145,30 @@ impl Problem {
         Self { header: Some((UPGRADE, "websocket".into())), ..Self::because(WEBSOCKET, detail) }
     }
 
-    /// The gateway starts or stops.
-    pub(crate) fn not_ready() -> Self {
-        Self::later(NOT_READY, PAUSE)
+    /// The gateway cannot serve now, and why.
+    pub(crate) fn not_ready(why: String) -> Self {
+        Self { detail: Some(why.into()), ..Self::later(NOT_READY, PAUSE) }
     }
 
     /// A bug.
     pub(crate) fn internal() -> Self {
         Self::new(INTERNAL)
+    }
+
+    /// Tells the operator of it: one line of the log, and a counter by its type.
+    pub(crate) fn tell(&self, method: &str, path: &str) {
+        let Kind { name: reason, status, .. } = *self.kind;
+        let (status, cause) = (status.as_u16(), self.cause.as_deref().or(self.detail.as_deref()));
+        let fields: Vec<_> = self.fields.iter().map(|it| it.field.as_str()).collect();
+        let fields = fields.join(",");
+        match status {
+            500 => tracing::error!(reason, status, method, path, cause, "a request is refused"),
+            503 => tracing::warn!(reason, status, method, path, cause, "a request is refused"),
+            _ => {
+                tracing::info!(reason, status, method, path, cause, fields, "a request is refused");
+            }
+        }
+        metrics::counter!(REFUSED, "reason" => reason).increment(1);
     }
 
     /// The problem document.
@@ -194,24 +214,10 @@ impl From<Refusal> for Problem {
 
 impl From<PortError> for Problem {
     fn from(error: PortError) -> Self {
-        if error.is_transient() { absent(&error) } else { broken(&error) }
+        let problem =
+            if error.is_transient() { Self::later(UNAVAILABLE, PAUSE) } else { Self::internal() };
+        Self { cause: Some(error.to_string().into()), ..problem }
     }
-}
-
-fn absent(error: &PortError) -> Problem {
-    tracing::warn!(%error, cause = cause(error), "a request is refused");
-    Problem::later(UNAVAILABLE, PAUSE)
-}
-
-fn broken(error: &PortError) -> Problem {
-    tracing::error!(%error, cause = cause(error), "a request is refused");
-    Problem::internal()
-}
-
-/// The chain of what was behind an error: for the log, and never for a client.
-fn cause(error: &PortError) -> String {
-    let causes = std::iter::successors(error.source(), |error| (**error).source());
-    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 impl fmt::Display for Problem {

@@ -9,6 +9,9 @@ use soma_core::stream::resume::{Frame, FrameBody, Style};
 /// The wire name of a running answer that is sent whole.
 pub(crate) const WHOLE_TYPE: &str = "assistant.stream";
 
+/// The wire name of the end of a session that was deleted.
+pub(crate) const DELETED_TYPE: &str = "session.deleted";
+
 /// The JSON of a frame.
 #[derive(Serialize)]
 #[serde(untagged)]
@@ -17,6 +20,17 @@ pub(crate) enum Wire<'a> {
     Event(&'a Event),
     /// More of the running answer.
     Answer(Answer<'a>),
+    /// The session was deleted.
+    Deleted(Deleted),
+}
+
+/// The last that is sent of a session that was deleted.
+#[derive(Serialize)]
+pub(crate) struct Deleted {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    version: &'static str,
+    session_id: SessionId,
 }
 
 /// More of the running answer. It is not durable: the terminal event has all of it.
@@ -45,6 +59,9 @@ impl<'a> Wire<'a> {
     pub(crate) fn of(frame: &'a Frame, session_id: SessionId) -> Self {
         match &frame.body {
             FrameBody::Event(event) => Self::Event(event),
+            FrameBody::Deleted => {
+                Self::Deleted(Deleted { kind: DELETED_TYPE, version: VERSION, session_id })
+            }
             FrameBody::Answer { turn_id, attempt, stream_index, offset, text, style } => {
                 Self::Answer(Answer {
                     kind: answer_type(*style),
@@ -67,6 +84,7 @@ impl<'a> Wire<'a> {
         match self {
             Self::Event(event) => event.kind.as_str(),
             Self::Answer(answer) => answer.kind,
+            Self::Deleted(deleted) => deleted.kind,
         }
     }
 }

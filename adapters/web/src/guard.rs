@@ -1,6 +1,7 @@
 //! What stands before every route: foreign hosts and pages are refused, and every answer tells a
 //! browser to do no more with it than was meant.
 
+use actix_web::Error;
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{
@@ -10,7 +11,6 @@ use actix_web::http::header::{
 use actix_web::http::uri::Authority;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
-use actix_web::{Error, ResponseError};
 
 use crate::error::Problem;
 use crate::gateway::Gateway;
@@ -28,8 +28,13 @@ pub(crate) async fn guard(
     let gateway = request.app_data::<Data<Gateway>>().cloned().ok_or_else(Problem::internal)?;
     let mut response = match check(&gateway.hosts, &request) {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
-        Err(problem) => request.into_response(problem.error_response()),
+        Err(problem) => request.error_response(problem),
     };
+    let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
+    if let Some(problem) = problem {
+        let request = response.request();
+        problem.tell(request.method().as_str(), request.path());
+    }
     protect(response.headers_mut());
     Ok(response)
 }

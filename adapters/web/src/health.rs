@@ -12,8 +12,8 @@ pub trait Health: Send + Sync {
     /// How every part is.
     async fn report(&self) -> HealthReport;
 
-    /// Whether requests can be served: started, and not about to stop.
-    fn ready(&self) -> bool;
+    /// Why requests cannot be served now, for people; none if they can.
+    fn not_ready(&self) -> Option<String>;
 }
 
 /// How a part, or the whole, is. The worse is the greater.

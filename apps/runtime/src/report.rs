@@ -1,6 +1,7 @@
 //! The last words of a program that cannot go on.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use crate::config::{ConfigError, NotEmbeddable};
@@ -64,6 +65,11 @@ impl From<DataDirError> for Fatal {
     fn from(error: DataDirError) -> Self {
         let advice = match &error {
             DataDirError::InUse { .. } => "stop that one, or set SOMA_DATA to another folder",
+            DataDirError::NotWritable { source, .. } | DataDirError::NotMade { source, .. }
+                if matches!(source.kind(), ErrorKind::StorageFull | ErrorKind::QuotaExceeded) =>
+            {
+                "make room on the disk, or set SOMA_DATA to a folder on another"
+            }
             DataDirError::NotAFolder(_) | DataDirError::NotMade { .. } => {
                 "set SOMA_DATA to another folder"
             }
@@ -97,6 +103,14 @@ mod tests {
             "cannot write in the folder /data: disk on fire; give yourself the right to write \
              there, or set SOMA_DATA to another folder"
         );
+    }
+
+    #[test]
+    fn full_disk_is_told_to_make_room() {
+        let source = std::io::Error::from(ErrorKind::StorageFull);
+        let error = DataDirError::NotWritable { path: PathBuf::from("/data"), source };
+
+        assert!(Fatal::from(error).text().contains("make room on the disk"));
     }
 
     #[test]

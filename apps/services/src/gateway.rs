@@ -41,13 +41,13 @@ impl Gateway {
         let (limits, policy) = (Arc::clone(&ports.limits), Arc::clone(&ports.policy));
         Self {
             submit: SubmitMessage::new(store(), limits, settings.rate, world()),
-            follow: FollowSession::new(store(), hub.clone(), world(), stop.clone()),
+            follow: FollowSession::new(store(), hub.clone(), stop.clone()),
             cancel: CancelTurn::new(store(), world()),
-            delete: DeleteSession::new(store(), Arc::clone(&ports.memory), world()),
+            delete: DeleteSession::new(store(), Arc::clone(&ports.memory), hub.clone(), world()),
             read: ReadSession::new(store()),
             list: ListSessions::new(store()),
             request_tool: RequestTool::new(store(), policy, ports.tools.specs(), world()),
-            tail: TailOutbound::new(Arc::clone(&ports.log), hub.clone(), world()),
+            tail: TailOutbound::new(Arc::clone(&ports.log), store(), hub.clone(), world()),
             hub: hub.clone(),
         }
     }

@@ -1,5 +1,5 @@
 //! The platform within a program: what it answers, and what it refuses to be.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -41,6 +41,7 @@ async fn asked(soma: &Soma, text: &str) -> (String, Vec<Arc<Event>>) {
         match frame.unwrap().body {
             FrameBody::Answer { text, .. } => answer.push_str(&text),
             FrameBody::Event(event) => events.push(event),
+            FrameBody::Deleted => panic!("nothing is deleted here"),
         }
     }
     (answer, events)

@@ -138,6 +138,10 @@ impl Client {
                 tell(Told::Final)?;
                 return Ok(true);
             }
+            "session.deleted" => {
+                tell(Told::Failed("the session was deleted".into()))?;
+                return Ok(true);
+            }
             "turn.failed" => {
                 tell(Told::Failed(text("/message")))?;
                 return Ok(true);

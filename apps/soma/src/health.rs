@@ -8,10 +8,13 @@ use async_trait::async_trait;
 use soma_core::flows::hub::Hub;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
-use soma_core::ports::{MemoryQueue, Outbox, PortResult, Work};
+use soma_core::ports::{MemoryQueue, Outbox, PortError, PortResult, Work};
 use soma_core::work::commit::WorkKind;
 use soma_services::Supervisor;
+use soma_sqlite::Database;
 use soma_web::{ComponentHealth, Health, HealthReport, HealthStatus};
+
+use crate::provider::Provider;
 
 /// A message that waits this long to be published is late.
 const LATE: Duration = Duration::from_secs(10);
@@ -25,6 +28,8 @@ pub(crate) struct EmbeddedHealth {
     pub(crate) outbox: Arc<dyn Outbox>,
     pub(crate) memory: Arc<dyn MemoryQueue>,
     pub(crate) work: Arc<dyn Work>,
+    pub(crate) database: Arc<Database>,
+    pub(crate) provider: Arc<Provider>,
     pub(crate) hub: Hub,
     pub(crate) world: World,
     pub(crate) stop: Stop,
@@ -67,21 +72,44 @@ impl EmbeddedHealth {
                 let late = depth.oldest.is_some_and(|oldest| now.since(oldest) > LATE);
                 waiting(depth.rows, late)
             }
-            Err(_) => down(),
+            Err(error) => down(&error),
         }
     }
 
     async fn turns(&self) -> ComponentHealth {
         match self.work.depth(WorkKind::Turns).await {
             Ok(depth) => waiting(depth as u64, false),
-            Err(_) => down(),
+            Err(error) => down(&error),
         }
     }
 
     async fn memory(&self) -> ComponentHealth {
         match self.memory.backlog().await {
             Ok(backlog) => waiting(backlog, false),
-            Err(_) => down(),
+            Err(error) => down(&error),
+        }
+    }
+
+    /// Whether what is accepted can be written down.
+    fn database(&self) -> ComponentHealth {
+        match self.database.fault() {
+            Some(fault) => ComponentHealth {
+                status: HealthStatus::Down,
+                detail: Some(fault.into()),
+                ..ComponentHealth::default()
+            },
+            None => ComponentHealth::default(),
+        }
+    }
+
+    fn model(&self) -> ComponentHealth {
+        match self.provider.fault() {
+            Some(fault) => ComponentHealth {
+                status: HealthStatus::Degraded,
+                detail: Some(fault),
+                ..ComponentHealth::default()
+            },
+            None => ComponentHealth::default(),
         }
     }
 
@@ -101,14 +129,19 @@ impl Health for EmbeddedHealth {
     async fn report(&self) -> HealthReport {
         HealthReport::new(BTreeMap::from([
             ("services".to_owned(), self.services()),
+            ("database".to_owned(), self.database()),
+            ("model".to_owned(), self.model()),
             ("outbox".to_owned(), self.outbox().await),
             ("turns".to_owned(), self.turns().await),
             ("memory".to_owned(), self.memory().await),
         ]))
     }
 
-    fn ready(&self) -> bool {
-        !self.stop.is_set()
+    fn not_ready(&self) -> Option<String> {
+        if self.stop.is_set() {
+            return Some("it stops".into());
+        }
+        self.database.fault().map(str::to_owned)
     }
 }
 
@@ -117,7 +150,8 @@ fn waiting(depth: u64, late: bool) -> ComponentHealth {
     ComponentHealth { status, depth: Some(depth), ..ComponentHealth::default() }
 }
 
-fn down() -> ComponentHealth {
+fn down(error: &PortError) -> ComponentHealth {
+    tracing::warn!(%error, "a part cannot be looked at");
     ComponentHealth { status: HealthStatus::Down, ..ComponentHealth::default() }
 }
 

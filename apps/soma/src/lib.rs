@@ -4,5 +4,6 @@ pub mod cli;
 mod client;
 pub mod embedded;
 mod health;
+mod provider;
 
 pub use embedded::Embedded;

@@ -96,4 +96,9 @@ pub enum UsageChange {
         /// How many were used: 0 releases it whole.
         used: Tokens,
     },
+    /// All that a turn has set aside and not settled counts as used: nobody knows how much was.
+    SettleInFull {
+        /// Which turn.
+        turn_id: TurnId,
+    },
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::clock::Steer;
+use super::damage::Damage;
 use super::talk::Talk;
 use crate::conversation::event::{Event, Seq};
 use crate::ids::OwnerId;
@@ -77,13 +78,15 @@ pub struct Ledger {
     pub budget: Arc<dyn Budget>,
     /// The time by which leases end.
     pub clock: Arc<dyn Steer>,
+    /// Damages what is stored.
+    pub damage: Arc<dyn Damage>,
 }
 
 crate::opaque_debug!(Ledger);
 
 impl Ledger {
     /// The ports of one value that implements them all.
-    pub fn of<L>(ledger: Arc<L>, clock: Arc<dyn Steer>) -> Self
+    pub fn of<L>(ledger: Arc<L>, clock: Arc<dyn Steer>, damage: Arc<dyn Damage>) -> Self
     where
         L: Store + Work + Leases + Outbox + MemoryQueue + Replica + Budget + 'static,
     {
@@ -96,6 +99,7 @@ impl Ledger {
             replica: ledger.clone(),
             budget: ledger,
             clock,
+            damage,
         }
     }
 

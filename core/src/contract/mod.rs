@@ -33,6 +33,7 @@ mod at_once;
 pub mod budget;
 pub mod cache;
 pub mod clock;
+pub mod damage;
 pub mod leases;
 pub mod ledger;
 pub mod log;

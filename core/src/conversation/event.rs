@@ -6,6 +6,7 @@ use serde_json::{Map, Value};
 use crate::digest::{Digest32, Nonce};
 use crate::ids::{EventId, PersonaId, SessionId, TurnId};
 use crate::time::Timestamp;
+use crate::unreadable::Unreadable;
 
 /// The envelope's version.
 pub const VERSION: &str = "sa01-v1";
@@ -86,6 +87,9 @@ event_types! {
     TurnFailed = "turn.failed",
     /// The conversation was reset: what came before is no longer part of it.
     SessionReset = "session.reset",
+    /// What was recorded in this place cannot be read: another build wrote it, or it is damaged.
+    /// Never recorded; it stands for the event when it is read.
+    Unreadable = "event.unreadable",
 }
 
 impl EventType {
@@ -167,6 +171,35 @@ pub struct Event {
 }
 
 impl Event {
+    /// Stands for an event that cannot be read, so that those after it still can be: with what the
+    /// store knows of it, and of its content what can be made out. It does not verify.
+    pub fn unreadable(
+        session_id: SessionId,
+        seq: Seq,
+        event_id: EventId,
+        occurred_at: Timestamp,
+        stored: &Unreadable,
+    ) -> Self {
+        let raw: Value = serde_json::from_str(&stored.raw).unwrap_or_default();
+        let field = |name: &str| raw.get(name).cloned().unwrap_or_default();
+        let error = stored.error.clone();
+        Self {
+            event_id,
+            seq,
+            session_id,
+            turn_id: serde_json::from_value(field("turn_id")).unwrap_or_default(),
+            persona_id: serde_json::from_value(field("persona_id")).unwrap_or_default(),
+            role: Role::System,
+            kind: EventType::Unreadable,
+            message: "This event cannot be read.".into(),
+            metadata: Map::from_iter([("error".to_owned(), error.into())]),
+            version: VERSION.into(),
+            occurred_at,
+            nonce: serde_json::from_value(field("nonce")).unwrap_or(Nonce([0; 16])),
+            hash: serde_json::from_value(field("hash")).unwrap_or(Digest32([0; 32])),
+        }
+    }
+
     /// The text of the answer that a terminal event ends: whole, or as far as it came; else empty.
     pub fn answer(&self) -> &str {
         if self.kind == EventType::AssistantFinal {

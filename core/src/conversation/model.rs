@@ -155,6 +155,21 @@ impl ModelFailure {
         )
     }
 
+    /// Its name, for counters.
+    pub const fn kind(&self) -> &'static str {
+        match self {
+            Self::Unauthorized => "unauthorized",
+            Self::NotFound => "not_found",
+            Self::RateLimited { .. } => "rate_limited",
+            Self::TooLong => "too_long",
+            Self::ContentFilter => "content_filter",
+            Self::Refused(_) => "refused",
+            Self::Unavailable(_) => "unavailable",
+            Self::Broken => "broken",
+            Self::Timeout => "timeout",
+        }
+    }
+
     /// When the model wants to be asked again.
     pub fn retry_after(&self) -> Option<Duration> {
         match self {

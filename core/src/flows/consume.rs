@@ -16,6 +16,7 @@ use super::stop::Stop;
 use super::world::World;
 use crate::digest::Digest32;
 use crate::ids::OwnerId;
+use crate::observe::{self, SetAside};
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
@@ -171,9 +172,12 @@ impl Consume {
         bounds: Bounds,
         error: &str,
     ) -> PortResult<Option<PartitionLease>> {
-        tracing::error!(resource = %lease.resource, ?bounds, error, "records are missing");
-        let dead = vec![self.gap(lease, bounds, error)];
-        self.move_to(lease, bounds.earliest, &[], dead).await
+        let gap = self.gap(lease, bounds, error);
+        let moved = self.move_to(lease, bounds.earliest, &[], vec![gap.clone()]).await?;
+        if moved.is_some() {
+            observe::dead_letter(&gap, SetAside::RecordsMissing);
+        }
+        Ok(moved)
     }
 
     async fn move_to(
@@ -208,6 +212,15 @@ crate::opaque_debug!(Consume);
 /// The digest of the last of some records.
 pub(super) fn last_of(records: &[Positioned]) -> Option<Digest32> {
     records.last().map(|place| place.record.digest())
+}
+
+/// Tells what was set aside of a batch that was applied.
+pub(super) fn tell_unreadable(unreadable: &[DeadLetter], outcome: BatchOutcome) {
+    if outcome == BatchOutcome::Applied {
+        for letter in unreadable {
+            observe::dead_letter(letter, SetAside::Unreadable);
+        }
+    }
 }
 
 /// A record as a dead letter; what is too long is cut.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::hub::Hub;
 use super::refusal::Refusal;
 use super::world::World;
 use crate::identity::Principal;
@@ -17,13 +18,15 @@ const PATIENCE: Duration = Duration::from_secs(2);
 pub struct DeleteSession {
     store: Arc<dyn Store>,
     memory: Arc<dyn Memory>,
+    hub: Hub,
     world: World,
 }
 
 impl DeleteSession {
-    /// Puts the use case together.
-    pub fn new(store: Arc<dyn Store>, memory: Arc<dyn Memory>, world: World) -> Self {
-        Self { store, memory, world }
+    /// Puts the use case together. Who follows the session by `hub` is told at once, who follows it
+    /// elsewhere within seconds.
+    pub fn new(store: Arc<dyn Store>, memory: Arc<dyn Memory>, hub: Hub, world: World) -> Self {
+        Self { store, memory, hub, world }
     }
 
     /// Deletes the session. A turn that runs in it ends without a trace. If the memory fails,
@@ -36,6 +39,7 @@ impl DeleteSession {
         let found = self.store.session(&caller.tenant, session).await?;
         found.ok_or(Refusal::NoSession)?;
         self.store.erase(&caller.tenant, session, self.world.clock.now()).await?;
+        self.hub.stored([(session, None)]);
         self.world.wake.notify(Notification::Cancel(session));
         self.world.wake.notify(Notification::Memory);
         let forget = self.memory.forget_session(&caller.tenant, session);

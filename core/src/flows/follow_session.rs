@@ -2,15 +2,13 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
 
-use futures_util::future::{Either, select};
+use futures_util::future::select;
 use futures_util::stream::{BoxStream, StreamExt, unfold};
 
 use super::hub::{Follower, Hub};
 use super::refusal::Refusal;
 use super::stop::Stop;
-use super::world::World;
 use crate::conversation::event::Seq;
 use crate::identity::Principal;
 use crate::ids::{SessionId, TenantId};
@@ -19,8 +17,6 @@ use crate::stream::cursor::Cursor;
 use crate::stream::resume::{Frame, FrameBody, Progress, Style};
 use crate::work::session::{EventRange, Session};
 
-/// How often a follower looks into the store, should the log fail to wake it.
-const LOOK: Duration = Duration::from_secs(5);
 const PAGE: usize = 200;
 /// How many events are read at first to find the end of an answer.
 const ENDED: usize = 8;
@@ -28,7 +24,7 @@ const ENDED: usize = 8;
 /// When a stream ends.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Until {
-    /// When the client leaves, or the gateway stops.
+    /// When the client leaves, the session is deleted or the gateway stops.
     #[default]
     Left,
     /// After the terminal event of the newest turn that was accepted when the client came.
@@ -43,17 +39,16 @@ pub type Frames = BoxStream<'static, Result<Frame, PortError>>;
 pub struct FollowSession {
     store: Arc<dyn Store>,
     hub: Hub,
-    world: World,
     stop: Stop,
 }
 
 impl FollowSession {
     /// Puts the use case together; `stop` ends every stream.
-    pub fn new(store: Arc<dyn Store>, hub: Hub, world: World, stop: Stop) -> Self {
-        Self { store, hub, world, stop }
+    pub fn new(store: Arc<dyn Store>, hub: Hub, stop: Stop) -> Self {
+        Self { store, hub, stop }
     }
 
-    /// Everything after `from`, then what comes.
+    /// Everything after `from`, then what comes. If the session is deleted, the last frame says so.
     ///
     /// # Errors
     ///
@@ -73,6 +68,7 @@ impl FollowSession {
         if from.seq > session.chain.count {
             return Err(Refusal::NoSuchPosition);
         }
+        follower.confirm(&caller.tenant);
         let following = Following {
             flow: self.clone(),
             tenant: caller.tenant.clone(),
@@ -170,6 +166,7 @@ impl Following {
                     end.take(&frame);
                     self.over = self.ready.is_empty() && end.is_reached(frame.cursor.seq);
                 }
+                self.over |= frame.body == FrameBody::Deleted;
                 return Ok(Some(frame));
             }
             let reached =
@@ -180,7 +177,7 @@ impl Following {
             let listener = self.follower.listen();
             self.gather().await?;
             if self.ready.is_empty() && !self.stored {
-                self.wait(listener).await?;
+                self.wait(listener).await;
             }
         }
     }
@@ -201,6 +198,11 @@ impl Following {
             }
         }
         let news = self.follower.news(self.progress.cursor().seq);
+        if news.deleted {
+            let cursor = self.progress.cursor();
+            self.ready.push_back(Frame { cursor, body: FrameBody::Deleted });
+            return Ok(());
+        }
         self.stored = news.behind;
         if let Some(frame) = news.running.as_ref().and_then(|answer| self.progress.answer(answer)) {
             self.ready.push_back(frame);
@@ -211,17 +213,8 @@ impl Following {
         Ok(())
     }
 
-    /// Waits for news. Now and then it looks without any: at what the log did not tell, and whether
-    /// the session is still there.
-    async fn wait(&mut self, listener: event_listener::EventListener) -> PortResult<()> {
-        let look = self.flow.world.timer.sleep(LOOK);
-        let stopped = std::pin::pin!(self.flow.stop.wait());
-        let ended = select(stopped, select(listener, look)).await;
-        if let Either::Right((Either::Right(_), _)) = ended {
-            self.stored = true;
-            let session = self.flow.store.session(&self.tenant, self.session_id).await?;
-            self.over = session.is_none();
-        }
-        Ok(())
+    /// Waits for news, of the log or of the [sweep](super::sweep_followed).
+    async fn wait(&self, listener: event_listener::EventListener) {
+        select(std::pin::pin!(self.flow.stop.wait()), listener).await;
     }
 }

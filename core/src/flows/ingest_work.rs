@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::consume::{Apply, dead_letter, last_of};
+use super::consume::{Apply, dead_letter, last_of, tell_unreadable};
 use super::world::World;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
@@ -48,17 +48,20 @@ impl Apply for IngestWork {
         records: &[Positioned],
         mut dead: Vec<DeadLetter>,
     ) -> PortResult<BatchOutcome> {
+        let mut unreadable = Vec::new();
         let at = self.world.clock.now();
         let mut items = Vec::with_capacity(records.len());
         for place in records {
             match wire::heading(self.topic, &place.record) {
                 Ok(heading) => items.push(self.arrival(lease, place, heading)),
-                Err(error) => dead.push(dead_letter(lease, place, &error.to_string(), at)),
+                Err(error) => unreadable.push(dead_letter(lease, place, &error.to_string(), at)),
             }
         }
         let (lease, last) = (lease.clone(), last_of(records));
+        dead.extend(unreadable.iter().cloned());
         let batch = WorkBatch { lease, next_offset, last, at, items, dead };
         let outcome = self.work.ingest(batch).await?;
+        tell_unreadable(&unreadable, outcome);
         let notification = if self.topic == Topic::ToolRequests {
             Notification::Calls
         } else {

@@ -22,6 +22,7 @@ pub mod service;
 pub mod shares;
 pub mod stop;
 pub mod submit_message;
+mod sweep_followed;
 pub mod sync_memory;
 pub mod tail_outbound;
 pub mod world;

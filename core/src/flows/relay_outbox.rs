@@ -12,6 +12,7 @@ use super::shares::Shares;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
+use crate::observe::{self, SetAside};
 use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::lane::Lane;
@@ -145,12 +146,13 @@ impl RelayOutbox {
         let records = group.rows.iter().map(|row| row.message.record(at)).collect();
         match self.log.publish(group.topic, group.partition, records).await {
             Ok(_) => {
+                observe::published("success");
                 let ids: Vec<u64> = group.rows.iter().map(|row| row.id).collect();
                 self.outbox.settle(lease, &ids).await
             }
-            Err(PortError::Broken { what, source }) if group.rows.len() == 1 => {
-                tracing::error!(what, error = %source, "a message can never be published");
-                self.dead_letter(lease, &group, &format!("{what}: {source}")).await
+            Err(error @ PortError::Broken { .. }) if group.rows.len() == 1 => {
+                observe::published("failed");
+                self.dead_letter(lease, &group, &error.to_string()).await
             }
             Err(PortError::Broken { .. }) => {
                 for row in group.rows {
@@ -161,7 +163,10 @@ impl RelayOutbox {
                 }
                 Ok(true)
             }
-            Err(error) => Err(error),
+            Err(error) => {
+                observe::published("retry");
+                Err(error)
+            }
         }
     }
 
@@ -182,9 +187,10 @@ impl RelayOutbox {
                 error: error.into(),
                 at: self.world.clock.now(),
             };
-            if !self.outbox.dead_letter(lease, row.id, letter).await? {
+            if !self.outbox.dead_letter(lease, row.id, letter.clone()).await? {
                 return Ok(false);
             }
+            observe::dead_letter(&letter, SetAside::Unpublishable);
         }
         Ok(true)
     }

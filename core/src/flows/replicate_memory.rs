@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::consume::{Apply, dead_letter, last_of};
+use super::consume::{Apply, dead_letter, last_of, tell_unreadable};
 use super::world::World;
 use crate::memory::WalEvent;
 use crate::outbox::dead::DeadLetter;
 use crate::ports::log::Positioned;
 use crate::ports::{PortResult, Replica};
+use crate::redact::json_error;
 use crate::work::ingest::{BatchOutcome, ReplicaBatch};
 use crate::work::lease::PartitionLease;
 
@@ -35,6 +36,7 @@ impl Apply for ReplicateMemory {
         records: &[Positioned],
         mut dead: Vec<DeadLetter>,
     ) -> PortResult<BatchOutcome> {
+        let mut unreadable = Vec::new();
         let at = self.world.clock.now();
         let mut items = Vec::with_capacity(records.len());
         for place in records {
@@ -42,13 +44,17 @@ impl Apply for ReplicateMemory {
                 Ok(event) if event.kind == WalEvent::TYPE => items.push(event),
                 Ok(event) => {
                     let error = format!("unknown type {}", event.kind);
-                    dead.push(dead_letter(lease, place, &error, at));
+                    unreadable.push(dead_letter(lease, place, &error, at));
                 }
-                Err(error) => dead.push(dead_letter(lease, place, &error.to_string(), at)),
+                Err(error) => unreadable.push(dead_letter(lease, place, &json_error(&error), at)),
             }
         }
         let (lease, last) = (lease.clone(), last_of(records));
-        self.replica.apply(ReplicaBatch { lease, next_offset, last, at, items, dead }).await
+        dead.extend(unreadable.iter().cloned());
+        let batch = ReplicaBatch { lease, next_offset, last, at, items, dead };
+        let outcome = self.replica.apply(batch).await?;
+        tell_unreadable(&unreadable, outcome);
+        Ok(outcome)
     }
 }
 

@@ -14,7 +14,7 @@ use crate::ids::{CallId, SessionId};
 use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
 use crate::ports::{Notification, Policy, Store};
-use crate::tool::{CallChange, ToolCall, ToolSpec};
+use crate::tool::{CallChange, NEEDS_APPROVAL, ToolCall, ToolSpec};
 use crate::work::commit::{Commit, CommitOutcome, Fence};
 
 /// The most arguments of one call, in bytes of JSON.
@@ -68,8 +68,9 @@ impl RequestTool {
         caller: &Principal,
         request: NewToolRequest,
     ) -> Result<CallId, Refusal> {
-        if !self.tools.contains_key(&request.tool_name) {
-            return Err(Refusal::NoTool);
+        let tool = self.tools.get(&request.tool_name).ok_or(Refusal::NoTool)?;
+        if !tool.may_run() {
+            return Err(Refusal::Denied(NEEDS_APPROVAL.into()));
         }
         let arguments = Value::Object(request.args).to_string();
         if arguments.len() > MAX_ARGUMENT_BYTES {

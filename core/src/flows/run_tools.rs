@@ -12,12 +12,18 @@ use super::persist::{UNTIL_DROPPED, persist, retry};
 use super::world::World;
 use crate::conversation::event::{Event, EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
+use crate::observe::{self, SetAside};
+use crate::outbox::dead::DeadLetter;
+use crate::outbox::topic::Topic;
 use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
 use crate::ports::tool::ToolContext;
 use crate::ports::work::Claim;
 use crate::ports::{Notification, Policy, PortResult, Store, Toolbox};
-use crate::tool::{CallChange, CallRecord, CallState, ToolOutcome, ToolStatus};
+use crate::tool::{
+    CallChange, CallRecord, CallState, NEEDS_APPROVAL, ToolOutcome, ToolSpec, ToolStatus,
+};
+use crate::unreadable::Unreadable;
 use crate::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 
 const TRIES: u32 = 6;
@@ -105,6 +111,14 @@ impl RunTools {
     }
 
     async fn run_call(&self, held: &Held<'_>, record: CallRecord) -> PortResult<()> {
+        if let Some(unreadable) = &record.unreadable {
+            return self.refuse_unread(held, &record, unreadable).await;
+        }
+        if self.needs_approval(&record) {
+            let id = record.call.call_id;
+            let outcome = ToolOutcome::failed(id, ToolStatus::Blocked, NEEDS_APPROVAL);
+            return self.finish(held, &record, outcome, Vec::new()).await;
+        }
         if record.state == CallState::Claimed && !self.may_repeat(&record) {
             return self.finish(held, &record, lost(&record), Vec::new()).await;
         }
@@ -128,9 +142,43 @@ impl RunTools {
 
     /// Whether a call that was started before may be started again.
     fn may_repeat(&self, record: &CallRecord) -> bool {
-        let specs = self.tools.specs();
-        let spec = specs.iter().find(|spec| spec.name == record.call.tool_name);
-        record.tries < MAX_RUNS && spec.is_some_and(|spec| spec.idempotent)
+        record.tries < MAX_RUNS && self.spec(record).is_some_and(|spec| spec.idempotent)
+    }
+
+    /// Whether a person would have to agree, who cannot be asked yet.
+    fn needs_approval(&self, record: &CallRecord) -> bool {
+        self.spec(record).is_some_and(|spec| !spec.may_run())
+    }
+
+    fn spec(&self, record: &CallRecord) -> Option<ToolSpec> {
+        self.tools.specs().into_iter().find(|spec| spec.name == record.call.tool_name)
+    }
+
+    /// Ends a call that cannot be read, and sets it aside: whoever waits for it goes on.
+    async fn refuse_unread(
+        &self,
+        held: &Held<'_>,
+        record: &CallRecord,
+        unreadable: &Unreadable,
+    ) -> PortResult<()> {
+        let call_id = record.call.call_id;
+        let letter = DeadLetter {
+            topic: Topic::ToolRequests,
+            partition: None,
+            offset: None,
+            key: record.session_id.to_string(),
+            tenant: Some(record.tenant.clone()),
+            payload: json!({"call_id": call_id, "stored": unreadable.raw}).to_string(),
+            error: format!("the call cannot be read: {}", unreadable.error),
+            at: self.world.clock.now(),
+        };
+        let message = "what the tool was asked for cannot be read any more: it was not run";
+        let outcome = ToolOutcome::failed(call_id, ToolStatus::Error, message);
+        let mut commit = self.result(held, record, outcome);
+        commit.dead = vec![letter.clone()];
+        self.write_result(held, record, &commit).await?;
+        observe::dead_letter(&letter, SetAside::Unreadable);
+        Ok(())
     }
 
     /// Counts the try and says so, before anything is done.
@@ -158,6 +206,13 @@ impl RunTools {
         outcome: ToolOutcome,
         decisions: Vec<Decision>,
     ) -> PortResult<()> {
+        let mut commit = self.result(held, record, outcome);
+        commit.decisions = decisions;
+        self.write_result(held, record, &commit).await
+    }
+
+    /// The commit by which a call ends.
+    fn result(&self, held: &Held<'_>, record: &CallRecord, outcome: ToolOutcome) -> Commit {
         let mut commit = self.commit(held, record);
         let metadata = Map::from_iter([
             ("status".into(), json!(outcome.status)),
@@ -166,11 +221,19 @@ impl RunTools {
         let id = wire::result_id(outcome.call_id);
         let message = outcome.payload.to_string();
         commit.events = vec![self.event(record, id, EventType::ToolResult, message, metadata)];
-        commit.decisions = decisions;
         commit.outbox = vec![wire::tool_result(record, &outcome)];
         commit.calls = vec![CallChange::Finish { outcome }];
         commit.release = held.is_last();
-        match self.write(held, &commit).await? {
+        commit
+    }
+
+    async fn write_result(
+        &self,
+        held: &Held<'_>,
+        record: &CallRecord,
+        commit: &Commit,
+    ) -> PortResult<()> {
+        match self.write(held, commit).await? {
             Ours::Yes | Ours::No => Ok(()),
             Ours::TurnDone => self.cancel(held, record).await,
         }

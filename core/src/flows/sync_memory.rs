@@ -14,6 +14,7 @@ use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
 use crate::memory::{MemoryWrite, WalEvent};
+use crate::observe::{self, SetAside};
 use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
@@ -111,15 +112,20 @@ impl SyncMemory {
         let ours = match self.world.within(LONGEST_WRITE, self.memory.remember(&due.write)).await {
             Ok(()) => {
                 let wal = WalEvent::new(due.write.clone(), now);
+                observe::memory_written("ok");
                 self.queue.settle(&due, wal).await?
             }
-            Err(PortError::Broken { what, source }) => {
-                tracing::error!(what, error = %source, "a memory can never be written");
-                self.queue
-                    .dead_letter(&due, self.letter(&due, &format!("{what}: {source}")))
-                    .await?
+            Err(error @ PortError::Broken { .. }) => {
+                observe::memory_written("failed");
+                let letter = self.letter(&due, &error.to_string());
+                let ours = self.queue.dead_letter(&due, letter.clone()).await?;
+                if ours {
+                    observe::dead_letter(&letter, SetAside::Unmemorable);
+                }
+                ours
             }
             Err(error) => {
+                observe::memory_written("retry");
                 let wait = BACKOFF.wait(due.tries, self.world.ids.random());
                 tracing::warn!(%error, tries = due.tries, "a memory write is put off");
                 self.queue.retry_at(&due, now + wait).await?

@@ -9,13 +9,15 @@ use futures_util::future::{Either, select};
 use super::hub::Hub;
 use super::run_concurrently::run_concurrently;
 use super::stop::Stop;
+use super::sweep_followed::sweep;
 use super::world::World;
 use crate::conversation::event::Event;
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
 use crate::ports::log::{Fetched, Positioned};
-use crate::ports::{Log, PortResult};
+use crate::ports::{Log, PortResult, Store};
+use crate::redact::json_error;
 use crate::stream::delta::{DELTA_TYPE, Delta};
 
 const TOPIC: Topic = Topic::ConversationOutbound;
@@ -31,20 +33,23 @@ const LOOK_BACK: u64 = 2_000;
 #[derive(Clone)]
 pub struct TailOutbound {
     log: Arc<dyn Log>,
+    store: Arc<dyn Store>,
     hub: Hub,
     world: World,
 }
 
 impl TailOutbound {
-    /// Puts the use case together.
-    pub fn new(log: Arc<dyn Log>, hub: Hub, world: World) -> Self {
-        Self { log, hub, world }
+    /// Puts the use case together. The store has what the log fails to tell.
+    pub fn new(log: Arc<dyn Log>, store: Arc<dyn Store>, hub: Hub, world: World) -> Self {
+        Self { log, store, hub, world }
     }
 
-    /// Tails every partition until `stop`.
+    /// Tails every partition until `stop`, and looks into the store now and then.
     pub async fn run(&self, stop: &Stop) {
+        let sweep = sweep(&*self.store, &self.hub, &self.world, stop).boxed();
         let partitions = 0..self.log.partitions(TOPIC);
-        run_concurrently(partitions.map(|partition| self.tail(partition, stop).boxed())).await;
+        let tails = partitions.map(|partition| self.tail(partition, stop).boxed());
+        run_concurrently(std::iter::once(sweep).chain(tails)).await;
     }
 
     async fn tail(&self, partition: Partition, stop: &Stop) {
@@ -85,12 +90,26 @@ impl TailOutbound {
         if record.header("type") == Some(DELTA_TYPE) {
             match serde_json::from_slice::<Delta>(&record.value) {
                 Ok(delta) => self.hub.delta(&delta),
-                Err(error) => tracing::warn!(%error, "a delta that cannot be read is skipped"),
+                Err(error) => {
+                    let error = json_error(&error);
+                    tracing::warn!(
+                        error,
+                        key = record.key,
+                        "a delta that cannot be read is skipped"
+                    );
+                }
             }
         } else if of_interest {
             match serde_json::from_slice::<Event>(&record.value) {
                 Ok(event) => self.hub.event(Arc::new(event)),
-                Err(error) => tracing::warn!(%error, "an event that cannot be read is skipped"),
+                Err(error) => {
+                    let error = json_error(&error);
+                    tracing::warn!(
+                        error,
+                        key = record.key,
+                        "an event that cannot be read is skipped"
+                    );
+                }
             }
         }
     }

@@ -115,6 +115,7 @@ fn request_and_result_of_a_tool_are_about_the_same_call() {
             state: CallState::Done,
             tries: 1,
             outcome: None,
+            unreadable: None,
         };
         let status = ToolStatus::Success;
         let outcome = ToolOutcome { call_id, status, payload, execution_time: 0.25 };

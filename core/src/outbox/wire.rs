@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::message::{OutboxMessage, Record};
 use super::topic::Topic;
 use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId, derive};
+use crate::redact::json_error;
 use crate::tool::{CallRecord, ToolCall, ToolOutcome};
 use crate::turn::input::Accepted;
 use crate::work::ingest::Subject;
@@ -139,7 +140,7 @@ pub enum UnreadableRecord {
 /// [`UnreadableRecord`] for a dead letter: trying again cannot help.
 pub fn heading(topic: Topic, record: &Record) -> Result<Heading, UnreadableRecord> {
     let fields: Fields = serde_json::from_slice(&record.value)
-        .map_err(|error| UnreadableRecord::Shape(error.to_string()))?;
+        .map_err(|error| UnreadableRecord::Shape(json_error(&error)))?;
     let turn = fields.turn_id.ok_or(UnreadableRecord::Missing("turn_id"));
     let call = fields.call_id.ok_or(UnreadableRecord::Missing("call_id"));
     let subject = match topic {

@@ -49,6 +49,7 @@ pub struct DueForget {
 ///   could be remembered last.
 /// - With a token that is no longer the row's, all three answer `false` and change nothing: a write
 ///   that was replaced while it was being made is made again.
+/// - A row that cannot be read is not answered, and stops no other: it is a dead letter.
 /// - [`Store::erase`](super::Store::erase) leaves a forget that is due when the session was erased.
 /// - [`forgets`](Self::forgets) answers those that are due, in the order of erasure. Nobody holds
 ///   them, so they are answered again until [`forgot`](Self::forgot): forgetting twice does no harm.

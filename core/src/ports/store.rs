@@ -3,7 +3,7 @@
 use async_trait::async_trait;
 
 use super::PortResult;
-use crate::conversation::event::Event;
+use crate::conversation::event::{Event, Seq};
 use crate::ids::{CallId, SessionId, TenantId, TurnId};
 use crate::time::Timestamp;
 use crate::tool::CallRecord;
@@ -38,11 +38,18 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - A session that gets an event moves up in the list of its tenant's, never down, whatever the time
 ///   of the commit.
 /// - A session is visible to its own tenant only; to another it does not exist.
+/// - [`heads`](Self::heads) answers for as many sessions as it is asked, in their order.
 /// - After [`erase`](Self::erase) the session does not exist for anyone, its content and its queued
 ///   work are gone, its rows in replica and outbox too, and no commit brings it back. What was used
 ///   stays used, and what its turns had set aside counts as used, whole: nobody is left to settle it.
 /// - In the same step it leaves the session to be forgotten by the memory, at once: a
 ///   [forget](super::MemoryQueue::forgets).
+/// - What is stored and cannot be read, of another build or damaged, stops nobody: a turn is answered
+///   with the inputs before it and all that is stored, a call with its id, an event as
+///   [`EventType::Unreadable`](crate::conversation::event::EventType::Unreadable). Such a turn can be
+///   ended as any other.
+/// - [`SettleInFull`](crate::budget::UsageChange::SettleInFull) counts as used what the turn has set
+///   aside and not settled.
 /// - If the implementation is durable, what was committed survives a restart.
 #[async_trait]
 pub trait Store: Send + Sync {
@@ -65,6 +72,10 @@ pub trait Store: Send + Sync {
         after: Option<(Timestamp, SessionId)>,
         limit: usize,
     ) -> PortResult<Vec<Session>>;
+
+    /// The number of the last event of each of these sessions, 0 if it has none; none for a session
+    /// that its tenant does not have. One call for all that a gateway follows.
+    async fn heads(&self, sessions: &[(TenantId, SessionId)]) -> PortResult<Vec<Option<Seq>>>;
 
     /// At most `limit` events of a session; none if the tenant has no such session. What is not
     /// asked for is not read.

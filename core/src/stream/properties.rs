@@ -70,6 +70,7 @@ impl Client {
     fn take(&mut self, frame: &Frame) {
         match &frame.body {
             FrameBody::Event(event) => self.event(event),
+            FrameBody::Deleted => panic!("nothing is deleted here"),
             FrameBody::Answer { turn_id, attempt, stream_index, offset, text, style } => {
                 assert!(
                     self.of.is_none_or(|of| of == (*turn_id, *attempt)),

@@ -53,6 +53,8 @@ pub enum FrameBody {
         /// Which of the two.
         style: Style,
     },
+    /// The session was deleted: nothing more comes, now or later.
+    Deleted,
 }
 
 /// What one client has seen.

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::{CallId, SessionId, TenantId, TurnId};
+use crate::unreadable::Unreadable;
 
 /// What a model is told about a tool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -22,6 +23,18 @@ pub struct ToolSpec {
     pub timeout_seconds: u64,
 }
 
+impl ToolSpec {
+    /// Whether it may run. A person who must agree cannot be asked yet: until then, what needs an
+    /// approval is neither offered to a model nor run.
+    pub const fn may_run(&self) -> bool {
+        !self.needs_approval
+    }
+}
+
+/// Why a call of a tool that needs an approval is refused.
+pub const NEEDS_APPROVAL: &str =
+    "this tool needs a person's approval, which cannot be given yet: it was not run";
+
 /// One call of a tool.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ToolCall {
@@ -33,6 +46,18 @@ pub struct ToolCall {
     pub tool_name: String,
     /// The arguments, as JSON text: a model may have written anything.
     pub arguments: String,
+}
+
+impl ToolCall {
+    /// A call of which only the id is known.
+    pub const fn unknown(call_id: CallId) -> Self {
+        Self {
+            call_id,
+            model_call_id: String::new(),
+            tool_name: String::new(),
+            arguments: String::new(),
+        }
+    }
 }
 
 /// What came of a call.
@@ -107,6 +132,9 @@ pub struct CallRecord {
     pub tries: u32,
     /// What came of it, once done.
     pub outcome: Option<ToolOutcome>,
+    /// What is stored, if the call or its outcome cannot be read: `call` has only its id then, and
+    /// `outcome` is none.
+    pub unreadable: Option<Unreadable>,
 }
 
 /// A change to the ledger, as part of a commit.

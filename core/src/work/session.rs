@@ -8,6 +8,7 @@ use crate::ids::{PersonaId, SessionId, TenantId, TurnId};
 use crate::time::Timestamp;
 use crate::tool::CallRecord;
 use crate::turn::input::RecordedInput;
+use crate::unreadable::Unreadable;
 
 /// A session.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,8 +61,12 @@ pub struct TurnRecord {
     pub state: TurnState,
     /// Whether a person cancelled it.
     pub cancel_requested: bool,
-    /// Every input it has taken, in order.
+    /// How many inputs it has taken.
+    pub steps: u32,
+    /// Every input it has taken, in order; if one cannot be read, those before it.
     pub inputs: Vec<RecordedInput>,
+    /// All its inputs as they are stored, one a line, if one of them cannot be read.
+    pub unreadable: Option<Unreadable>,
     /// Its tool calls.
     pub calls: Vec<CallRecord>,
 }

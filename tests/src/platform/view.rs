@@ -38,6 +38,8 @@ pub struct View {
     pub order: Vec<TurnId>,
     /// How they did.
     pub ended: BTreeMap<TurnId, Ended>,
+    /// Whether it was told that the session was deleted.
+    pub deleted: bool,
     seq: Seq,
     /// The number of the last piece of the running answer.
     index: usize,
@@ -59,6 +61,7 @@ impl View {
                 self.text.push_str(text);
             }
             FrameBody::Event(event) => self.event(event),
+            FrameBody::Deleted => self.deleted = true,
         }
     }
 

@@ -209,7 +209,9 @@ impl Conversation {
             number: self.session.turns_accepted,
             state: TurnState::Accepted,
             cancel_requested: false,
+            steps: 1,
             inputs: vec![accept.input],
+            unreadable: None,
             calls: Vec::new(),
         };
         self.turns.push(Turn { record, age, accepted_at: at });
@@ -219,6 +221,7 @@ impl Conversation {
     pub(super) fn progress(&mut self, progress: TurnProgress) {
         let Some(turn) = self.turn_mut(progress.turn_id) else { return };
         let ends = progress.state == TurnState::Done;
+        turn.record.steps += u32::try_from(progress.inputs.len()).unwrap_or(u32::MAX);
         turn.record.inputs.extend(progress.inputs);
         turn.record.state = progress.state;
         self.session.turns_done += u64::from(ends);
@@ -262,6 +265,7 @@ impl Conversation {
             state: CallState::Requested,
             tries: 0,
             outcome: None,
+            unreadable: None,
         };
         self.calls.push(Call { record, age, moved_at: at });
     }
@@ -286,8 +290,8 @@ impl Turn {
     }
 
     /// How many inputs its record has.
-    pub(super) fn steps(&self) -> u32 {
-        u32::try_from(self.record.inputs.len()).unwrap_or(u32::MAX)
+    pub(super) const fn steps(&self) -> u32 {
+        self.record.steps
     }
 }
 

@@ -23,6 +23,8 @@ struct Row {
     due_at: Timestamp,
     /// Until when whoever took it up holds it, unless it was given back.
     held_until: Option<Timestamp>,
+    /// Whether it cannot be read.
+    damaged: bool,
 }
 
 impl Row {
@@ -53,11 +55,12 @@ impl MemoryTable {
     pub(super) fn upsert(&mut self, write: MemoryWrite, now: Timestamp) {
         let token = self.next_token();
         if let Some(row) = self.rows.values_mut().find(|row| row.write.key == write.key) {
-            *row = Row { write, token, tries: 0, due_at: now, held_until: row.held_until };
+            let held_until = row.held_until;
+            *row = Row { write, token, tries: 0, due_at: now, held_until, damaged: false };
             return;
         }
         self.last_id += 1;
-        let row = Row { write, token, tries: 0, due_at: now, held_until: None };
+        let row = Row { write, token, tries: 0, due_at: now, held_until: None, damaged: false };
         self.rows.insert(self.last_id, row);
     }
 
@@ -84,6 +87,19 @@ impl MemoryTable {
             }
             None => self.forgets.retain(|(forget, _)| forget != forgotten),
         }
+    }
+
+    /// The writes of a session cannot be read any more.
+    pub(super) fn damage(&mut self, session: SessionId) {
+        let of = |row: &&mut Row| row.write.session_id == session;
+        self.rows.values_mut().filter(of).for_each(|row| row.damaged = true);
+    }
+
+    /// Takes out what is due and cannot be read, as dead letters.
+    fn take_unreadable(&mut self, now: Timestamp) -> Vec<DeadLetter> {
+        let unreadable = |_: &u64, row: &mut Row| row.damaged && row.is_due(now);
+        let rows = self.rows.extract_if(.., unreadable);
+        rows.map(|(id, row)| unreadable_letter(id, &row.write, now)).collect()
     }
 
     fn take_up(&mut self, now: Timestamp, hold: Duration, limit: usize) -> Vec<DueWrite> {
@@ -125,7 +141,11 @@ impl MemoryQueue for InprocLedger {
         hold: Duration,
         limit: usize,
     ) -> PortResult<Vec<DueWrite>> {
-        Ok(self.state().memory.take_up(now, hold, limit))
+        let mut state = self.state();
+        for letter in state.memory.take_unreadable(now) {
+            state.outbox.set_aside(letter);
+        }
+        Ok(state.memory.take_up(now, hold, limit))
     }
 
     async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
@@ -163,6 +183,19 @@ impl MemoryQueue for InprocLedger {
     async fn backlog(&self) -> PortResult<u64> {
         let state = self.state();
         Ok((state.memory.rows.len() + state.memory.forgets.len()) as u64)
+    }
+}
+
+fn unreadable_letter(id: u64, write: &MemoryWrite, at: Timestamp) -> DeadLetter {
+    DeadLetter {
+        topic: Topic::MemoryWal,
+        partition: None,
+        offset: Some(id),
+        key: write.session_id.to_string(),
+        tenant: Some(write.tenant.clone()),
+        payload: "damaged".into(),
+        error: "it was damaged".into(),
+        at,
     }
 }
 

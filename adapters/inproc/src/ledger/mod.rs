@@ -6,6 +6,7 @@
 mod budget;
 mod commit;
 mod conversation;
+mod damage;
 mod leases;
 mod memory_queue;
 mod outbox;

@@ -3,7 +3,7 @@
 use std::cmp::Reverse;
 
 use async_trait::async_trait;
-use soma_core::conversation::event::Event;
+use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::ports::{PortResult, Store};
 use soma_core::time::Timestamp;
@@ -39,6 +39,14 @@ impl Store for InprocLedger {
             .collect::<Vec<_>>();
         page.sort_by_key(|session| place(session));
         Ok(page.into_iter().take(limit).cloned().collect())
+    }
+
+    async fn heads(&self, sessions: &[(TenantId, SessionId)]) -> PortResult<Vec<Option<Seq>>> {
+        let state = self.state();
+        let head = |(tenant, session): &(TenantId, SessionId)| {
+            state.conversation(tenant, *session).map(|found| found.session.chain.count)
+        };
+        Ok(sessions.iter().map(head).collect())
     }
 
     async fn events(

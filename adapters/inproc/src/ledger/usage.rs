@@ -62,6 +62,7 @@ impl UsageTable {
                 }
             }
             UsageChange::Settle { key, used } => self.settle(key, used),
+            UsageChange::SettleInFull { turn_id } => self.settle_in_full(turn_id),
         }
     }
 
@@ -72,7 +73,9 @@ impl UsageTable {
                 self.places.contains_key(key)
                     || self.spent(account, *window).total().saturating_add(*amount) <= *limit
             }
-            UsageChange::Reserve { limit: None, .. } | UsageChange::Settle { .. } => true,
+            UsageChange::Reserve { limit: None, .. }
+            | UsageChange::Settle { .. }
+            | UsageChange::SettleInFull { .. } => true,
         }
     }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::{OwnerId, SessionId, TenantId};
+use soma_core::observe::{self, SetAside};
 use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
@@ -126,6 +127,7 @@ impl State {
     fn arrive(&mut self, arrival: Arrival) {
         let erased = self.erased.get(&arrival.session_id) == Some(&arrival.tenant);
         if !self.ingest(&arrival) && !erased {
+            observe::dead_letter(&arrival.otherwise, SetAside::UnknownSubject);
             self.outbox.set_aside(arrival.otherwise);
         }
     }

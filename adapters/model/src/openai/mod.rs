@@ -24,7 +24,8 @@ use soma_core::ports::model::{ModelRequest, ModelStream};
 use crate::secret::Secret;
 use crate::tokens::estimate;
 use request::Dialect;
-use scrub::{Scrub, without_credentials};
+use scrub::Scrub;
+use soma_core::redact::without_credentials;
 
 /// How a server is reached.
 #[derive(Clone)]

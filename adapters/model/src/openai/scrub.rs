@@ -1,5 +1,7 @@
 //! Texts of others, without what must not be seen.
 
+use soma_core::redact::without_credentials;
+
 use crate::secret::Secret;
 
 /// The most of a text that is passed on, in characters.
@@ -18,15 +20,6 @@ impl Scrub<'_> {
         let text: String = text.chars().filter(|c| !c.is_control()).take(LONGEST_TEXT).collect();
         if text.is_empty() { "no reason given".into() } else { text }
     }
-}
-
-/// A word, without user and query if it is an address.
-pub(super) fn without_credentials(word: &str) -> String {
-    let Some((scheme, rest)) = word.split_once("://") else { return word.to_owned() };
-    let host_ends = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let host_starts = rest[..host_ends].rfind('@').map_or(0, |at| at + 1);
-    let end = rest.find(['?', '#']).unwrap_or(rest.len());
-    format!("{scheme}://{}", &rest[host_starts..end])
 }
 
 #[cfg(test)]

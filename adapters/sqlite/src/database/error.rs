@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use rusqlite::{ErrorCode, ffi};
 use soma_core::ids::ParseIdError;
 use soma_core::ports::PortError;
 use soma_core::ports::error::Source;
+use soma_core::redact::json_error;
+
+use super::cause::Cause;
 
 /// Why a job could not be done.
 #[derive(Debug, thiserror::Error)]
@@ -21,9 +23,20 @@ pub(crate) enum SqlError {
     Panicked,
 }
 
+impl SqlError {
+    /// What went wrong.
+    pub(super) fn cause(&self) -> Cause {
+        match self {
+            Self::Statement(error) => Cause::of(error),
+            Self::Row(_) | Self::Panicked => Cause::Statement,
+        }
+    }
+}
+
 impl From<serde_json::Error> for SqlError {
+    /// Where it is wrong and how, but not what it says: that may be what a person said.
     fn from(error: serde_json::Error) -> Self {
-        Self::Row(Box::new(error))
+        Self::Row(json_error(&error).into())
     }
 }
 
@@ -43,57 +56,6 @@ impl From<SqlError> for PortError {
     }
 }
 
-/// What broke, as far as anyone can act on it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Cause {
-    Busy,
-    Full,
-    Corrupt,
-    NotADatabase,
-    ReadOnly,
-    Io,
-    Statement,
-}
-
-impl Cause {
-    pub(super) fn of(error: &rusqlite::Error) -> Self {
-        let Some(failure) = error.sqlite_error() else { return Self::Statement };
-        // The shared-memory file cannot grow: it is extended for no other reason than a full disk.
-        if failure.extended_code == ffi::SQLITE_IOERR_SHMSIZE {
-            return Self::Full;
-        }
-        if failure.code == ErrorCode::DatabaseBusy || failure.code == ErrorCode::DatabaseLocked {
-            Self::Busy
-        } else if failure.code == ErrorCode::DiskFull {
-            Self::Full
-        } else if failure.code == ErrorCode::DatabaseCorrupt {
-            Self::Corrupt
-        } else if failure.code == ErrorCode::NotADatabase {
-            Self::NotADatabase
-        } else if failure.code == ErrorCode::ReadOnly {
-            Self::ReadOnly
-        } else if failure.code == ErrorCode::SystemIoFailure {
-            Self::Io
-        } else {
-            Self::Statement
-        }
-    }
-
-    /// The error of a statement inside a transaction that was not committed.
-    pub(super) fn port_error(self, source: Source) -> PortError {
-        let what = match self {
-            Self::Busy => return PortError::Unavailable(source),
-            Self::Full => "the disk is full",
-            Self::Corrupt => "the database file is corrupt",
-            Self::NotADatabase => "the file is not a database",
-            Self::ReadOnly => "the database file is read-only",
-            Self::Io => "the database file cannot be read or written",
-            Self::Statement => "a statement failed",
-        };
-        PortError::Broken { what, source }
-    }
-}
-
 /// Why a transaction with several jobs is not known to be committed: one error for all of them.
 #[derive(Clone, Debug)]
 pub(super) struct Undone {
@@ -104,6 +66,8 @@ pub(super) struct Undone {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Outcome {
     RolledBack,
+    /// Rolled back by the failure of one of its jobs: the others are not to blame.
+    Lost,
     Unknown,
 }
 
@@ -113,20 +77,38 @@ impl Undone {
         Self { error: Arc::new(error), outcome: Outcome::RolledBack }
     }
 
+    /// A job failed so that SQLite rolled the whole transaction back: a full disk does that.
+    pub(super) fn lost(error: rusqlite::Error) -> Self {
+        Self { error: Arc::new(error), outcome: Outcome::Lost }
+    }
+
     /// `COMMIT` failed. Where the disk is full or a lock was not given, its last frame was never
     /// written; after any other failure it may be found by the next recovery.
     pub(super) fn commit(error: rusqlite::Error) -> Self {
         let outcome = match Cause::of(&error) {
             Cause::Busy | Cause::Full | Cause::ReadOnly => Outcome::RolledBack,
-            Cause::Corrupt | Cause::NotADatabase | Cause::Io | Cause::Statement => Outcome::Unknown,
+            Cause::NoMemory
+            | Cause::Interrupted
+            | Cause::CannotOpen
+            | Cause::Io
+            | Cause::Moved
+            | Cause::Corrupt
+            | Cause::NotADatabase
+            | Cause::Statement => Outcome::Unknown,
         };
         Self { error: Arc::new(error), outcome }
+    }
+
+    /// What went wrong.
+    pub(super) fn cause(&self) -> Cause {
+        Cause::of(&self.error)
     }
 
     pub(super) fn port_error(&self) -> PortError {
         let source: Source = Box::new(Arc::clone(&self.error));
         match self.outcome {
-            Outcome::RolledBack => Cause::of(&self.error).port_error(source),
+            Outcome::RolledBack => self.cause().port_error(source),
+            Outcome::Lost => PortError::Unavailable(source),
             Outcome::Unknown => PortError::Ambiguous(source),
         }
     }

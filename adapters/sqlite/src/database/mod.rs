@@ -1,5 +1,7 @@
 //! The file: who may open it, who writes to it, who reads from it.
 
+mod cause;
+mod condition;
 mod error;
 mod migrations;
 mod open;
@@ -64,6 +66,12 @@ impl Database {
             Ok(())
         })
         .await
+    }
+
+    /// What keeps the file from being written to, for people: a full disk, say. None if nothing does,
+    /// or nothing has for some seconds.
+    pub fn fault(&self) -> Option<&'static str> {
+        self.writer.fault()
     }
 
     /// Runs `job` in the next transaction, alone in a savepoint: if it fails, nothing of it stays,

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use super::error::Cause;
+use super::cause::Cause;
 use super::migrations;
 
 /// How long a statement waits for another process that holds the file.
@@ -103,12 +103,10 @@ impl OpenError {
             Cause::Corrupt => Self::Corrupt { path, source },
             Cause::NotADatabase => Self::NotADatabase { path },
             Cause::ReadOnly => Self::ReadOnly { path },
-            Cause::Io | Cause::Statement
-                if source.sqlite_error_code() == Some(ErrorCode::CannotOpen) =>
-            {
-                Self::Unopenable { path, source }
+            Cause::CannotOpen => Self::Unopenable { path, source },
+            Cause::NoMemory | Cause::Interrupted | Cause::Io | Cause::Moved | Cause::Statement => {
+                Self::Failed { path, source }
             }
-            Cause::Io | Cause::Statement => Self::Failed { path, source },
         }
     }
 }

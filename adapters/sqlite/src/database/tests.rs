@@ -143,8 +143,9 @@ async fn full_disk_is_told_and_loses_nothing_that_was_answered() {
     database.write(Durability::Full, |c| add(c, "again")).await.unwrap();
 
     let told = large.unwrap_err();
-    assert!(matches!(told, PortError::Broken { what: "the disk is full", .. }), "{told:?}");
+    assert!(matches!(told, PortError::Unavailable(_)), "{told:?}");
     assert_eq!(kept.contains(&"small".to_owned()), small.is_ok());
+    assert!(small.is_ok() || small.is_err_and(|error| error.is_transient()));
     assert_eq!(kept.first().unwrap(), "kept");
     assert_eq!(names(&database).await.last().unwrap(), "again");
 }
@@ -158,8 +159,36 @@ fn failed_commit_is_ambiguous_unless_it_cannot_have_happened() {
 
     assert!(matches!(outcome(ffi::SQLITE_IOERR_FSYNC), PortError::Ambiguous(_)));
     assert!(matches!(outcome(ffi::SQLITE_CORRUPT), PortError::Ambiguous(_)));
-    assert!(matches!(outcome(ffi::SQLITE_FULL), PortError::Broken { .. }));
+    assert!(matches!(outcome(ffi::SQLITE_FULL), PortError::Unavailable(_)));
     assert!(matches!(outcome(ffi::SQLITE_BUSY), PortError::Unavailable(_)));
+}
+
+#[test]
+fn neighbour_of_a_job_that_lost_the_transaction_is_not_to_blame() {
+    let no_savepoint = rusqlite::Error::SqliteFailure(ffi::Error::new(ffi::SQLITE_ERROR), None);
+
+    let error = Undone::lost(no_savepoint).port_error();
+
+    assert!(matches!(error, PortError::Unavailable(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn full_disk_is_told_until_there_is_room() {
+    let (_folder, database) = database().await;
+    let limit = |pages: i64| {
+        move |c: &Connection| {
+            let _: i64 =
+                c.pragma_update_and_check(None, "max_page_count", pages, |row| row.get(0))?;
+            Ok(())
+        }
+    };
+    assert_eq!(database.fault(), None);
+    database.write(Durability::Full, limit(1)).await.unwrap();
+    let big = "x".repeat(1 << 20);
+
+    database.write(Durability::Full, move |c| add(c, &big)).await.unwrap_err();
+
+    assert_eq!(database.fault(), Some("the disk is full"));
 }
 
 #[tokio::test]

@@ -1,12 +1,15 @@
 //! The only thread that writes: many jobs, one transaction, one sync of the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread::{self, JoinHandle};
 
 use rusqlite::Connection;
 use soma_core::ports::{PortError, PortResult};
 use tokio::sync::{mpsc, oneshot};
 
+use super::cause::Cause;
+use super::condition::Condition;
 use super::error::{SqlError, Undone};
 
 /// How many jobs may wait. More wait in their callers.
@@ -30,15 +33,23 @@ pub(crate) enum Durability {
 pub(super) struct Writer {
     queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
+    condition: Arc<Condition>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
-        let work = Work { connection, synchronous: Durability::Full };
+        let condition = Arc::new(Condition::default());
+        let synchronous = Durability::Full;
+        let work = Work { connection, synchronous, condition: Arc::clone(&condition) };
         let thread =
             thread::Builder::new().name("sqlite-writer".into()).spawn(move || work.run(jobs))?;
-        Ok(Self { queue: Some(queue), thread: Some(thread) })
+        Ok(Self { queue: Some(queue), thread: Some(thread), condition })
+    }
+
+    /// What keeps the file from being written to.
+    pub(super) fn fault(&self) -> Option<&'static str> {
+        self.condition.fault()
     }
 
     pub(super) async fn run<T, J>(&self, durability: Durability, job: J) -> PortResult<T>
@@ -82,7 +93,7 @@ trait Job: Send {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Verdict {
     Keep,
-    Undo,
+    Undo(Cause),
 }
 
 struct Write<T, J> {
@@ -108,11 +119,14 @@ where
 
     fn run(&mut self, connection: &Connection) -> Verdict {
         let State::Queued(job) = std::mem::replace(&mut self.state, State::Running) else {
-            return Verdict::Undo;
+            return Verdict::Undo(Cause::Statement);
         };
         let result = catch_unwind(AssertUnwindSafe(|| job(connection)));
         let result = result.unwrap_or(Err(SqlError::Panicked));
-        let verdict = if result.is_ok() { Verdict::Keep } else { Verdict::Undo };
+        let verdict = match &result {
+            Ok(_) => Verdict::Keep,
+            Err(error) => Verdict::Undo(error.cause()),
+        };
         self.state = State::Ran(result);
         verdict
     }
@@ -133,6 +147,7 @@ where
 struct Work {
     connection: Connection,
     synchronous: Durability,
+    condition: Arc<Condition>,
 }
 
 impl Work {
@@ -152,20 +167,24 @@ impl Work {
         let durability = if full { Durability::Full } else { Durability::Relaxed };
         if let Err(error) = self.begin(durability) {
             let undone = Undone::rolled_back(error);
+            self.condition.note(Some(undone.cause()));
             jobs.for_each(|job| job.answer(Err(&undone)));
             return;
         }
         let mut done = Vec::with_capacity(jobs.len());
         let mut end = Ok(());
+        let mut failed = None;
         for mut job in jobs.by_ref() {
-            let ran = self.savepoint(job.as_mut());
+            let ran = self.savepoint(job.as_mut(), &mut failed);
             done.push(job);
-            if let Err(error) = ran {
-                end = Err(Undone::rolled_back(error));
+            if let Err(undone) = ran {
+                end = Err(undone);
                 break;
             }
         }
         let end = end.and_then(|()| self.commit());
+        let stopped = failed.filter(|cause| cause.stops_writes());
+        self.condition.note(stopped.or_else(|| end.as_ref().err().map(Undone::cause)));
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -188,14 +207,16 @@ impl Work {
         self.statement("BEGIN IMMEDIATE")
     }
 
-    /// Runs one job so that it can be undone alone. An error means that the whole transaction is
-    /// lost: some failures, a full disk among them, make SQLite roll all of it back.
-    fn savepoint(&self, job: &mut dyn Job) -> rusqlite::Result<()> {
-        self.statement("SAVEPOINT job")?;
-        if job.run(&self.connection) == Verdict::Undo {
-            self.statement("ROLLBACK TO job")?;
+    /// Runs one job so that it can be undone alone; what stopped it is noted in `failed`. An error
+    /// means that the whole transaction is lost: some failures, a full disk among them, make SQLite
+    /// roll all of it back.
+    fn savepoint(&self, job: &mut dyn Job, failed: &mut Option<Cause>) -> Result<(), Undone> {
+        self.statement("SAVEPOINT job").map_err(Undone::rolled_back)?;
+        if let Verdict::Undo(cause) = job.run(&self.connection) {
+            *failed = failed.filter(|cause| cause.stops_writes()).or(Some(cause));
+            self.statement("ROLLBACK TO job").map_err(Undone::lost)?;
         }
-        self.statement("RELEASE job")
+        self.statement("RELEASE job").map_err(Undone::rolled_back)
     }
 
     fn commit(&self) -> Result<(), Undone> {

@@ -14,7 +14,7 @@ use soma_core::ports::log::Positioned;
 use soma_core::time::Timestamp;
 use uuid::Uuid;
 
-use crate::columns::from_json;
+use crate::columns::read_json;
 use crate::database::SqlError;
 
 /// How many records are dropped in one transaction: others want to write, too.
@@ -128,8 +128,8 @@ pub(super) fn read(
 }
 
 fn record(row: &Row<'_>, value: Vec<u8>) -> Result<Record, SqlError> {
-    let mut headers: BTreeMap<String, String> =
-        from_json(row.get_ref(4)?.as_str().map_err(rusqlite::Error::from)?)?;
+    // Without its headers a record says what it says: its consumer reads it, or sets it aside.
+    let mut headers: BTreeMap<String, String> = read_json(row.get_ref(4)?).unwrap_or_default();
     let key = match row.get::<_, Option<Uuid>>(1)? {
         Some(session) => {
             headers.insert(EVENT_ID.into(), row.get::<_, Uuid>(6)?.to_string());

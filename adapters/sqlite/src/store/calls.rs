@@ -1,11 +1,12 @@
 //! The ledger of tool calls.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::tool::{CallChange, CallRecord, ToolCall, ToolOutcome};
 use soma_core::work::commit::Commit;
 
-use crate::columns::{call_state, from_json};
+use crate::columns::{call_state, read_json};
 use crate::database::SqlError;
 
 /// Applies the changes of a commit.
@@ -75,7 +76,7 @@ pub(crate) fn open(
 ) -> Result<Vec<CallRecord>, SqlError> {
     connection
         .prepare_cached(
-            "SELECT tenant, session_id, turn_id, call, state, tries, outcome
+            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id
                FROM tool_calls WHERE session_id = ?1 AND outcome IS NULL ORDER BY id",
         )?
         .query_and_then([session.as_uuid()], read)?
@@ -86,7 +87,7 @@ pub(crate) fn open(
 pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<CallRecord>, SqlError> {
     connection
         .prepare_cached(
-            "SELECT tenant, session_id, turn_id, call, state, tries, outcome
+            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id
                FROM tool_calls WHERE turn_id = ?1 ORDER BY id",
         )?
         .query_and_then([turn.as_uuid()], read)?
@@ -97,7 +98,7 @@ pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<CallR
 pub(super) fn find(connection: &Connection, call: CallId) -> Result<Option<CallRecord>, SqlError> {
     connection
         .prepare_cached(
-            "SELECT tenant, session_id, turn_id, call, state, tries, outcome
+            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id
                FROM tool_calls WHERE call_id = ?1",
         )?
         .query_and_then([call.as_uuid()], read)?
@@ -107,14 +108,24 @@ pub(super) fn find(connection: &Connection, call: CallId) -> Result<Option<CallR
 
 fn read(row: &Row<'_>) -> Result<CallRecord, SqlError> {
     let turn: Option<uuid::Uuid> = row.get(2)?;
-    let outcome: Option<String> = row.get(6)?;
+    let call_id = CallId::from_uuid(row.get(7)?);
+    let outcome = row.get_ref(6)?;
+    let outcome = if outcome == ValueRef::Null { Ok(None) } else { read_json(outcome).map(Some) };
+    let (call, outcome, unreadable) = match (read_json(row.get_ref(3)?), outcome) {
+        (Ok(call), Ok(outcome)) => (call, outcome, None),
+        (Err(error), _) | (_, Err(error)) => {
+            tracing::warn!(call = %call_id, error = error.error, "a call cannot be read");
+            (ToolCall::unknown(call_id), None, Some(error))
+        }
+    };
     Ok(CallRecord {
         tenant: TenantId::new(row.get::<_, String>(0)?)?,
         session_id: SessionId::from_uuid(row.get(1)?),
         turn_id: turn.map(TurnId::from_uuid),
-        call: from_json(&row.get::<_, String>(3)?)?,
+        call,
         state: call_state(&row.get::<_, String>(4)?)?,
         tries: row.get(5)?,
-        outcome: outcome.as_deref().map(from_json).transpose()?,
+        outcome,
+        unreadable,
     })
 }

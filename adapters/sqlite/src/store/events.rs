@@ -1,14 +1,14 @@
 //! Events: numbered, chained, recorded and published in one step.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
-use soma_core::conversation::event::{Event, NewEvent};
-use soma_core::ids::{SessionId, TenantId};
+use soma_core::conversation::event::{Event, NewEvent, Seq};
+use soma_core::ids::{EventId, SessionId, TenantId};
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::time::Timestamp;
 use soma_core::work::commit::Commit;
 use soma_core::work::session::{EventRange, Session};
 
-use crate::columns::{from_json, limit};
+use crate::columns::{limit, read_json};
 use crate::database::SqlError;
 use crate::outbox::enqueue::{enqueue, enqueue_text};
 
@@ -75,17 +75,15 @@ pub(super) fn any_recorded(connection: &Connection, commit: &Commit) -> Result<b
 /// The events of a commit that was applied before, as they were recorded.
 pub(super) fn recorded(connection: &Connection, commit: &Commit) -> Result<Vec<Event>, SqlError> {
     let mut select = connection.prepare_cached(
-        "SELECT payload FROM session_events
+        "SELECT payload, session_id, seq, event_id, occurred_at FROM session_events
           WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3",
     )?;
     let mut events = Vec::with_capacity(commit.events.len());
     for event in &commit.events {
         let key =
             params![commit.session_id.as_uuid(), event.event_id.as_uuid(), commit.tenant.as_str()];
-        let payload: Option<String> = select.query_row(key, |row| row.get(0)).optional()?;
-        if let Some(payload) = payload {
-            events.push(from_json::<Event>(&payload)?);
-        }
+        let event = select.query_row(key, |row| Ok(stored(row))).optional()?;
+        events.extend(event.transpose()?);
     }
     Ok(events)
 }
@@ -100,17 +98,17 @@ pub(super) fn read(
 ) -> Result<Vec<Event>, SqlError> {
     let (sql, seq) = match range {
         EventRange::After(seq) => (
-            "SELECT payload FROM session_events
+            "SELECT payload, session_id, seq, event_id, occurred_at FROM session_events
               WHERE session_id = ?1 AND tenant = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4",
             seq,
         ),
         EventRange::Before(seq) => (
-            "SELECT payload FROM session_events
+            "SELECT payload, session_id, seq, event_id, occurred_at FROM session_events
               WHERE session_id = ?1 AND tenant = ?2 AND seq < ?3 ORDER BY seq DESC LIMIT ?4",
             seq,
         ),
         EventRange::HistoryBefore(seq) => (
-            "SELECT payload FROM session_events
+            "SELECT payload, session_id, seq, event_id, occurred_at FROM session_events
               WHERE session_id = ?1 AND tenant = ?2 AND seq < ?3 AND history = 1
               ORDER BY seq DESC LIMIT ?4",
             seq,
@@ -119,10 +117,18 @@ pub(super) fn read(
     let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
     connection
         .prepare_cached(sql)?
-        .query_and_then(params![session.as_uuid(), tenant.as_str(), seq, limit(count)], payload)?
+        .query_and_then(params![session.as_uuid(), tenant.as_str(), seq, limit(count)], stored)?
         .collect()
 }
 
-fn payload(row: &Row<'_>) -> Result<Event, SqlError> {
-    from_json(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)
+/// The event of a row; one that cannot be read is stood for.
+fn stored(row: &Row<'_>) -> Result<Event, SqlError> {
+    let unreadable = match read_json(row.get_ref(0)?) {
+        Ok(event) => return Ok(event),
+        Err(unreadable) => unreadable,
+    };
+    let (session, seq) = (SessionId::from_uuid(row.get(1)?), Seq(row.get(2)?));
+    let (id, at) = (EventId::from_uuid(row.get(3)?), Timestamp::from_micros(row.get(4)?));
+    tracing::warn!(%session, seq = seq.0, error = unreadable.error, "an event cannot be read");
+    Ok(Event::unreadable(session, seq, id, at, &unreadable))
 }

@@ -12,7 +12,7 @@ pub(crate) mod turns;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use soma_core::conversation::event::Event;
+use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::ports::{PortResult, Store};
 use soma_core::time::Timestamp;
@@ -54,6 +54,11 @@ impl Store for SqliteStore {
     ) -> PortResult<Vec<Session>> {
         let tenant = tenant.clone();
         self.database.read(move |c| sessions::newest(c, &tenant, after, limit)).await
+    }
+
+    async fn heads(&self, sessions: &[(TenantId, SessionId)]) -> PortResult<Vec<Option<Seq>>> {
+        let sessions = sessions.to_vec();
+        self.database.read(move |c| sessions::heads(c, &sessions)).await
     }
 
     async fn events(

@@ -28,6 +28,21 @@ pub(crate) fn visible(
         .transpose()
 }
 
+/// How many events each of these sessions has: a seek each, in one job.
+pub(super) fn heads(
+    connection: &Connection,
+    sessions: &[(TenantId, SessionId)],
+) -> Result<Vec<Option<Seq>>, SqlError> {
+    let mut select = connection.prepare_cached(
+        "SELECT event_count FROM sessions WHERE session_id = ?1 AND tenant = ?2 AND erased = 0",
+    )?;
+    let mut head = |(tenant, session): &(TenantId, SessionId)| {
+        let key = params![session.as_uuid(), tenant.as_str()];
+        Ok(select.query_row(key, |row| Ok(Seq(row.get(0)?))).optional()?)
+    };
+    sessions.iter().map(&mut head).collect()
+}
+
 /// A page of a tenant's sessions, those with the newest events first.
 pub(super) fn newest(
     connection: &Connection,

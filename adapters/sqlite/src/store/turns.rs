@@ -4,11 +4,12 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::{SessionId, TenantId, TurnId};
 use soma_core::time::Timestamp;
 use soma_core::turn::input::RecordedInput;
+use soma_core::unreadable::Unreadable;
 use soma_core::work::commit::{AcceptTurn, Cancel, Commit, TurnProgress};
 use soma_core::work::session::{Session, TurnRecord, TurnState};
 
 use super::calls;
-use crate::columns::{from_json, turn_state, turn_state_text};
+use crate::columns::{raw, read_json, turn_state, turn_state_text};
 use crate::database::SqlError;
 
 /// Where a turn is.
@@ -124,18 +125,39 @@ pub(crate) fn record(
 ) -> Result<Option<TurnRecord>, SqlError> {
     let found = connection
         .prepare_cached(
-            "SELECT tenant, session_id, number, state, cancel_requested
+            "SELECT tenant, session_id, number, state, cancel_requested, steps
                FROM turns WHERE turn_id = ?1",
         )?
         .query_row([turn.as_uuid()], |row| Ok(head(row, turn)))
         .optional()?;
     let Some(mut record) = found.transpose()? else { return Ok(None) };
-    record.inputs = connection
-        .prepare_cached("SELECT input FROM turn_inputs WHERE turn_id = ?1 ORDER BY step")?
-        .query_and_then([turn.as_uuid()], input)?
-        .collect::<Result<_, _>>()?;
+    read_inputs(connection, &mut record)?;
     record.calls = calls::of_turn(connection, turn)?;
     Ok(Some(record))
+}
+
+/// Reads the inputs up to the first that cannot be read, and then all of them as they are.
+fn read_inputs(connection: &Connection, record: &mut TurnRecord) -> Result<(), SqlError> {
+    let mut select = connection
+        .prepare_cached("SELECT input FROM turn_inputs WHERE turn_id = ?1 ORDER BY step")?;
+    let mut rows = select.query([record.turn_id.as_uuid()])?;
+    let mut error = None;
+    while let Some(row) = rows.next()? {
+        match read_json(row.get_ref(0)?) {
+            Ok(input) => record.inputs.push(input),
+            Err(unreadable) => {
+                error = Some(unreadable.error);
+                break;
+            }
+        }
+    }
+    drop(rows);
+    if let Some(error) = error {
+        let lines = select.query_map([record.turn_id.as_uuid()], |row| Ok(raw(row.get_ref(0)?)))?;
+        let raw = lines.collect::<Result<Vec<_>, _>>()?.join("\n");
+        record.unreadable = Some(Unreadable { error, raw });
+    }
+    Ok(())
 }
 
 fn head(row: &Row<'_>, turn_id: TurnId) -> Result<TurnRecord, SqlError> {
@@ -146,13 +168,11 @@ fn head(row: &Row<'_>, turn_id: TurnId) -> Result<TurnRecord, SqlError> {
         number: row.get(2)?,
         state: turn_state(&row.get::<_, String>(3)?)?,
         cancel_requested: row.get(4)?,
+        steps: row.get(5)?,
         inputs: Vec::new(),
+        unreadable: None,
         calls: Vec::new(),
     })
-}
-
-fn input(row: &Row<'_>) -> Result<RecordedInput, SqlError> {
-    from_json(row.get_ref(0)?.as_str().map_err(rusqlite::Error::from)?)
 }
 
 fn record_input(

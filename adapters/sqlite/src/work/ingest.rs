@@ -1,6 +1,7 @@
 //! Records that arrive and make work ready, together with their position.
 
 use rusqlite::{Connection, OptionalExtension, params};
+use soma_core::observe::{self, SetAside};
 use soma_core::work::commit::WorkKind;
 use soma_core::work::ingest::{Arrival, BatchOutcome, Subject, WorkBatch};
 
@@ -20,6 +21,7 @@ pub(super) fn apply(connection: &Connection, batch: &WorkBatch) -> Result<BatchO
     for arrival in &batch.items {
         if arrive(connection, arrival)? == Known::No {
             dead::keep(connection, &arrival.otherwise, &platform)?;
+            observe::dead_letter(&arrival.otherwise, SetAside::UnknownSubject);
         }
     }
     batch.dead.iter().try_for_each(|letter| dead::keep(connection, letter, &platform))?;

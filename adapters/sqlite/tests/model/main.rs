@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use proptest::test_runner::{Config, TestRng, TestRunner};
 use soma_core::contract::clock::ManualClock;
+use soma_core::contract::damage::NoDamage;
 use soma_core::contract::ledger::Ledger;
 use soma_inproc::InprocLedger;
 use soma_sqlite::{
@@ -21,7 +22,7 @@ use world::World;
 
 fn model() -> Ledger {
     let clock = Arc::new(ManualClock::default());
-    Ledger::of(Arc::new(InprocLedger::new(clock.clone())), clock)
+    Ledger::of(Arc::new(InprocLedger::new(clock.clone())), clock, Arc::new(NoDamage))
 }
 
 fn sqlite(folder: &TempDir) -> Ledger {
@@ -36,6 +37,7 @@ fn sqlite(folder: &TempDir) -> Ledger {
         replica: Arc::new(SqliteReplica::new(database.clone())),
         budget: Arc::new(SqliteBudget::new(database)),
         clock,
+        damage: Arc::new(NoDamage),
     }
 }
 

@@ -115,7 +115,8 @@ pub(crate) struct Event {
     persona_id: Option<String>,
     /// `user`, `assistant`, `tool` or `system`.
     role: String,
-    /// What happened: `user.message`, `assistant.final`, `turn.failed` …
+    /// What happened: `user.message`, `assistant.final`, `turn.failed` … `event.unreadable` stands for
+    /// an event that cannot be read any more.
     r#type: String,
     /// The text for people; may be empty.
     message: String,

@@ -15,7 +15,7 @@ use soma_core::flows::refusal::Refusal;
 use soma_core::identity::Principal;
 use soma_core::ids::SessionId;
 use soma_core::ports::PortError;
-use soma_core::stream::resume::Frame;
+use soma_core::stream::resume::{Frame, FrameBody};
 
 use super::message;
 use crate::body::MAX_BODY;
@@ -26,6 +26,8 @@ use crate::gateway::Gateway;
 
 /// The most bytes of a frame, or of one that comes in parts.
 pub(super) const MAX_FRAME: usize = MAX_BODY;
+/// The code by which a client is told that the session was deleted: 404, of the private codes.
+const DELETED: CloseCode = CloseCode::Other(4404);
 /// How often a client is pinged; one that says nothing for [`MISSED`] times as long is gone, and so
 /// is one that takes as long to read a frame.
 const PING: Duration = Duration::from_secs(20);
@@ -109,17 +111,25 @@ impl Conversation {
     ) -> Result<(), End> {
         match said.ok_or(End::Gone)?.map_err(|error| broken(&error))? {
             AggregatedMessage::Text(text) => {
-                let answer = self.answer(&text).await.unwrap_or_else(|problem| error(&problem));
+                let answer = self.answer(&text).await;
+                let answer = answer.unwrap_or_else(|problem| self.refuse(&problem));
                 self.say(answer.to_string()).await
             }
             AggregatedMessage::Binary(_) => {
                 let problem = Problem::bad_json("a frame must be text");
-                self.say(error(&problem).to_string()).await
+                let answer = self.refuse(&problem);
+                self.say(answer.to_string()).await
             }
             AggregatedMessage::Ping(bytes) => Ok(self.outgoing.pong(&bytes).await?),
             AggregatedMessage::Pong(_) => Ok(()),
             AggregatedMessage::Close(_) => Err(End::Said(CloseCode::Normal, "")),
         }
+    }
+
+    /// Tells the operator of a frame that is refused. Answers what the client is told.
+    fn refuse(&self, problem: &Problem) -> Value {
+        problem.tell("FRAME", &format!("/v1/session/{}/stream", self.session));
+        json!({"type": "error", "problem": problem.document()})
     }
 
     /// Does what the client asks for.
@@ -166,7 +176,11 @@ impl Conversation {
         };
         let wire = Wire::of(&frame, self.session);
         let text = serde_json::to_string(&Placed { id: frame.cursor.to_string(), wire });
-        self.say(text.map_err(|_| End::Said(CloseCode::Error, "internal"))?).await
+        self.say(text.map_err(|_| End::Said(CloseCode::Error, "internal"))?).await?;
+        if frame.body == FrameBody::Deleted {
+            return Err(End::Said(DELETED, "the session was deleted"));
+        }
+        Ok(())
     }
 
     async fn ping(&mut self, silent: u32) -> Result<(), End> {
@@ -184,10 +198,6 @@ impl Conversation {
             Either::Right(_) => Err(End::Gone),
         }
     }
-}
-
-fn error(problem: &Problem) -> Value {
-    json!({"type": "error", "problem": problem.document()})
 }
 
 /// What a client did that ends its connection.

@@ -40,8 +40,8 @@ pub(crate) async fn alive() -> HttpResponse {
     ),
 )]
 pub(crate) async fn ready(gateway: Data<Gateway>) -> Result<HttpResponse, Problem> {
-    if !gateway.health.ready() {
-        return Err(Problem::not_ready());
+    if let Some(why) = gateway.health.not_ready() {
+        return Err(Problem::not_ready(why));
     }
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
 }

@@ -42,7 +42,8 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ),
     responses(
         (status = 200, content_type = "text/event-stream", body = String,
-            description = "`event:` is the type; `data:` is an event or a piece of the answer"),
+            description = "`event:` is the type; `data:` is an event or a piece of the answer. \
+                `session.deleted` is the last one of a session that was deleted"),
         (status = "default", response = schema::Problem),
     ),
 )]

@@ -21,7 +21,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Opens a WebSocket on a session: the events of `…/events` as text frames, each with its place as
 /// `id`. The client may send `{"type": "message", …}` with the fields of `POST
 /// /v1/session/message`, and `{"type": "cancel"}`; each is answered by a frame of the type
-/// `accepted` or `error`.
+/// `accepted` or `error`. After `session.deleted` it is closed with the code 4404.
 #[utoipa::path(
     get, path = "/v1/session/{session_id}/stream", tag = "conversation",
     params(schema::SessionPath, schema::StreamQuery),

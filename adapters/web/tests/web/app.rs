@@ -113,8 +113,8 @@ impl Health for Fine {
         HealthReport::default()
     }
 
-    fn ready(&self) -> bool {
-        true
+    fn not_ready(&self) -> Option<String> {
+        None
     }
 }
 

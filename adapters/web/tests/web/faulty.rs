@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use async_trait::async_trait;
-use soma_core::conversation::event::Event;
+use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::ports::{PortError, PortResult, Store};
 use soma_core::time::Timestamp;
@@ -69,6 +69,11 @@ impl Store for FaultyStore {
     ) -> PortResult<Vec<Session>> {
         self.check()?;
         self.store.sessions(tenant, after, limit).await
+    }
+
+    async fn heads(&self, sessions: &[(TenantId, SessionId)]) -> PortResult<Vec<Option<Seq>>> {
+        self.check()?;
+        self.store.heads(sessions).await
     }
 
     async fn events(

@@ -20,8 +20,8 @@ impl Health for Stopping {
         HealthReport::new(BTreeMap::from([("replica".into(), replica), ("outbox".into(), outbox)]))
     }
 
-    fn ready(&self) -> bool {
-        false
+    fn not_ready(&self) -> Option<String> {
+        Some("it stops".into())
     }
 }
 
@@ -33,6 +33,7 @@ async fn gateway_that_stops_is_alive_but_not_ready() {
 
     assert_eq!(app.get("/healthz").await.head.status, 200);
     assert_eq!(ready.refused(503), "not-ready");
+    assert_eq!(ready.json()["detail"], "it stops");
     assert_eq!(ready.head.header("Retry-After"), Some("1"));
     assert_eq!(App::start().get("/readyz").await.head.status, 200);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use soma_core::conversation::event::EventType;
+use soma_core::conversation::event::{EventType, Seq};
 use soma_core::work::commit::Receipt;
 
 use crate::app::{App, nowhere};
@@ -186,9 +186,29 @@ async fn stream_that_fails_is_cut_and_not_ended() {
     events.next().await.unwrap();
 
     app.parts.store.fail(Fault::Unavailable);
+    // The store is ahead of what this gateway was told, and cannot be asked.
+    app.parts.hub.stored([(turn.session_id, Some(Seq(2)))]);
     let end = app.while_time_passes(events.end()).await;
 
     assert_eq!(end, Chunk::Cut);
+}
+
+#[tokio::test]
+async fn session_that_is_deleted_ends_its_streams_and_says_so() {
+    for query in ["", "?until=final", "?stream=cumulative"] {
+        let app = App::start();
+        let turn = app.said().await;
+        let mut events = Events::open(follow(&app, &turn, query)).await;
+        events.next().await.unwrap();
+
+        let deleted = app.request("DELETE", &format!("/v1/sessions/{}", turn.session_id));
+        assert_eq!(deleted.send().await.head.status, 204);
+        let rest = events.rest().await;
+
+        assert_eq!(kinds(&rest), ["session.deleted"], "{query}");
+        assert_eq!(rest[0].data["type"], "session.deleted");
+        assert_eq!(rest[0].data["session_id"], turn.session_id.to_string());
+    }
 }
 
 #[tokio::test]

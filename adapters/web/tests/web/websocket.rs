@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
+use soma_core::conversation::event::Seq;
 use soma_core::work::commit::Receipt;
 
 use crate::app::{App, nowhere, turn_of};
@@ -52,6 +53,18 @@ async fn socket_goes_on_from_a_place_and_ends_after_the_turn() {
 
     assert_eq!(socket.text_of("assistant.final").await["message"], "one two");
     assert_eq!(socket.closed().await, 1000);
+}
+
+#[tokio::test]
+async fn socket_on_a_session_that_is_deleted_is_closed_with_a_code_of_its_own() {
+    let app = App::start();
+    let (turn, mut socket) = open(&app).await;
+
+    let deleted = app.request("DELETE", &format!("/v1/sessions/{}", turn.session_id));
+    assert_eq!(deleted.send().await.head.status, 204);
+
+    assert_eq!(socket.text().await["type"], "session.deleted");
+    assert_eq!(socket.closed().await, 4404);
 }
 
 #[tokio::test]
@@ -165,9 +178,11 @@ async fn ping_is_answered_and_close_too() {
 #[tokio::test]
 async fn socket_whose_stream_fails_is_asked_to_come_back() {
     let app = App::start();
-    let (_, mut socket) = open(&app).await;
+    let (turn, mut socket) = open(&app).await;
 
     app.parts.store.fail(Fault::Unavailable);
+    // The store is ahead of what this gateway was told, and cannot be asked.
+    app.parts.hub.stored([(turn.session_id, Some(Seq(2)))]);
 
     assert_eq!(app.while_time_passes(socket.closed()).await, 1013);
 }

@@ -52,7 +52,7 @@ impl Embedded {
     ) -> Result<Self, Fatal> {
         let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
         let world = soma_tokio::world(&spawner, Arc::new(InprocWake::new()));
-        let ports::Embedded { ports, log } =
+        let ports::Embedded { ports, database, provider, log } =
             ports::Embedded::open(config, &folder.join(FILE), &world).await?;
         let stop = Stop::new();
         let model = ports.model.describe();
@@ -60,6 +60,8 @@ impl Embedded {
             outbox: Arc::clone(&ports.outbox),
             memory: Arc::clone(&ports.memory_queue),
             work: Arc::clone(&ports.work),
+            database,
+            provider,
             hub: Hub::new(),
             world: world.clone(),
             stop: stop.clone(),

@@ -12,13 +12,22 @@ use soma_runtime::config::Config;
 use soma_runtime::report::{Fatal, chain};
 use soma_services::Ports;
 use soma_sqlite::{
-    Database, SqliteBudget, SqliteLeases, SqliteLog, SqliteMemory, SqliteMemoryQueue, SqliteOutbox,
-    SqliteReplica, SqliteStore, SqliteWork,
+    Database, OpenError, SqliteBudget, SqliteLeases, SqliteLog, SqliteMemory, SqliteMemoryQueue,
+    SqliteOutbox, SqliteReplica, SqliteStore, SqliteWork,
 };
+
+use crate::provider::{Provider, Watched};
+
+/// What helps on a disk that is full.
+const MAKE_ROOM: &str = "make room on the disk, or set SOMA_DATA to a folder on another";
 
 /// The ports over one database, and what only this process does with it.
 pub(super) struct Embedded {
     pub(super) ports: Ports,
+    /// The database, which knows what stops it.
+    pub(super) database: Arc<Database>,
+    /// How the language model does.
+    pub(super) provider: Arc<Provider>,
     /// The log, whose old records this process drops.
     pub(super) log: Arc<SqliteLog>,
 }
@@ -27,15 +36,24 @@ impl Embedded {
     /// Opens the database and makes the rest.
     pub(super) async fn open(config: &Config, file: &Path, world: &World) -> Result<Self, Fatal> {
         let database = Database::open(file).map_err(|error| {
-            Fatal::new(error, "set SOMA_DATA to another folder, or restore the file")
+            let advice = if matches!(error, OpenError::DiskFull { .. }) {
+                MAKE_ROOM
+            } else {
+                "set SOMA_DATA to another folder, or restore the file"
+            };
+            Fatal::new(error, advice)
         })?;
         // Whoever held leases is dead: this process has the folder to itself.
-        database.expire_leases().await.map_err(|error| Fatal::new(error, ""))?;
+        database.expire_leases().await.map_err(|error| {
+            let advice = if error.is_transient() { MAKE_ROOM } else { "" };
+            Fatal::new(error, advice)
+        })?;
         let memory: Arc<dyn Memory> =
             Arc::new(SqliteMemory::new(Arc::clone(&database), Arc::clone(&world.clock)));
         let (clock, timer) = (Arc::clone(&world.clock), Arc::clone(&world.timer));
         let tools = soma_tools::registry(Arc::clone(&clock), timer, Arc::clone(&memory));
         let log = Arc::new(SqliteLog::new(Arc::clone(&database), Arc::clone(&world.timer)));
+        let provider = Arc::new(Provider::default());
         let ports = Ports {
             store: Arc::new(SqliteStore::new(Arc::clone(&database))),
             leases: Arc::new(SqliteLeases::new(Arc::clone(&database), Arc::clone(&clock))),
@@ -43,15 +61,18 @@ impl Embedded {
             outbox: Arc::new(SqliteOutbox::new(Arc::clone(&database))),
             memory_queue: Arc::new(SqliteMemoryQueue::new(Arc::clone(&database))),
             replica: Arc::new(SqliteReplica::new(Arc::clone(&database))),
-            budget: Arc::new(SqliteBudget::new(database)),
+            budget: Arc::new(SqliteBudget::new(Arc::clone(&database))),
             log: Arc::clone(&log) as _,
             memory,
             policy: Arc::new(policy(config)?),
-            model: model(config, world)?,
+            model: Arc::new(Watched {
+                model: model(config, world)?,
+                provider: Arc::clone(&provider),
+            }),
             tools: Arc::new(tools),
             limits: Arc::new(InprocRateLimit::new()),
         };
-        Ok(Self { ports, log })
+        Ok(Self { ports, database, provider, log })
     }
 }
 

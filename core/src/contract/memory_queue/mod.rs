@@ -32,6 +32,7 @@ super::suite! { memory_queue:
     write_that_was_made_can_be_queued_again,
     backlog_counts_what_waits,
     writes_survive_a_restart,
+    write_that_cannot_be_read_is_a_dead_letter_and_stops_no_other,
     erased_session_is_to_be_forgotten_at_once,
     forget_is_answered_until_it_was_forgotten,
     forgets_are_answered_in_the_order_of_erasure,

@@ -1,6 +1,7 @@
 //! Cases about writes.
 
 use super::{due, queue};
+use crate::contract::damage::Damaged;
 use crate::contract::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner};
 use crate::contract::talk::{Talk, talk};
 use crate::contract::{Fixture, at_once};
@@ -254,4 +255,22 @@ pub async fn writes_survive_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
     let expected = if F::DURABLE { vec![2] } else { Vec::new() };
     assert_eq!(due.iter().map(|due| due.tries).collect::<Vec<_>>(), expected);
     assert!(!settle(&ledger, &taken).await);
+}
+
+pub async fn write_that_cannot_be_read_is_a_dead_letter_and_stops_no_other(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, bad, good) = (fixture.open().await, talk(1), talk(2));
+    queue(&ledger, &bad, vec![bad.memory("bad")]).await;
+    queue(&ledger, &good, vec![good.memory("good")]).await;
+
+    ledger.damage.damage(Damaged::Memories(bad.session_id)).await;
+
+    let due = due(&ledger, NOW).await;
+    let due: Vec<_> = due.into_iter().map(|due| due.write).collect();
+    assert_eq!(due, [good.memory("good")]);
+    assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
+    let letters = ledger.published(Topic::MemoryWalDlq).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0].key, bad.session_id.to_string());
 }

@@ -10,6 +10,7 @@ mod requests;
 mod sessions;
 mod sight;
 mod turns;
+mod unreadable;
 
 pub use calls::*;
 pub use commits::*;
@@ -19,6 +20,7 @@ pub use refusals::*;
 pub use requests::*;
 pub use sessions::*;
 pub use turns::*;
+pub use unreadable::*;
 
 super::suite! { store:
     // commits
@@ -79,6 +81,13 @@ super::suite! { store:
     cancel_of_the_running_turn_marks_the_oldest_unfinished_one,
     cancel_of_all_marks_every_unfinished_turn,
     cancel_does_not_mark_the_turn_that_comes_with_it,
+    // unreadable
+    turn_with_an_input_that_cannot_be_read_is_handed_over_with_all_that_is_stored,
+    turn_that_cannot_be_read_can_be_ended,
+    call_that_cannot_be_read_is_handed_over_beside_the_others,
+    outcome_that_cannot_be_read_is_handed_over_with_its_turn,
+    event_that_cannot_be_read_hides_no_other,
+    what_a_turn_has_set_aside_is_settled_in_full,
     // calls
     requested_call_is_on_the_ledger_once,
     claim_of_a_call_counts_the_try,
@@ -91,6 +100,7 @@ super::suite! { store:
     session_is_opened_once,
     other_tenant_sees_nothing_of_a_session,
     other_tenant_commits_nothing_to_a_session,
+    heads_of_many_sessions_come_in_the_order_they_were_asked_for,
     sessions_with_the_newest_events_come_first,
     session_does_not_move_down_by_an_event_of_an_earlier_time,
     pages_of_sessions_hold_each_session_once,

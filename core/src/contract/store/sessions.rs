@@ -2,7 +2,7 @@
 
 use super::super::Fixture;
 use super::super::ledger::{Ledger, MANY, NOW, TTL, at, owner};
-use super::super::talk::{talk, talk_of};
+use super::super::talk::{Talk, talk, talk_of};
 use super::commits::everything;
 use super::sight::{Sight, sight};
 use crate::budget::window::BudgetWindow;
@@ -230,4 +230,32 @@ pub async fn what_was_erased_stays_erased_after_a_restart<F: Fixture<Port = Ledg
 
     let back = ledger.store.commit(talk.says("b")).await.unwrap();
     assert_eq!(back == CommitOutcome::NoSession, F::DURABLE, "{back:?}");
+}
+
+pub async fn heads_of_many_sessions_come_in_the_order_they_were_asked_for(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let ledger = fixture.open().await;
+    let (one, two, empty, gone) = (talk(1), talk_of("other", 2), talk(3), talk(4));
+    ledger.commit(one.says("a")).await;
+    ledger.commit(one.says("b")).await;
+    ledger.commit(two.says("c")).await;
+    ledger.commit(empty.commit()).await;
+    ledger.commit(gone.says("d")).await;
+    ledger.store.erase(&gone.tenant, gone.session_id, NOW).await.unwrap();
+    let many = (10..500).map(talk).collect::<Vec<_>>();
+    for talk in &many {
+        ledger.commit(talk.says("e")).await;
+    }
+
+    let place = |talk: &Talk| (talk.tenant.clone(), talk.session_id);
+    let foreign = (one.tenant.clone(), two.session_id);
+    let few = [place(&two), place(&gone), foreign, place(&empty), place(&one), place(&talk(9))];
+    let asked: Vec<_> = few.into_iter().chain(many.iter().map(place)).collect();
+    let heads = ledger.store.heads(&asked).await.unwrap();
+
+    let few = [Some(Seq(1)), None, None, Some(Seq(0)), Some(Seq(2)), None];
+    assert_eq!(heads[..few.len()], few);
+    assert_eq!(heads[few.len()..], vec![Some(Seq(1)); many.len()]);
+    assert_eq!(ledger.store.heads(&[]).await.unwrap(), []);
 }

@@ -62,7 +62,9 @@ pub async fn turn_is_read_with_its_record(fixture: impl Fixture<Port = Ledger>) 
         number: 1,
         state: TurnState::Waiting,
         cancel_requested: false,
+        steps: 2,
         inputs: [vec![accepted], added].concat(),
+        unreadable: None,
         calls: Vec::new(),
     };
     assert_eq!(turn(&ledger, &talk, 1).await, expected);

@@ -4,6 +4,7 @@ use super::drive::{Drive, TRIES};
 use crate::budget::UsageChange;
 use crate::conversation::chain::Chain;
 use crate::flows::persist::{UNTIL_DROPPED, persist, retry};
+use crate::observe::{self, SetAside};
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
@@ -21,16 +22,22 @@ pub(super) struct Pending {
     from_step: u32,
     inputs: Vec<RecordedInput>,
     effects: Effects,
+    unread: Vec<DeadLetter>,
 }
 
 impl Pending {
     pub(super) fn new(from_step: u32) -> Self {
-        Self { from_step, inputs: Vec::new(), effects: Effects::default() }
+        Self { from_step, inputs: Vec::new(), effects: Effects::default(), unread: Vec::new() }
     }
 
     /// Whether a reservation is settled by it.
     pub(super) const fn settles(&self) -> bool {
         !self.effects.usage.is_empty()
+    }
+
+    /// Keeps what could not be read as a dead letter.
+    pub(super) fn set_aside(&mut self, unread: DeadLetter) {
+        self.unread.push(unread);
     }
 
     pub(super) fn add(&mut self, input: RecordedInput, effects: Effects) {
@@ -50,8 +57,9 @@ impl Drive<'_> {
         if self.pending.inputs.is_empty() {
             return Ok(true);
         }
+        let unread = self.pending.unread.len();
         let commit = self.take_pending();
-        self.write(commit).await
+        self.write(commit, unread).await
     }
 
     /// Commits what is pending, and releases the claim with it. Answers whether it did: not if nothing
@@ -64,11 +72,13 @@ impl Drive<'_> {
         if self.pending.inputs.is_empty() {
             return Ok(false);
         }
+        let unread = self.pending.unread.len();
         let commit = Commit { release: true, ..self.take_pending() };
-        self.write(commit).await
+        self.write(commit, unread).await
     }
 
-    async fn write(&mut self, commit: Commit) -> PortResult<bool> {
+    /// Writes a commit, of whose dead letters the first are of what could not be read.
+    async fn write(&mut self, commit: Commit, unread: usize) -> PortResult<bool> {
         let world = &self.flow.world;
         let store = &*self.flow.ports.store;
         let events = match persist(store, world, &commit, UNTIL_DROPPED).await? {
@@ -84,6 +94,11 @@ impl Drive<'_> {
             | CommitOutcome::Fenced
             | CommitOutcome::NoSession => return Ok(false),
         };
+        observe::turn_ended(&events);
+        for (place, letter) in commit.dead.iter().enumerate() {
+            let reason = if place < unread { SetAside::Unreadable } else { SetAside::GivenUp };
+            observe::dead_letter(letter, reason);
+        }
         if let (Some(first), Some(last)) = (events.first(), events.last()) {
             // Whoever wrote in between may have brought another turn.
             self.more |= first.seq != self.chain.count.next();
@@ -141,7 +156,8 @@ impl Drive<'_> {
         commit.usage = effects.usage;
         commit.memory = effects.memory;
         commit.decisions = effects.decisions;
-        commit.dead = self.given_up(&pending.inputs).into_iter().collect();
+        commit.dead = pending.unread;
+        commit.dead.extend(self.given_up(&pending.inputs));
         let state = match self.turn.phase() {
             Phase::Done => TurnState::Done,
             Phase::AwaitingTools => TurnState::Waiting,

@@ -3,14 +3,14 @@
 
 use super::AnswerMessage;
 use super::commit::Pending;
-use super::dead_letter::dead_letter;
+use super::dead_letter::{dead_letter, dead_letter_unread, unread_call};
 use crate::conversation::chain::Chain;
 use crate::conversation::model::{ChatMessage, Usage};
 use crate::flows::claims::{Handled, Signals};
 use crate::flows::persist::retry;
 use crate::ports::work::Claim;
 use crate::ports::{Model, PortError, PortResult};
-use crate::tool::CallState;
+use crate::tool::{CallRecord, CallState, ToolOutcome, ToolStatus};
 use crate::turn::input::{Input, RecordedInput};
 use crate::turn::machine::{Phase, Turn, Unexpected};
 use crate::turn::prompt;
@@ -67,6 +67,9 @@ impl<'a> Drive<'a> {
         };
         if record.cancel_requested {
             signals.cancelled.trigger();
+        }
+        if let Some(unreadable) = &record.unreadable {
+            return Ok(Taken::Off(dead_letter_unread(flow, claim, &record, unreadable).await?));
         }
         let (turn, request) = match Turn::fold(turn_id, &record.inputs) {
             Ok(folded) => folded,
@@ -161,15 +164,25 @@ impl<'a> Drive<'a> {
 
     fn take_results(&mut self, record: &TurnRecord) -> PortResult<()> {
         let open: Vec<_> = self.turn.open_calls().map(|call| call.call_id).collect();
-        for call in &record.calls {
-            let arrived = call.state == CallState::Delivered && open.contains(&call.call.call_id);
-            if let Some(outcome) = call.outcome.clone().filter(|_| arrived) {
+        let arrived = |call: &&CallRecord| {
+            call.state == CallState::Delivered && open.contains(&call.call.call_id)
+        };
+        for call in record.calls.iter().filter(arrived) {
+            if let Some(outcome) = call.outcome.clone().or_else(|| self.unread_outcome(call)) {
                 let shown = prompt::tool_result(&outcome.payload);
                 let tokens = self.flow.ports.model.count(&shown) + 4;
                 self.feed(Input::ToolFinished { outcome, tokens })?;
             }
         }
         Ok(())
+    }
+
+    /// What a tool answered, if that cannot be read: it is set aside, and the turn goes on.
+    fn unread_outcome(&mut self, call: &CallRecord) -> Option<ToolOutcome> {
+        let unreadable = call.unreadable.as_ref()?;
+        self.pending.set_aside(unread_call(call, unreadable, self.flow.world.clock.now()));
+        let message = "what the tool answered cannot be read any more";
+        Some(ToolOutcome::failed(call.call.call_id, ToolStatus::Error, message))
     }
 
     /// What becomes of the running model call when a signal ends it.

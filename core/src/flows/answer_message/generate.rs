@@ -9,6 +9,7 @@ use futures_util::stream::StreamExt;
 use super::deltas::Deltas;
 use super::drive::Drive;
 use crate::conversation::model::{ChatMessage, FinishReason, ModelFailure, Usage};
+use crate::observe;
 use crate::outbox::backoff::Backoff;
 use crate::ports::PortResult;
 use crate::ports::model::{About, ModelEvent, ModelRequest, ModelStream};
@@ -51,12 +52,18 @@ impl Drive<'_> {
                 }
             }
         };
-        Ok(match asked {
+        let input = match asked {
             Ok(stream) => self.stream(stream, &mut deltas, prompt).await,
             Err(failure) => {
                 Input::ModelFailed { failure, text: String::new(), usage: Usage::default() }
             }
-        })
+        };
+        if let Input::ModelFailed { failure, .. } = &input {
+            let (session, turn) = (self.claim.session_id, self.turn.id());
+            let model = &generate.profile.model;
+            observe::model_failed(session, turn, model, failure, generate.failures);
+        }
+        Ok(input)
     }
 
     async fn stream(&self, mut stream: ModelStream, deltas: &mut Deltas, prompt: u64) -> Input {

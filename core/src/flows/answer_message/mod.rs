@@ -53,8 +53,15 @@ pub struct AnswerMessage {
 }
 
 impl AnswerMessage {
-    /// Puts the use case together. `config` holds for turns that begin from now on.
-    pub fn new(ports: AnswerPorts, config: TurnConfig, tools: Vec<ToolSpec>, world: World) -> Self {
+    /// Puts the use case together. `config` holds for turns that begin from now on. Of `tools` those
+    /// are offered to models that [may run](ToolSpec::may_run).
+    pub fn new(
+        ports: AnswerPorts,
+        config: TurnConfig,
+        mut tools: Vec<ToolSpec>,
+        world: World,
+    ) -> Self {
+        tools.retain(ToolSpec::may_run);
         Self { ports, config, tools, world, histories: Arc::default() }
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use event_listener::Event as Signal;
 
 use crate::conversation::event::{Event, Seq};
+use crate::ids::TenantId;
 use crate::stream::answer::{Applied, RunningAnswer, apply};
 use crate::stream::delta::Delta;
 
@@ -21,6 +22,8 @@ pub struct News {
     pub behind: bool,
     /// The running answer.
     pub running: Option<RunningAnswer>,
+    /// Whether the session was deleted: nothing more comes.
+    pub deleted: bool,
 }
 
 /// One session's stream.
@@ -30,7 +33,13 @@ pub(super) struct Feed {
     pub(super) signal: Arc<Signal>,
     /// Its place among the answers that nobody follows.
     pub(super) unfollowed: Option<u64>,
+    /// Whose it is, once a follower has found out.
+    pub(super) tenant: Option<TenantId>,
+    /// Whether the session was deleted.
+    pub(super) deleted: bool,
     head: Seq,
+    /// The last event that the store is known to have.
+    stored: Seq,
     recent: VecDeque<Arc<Event>>,
     running: Option<RunningAnswer>,
 }
@@ -50,6 +59,22 @@ impl Feed {
         if apply(&mut self.running, delta) == Applied::Extended {
             self.signal.notify(usize::MAX);
         }
+    }
+
+    /// Takes note of how far the store is: the log may not have told of all of it.
+    pub(super) fn stored(&mut self, head: Seq) {
+        if head > self.stored.max(self.head) {
+            self.stored = head;
+            self.signal.notify(usize::MAX);
+        }
+    }
+
+    /// Takes note that the session was deleted: nobody is shown any more of it.
+    pub(super) fn delete(&mut self) {
+        self.deleted = true;
+        self.recent.clear();
+        self.running = None;
+        self.signal.notify(usize::MAX);
     }
 
     fn take(&mut self, event: Arc<Event>) {
@@ -83,8 +108,9 @@ impl Feed {
         let events = self.recent.iter().filter(|event| at_hand && event.seq > seen);
         News {
             events: events.cloned().collect(),
-            behind: self.head > seen && !at_hand,
+            behind: (self.head > seen && !at_hand) || self.stored > seen.max(self.head),
             running: self.running.clone(),
+            deleted: self.deleted,
         }
     }
 }

@@ -6,8 +6,8 @@ use std::sync::Arc;
 use event_listener::Event as Signal;
 
 use super::feed::Feed;
-use crate::conversation::event::Event;
-use crate::ids::SessionId;
+use crate::conversation::event::{Event, Seq};
+use crate::ids::{SessionId, TenantId};
 use crate::stream::delta::Delta;
 
 /// How many running answers that nobody follows are kept for those who may come. Some never end: their
@@ -46,6 +46,31 @@ impl Feeds {
         if let Some(feed) = self.by_session.get_mut(&session) {
             feed.followers = feed.followers.saturating_sub(1);
             self.tidy(session);
+        }
+    }
+
+    /// Takes note of whose a session is that is followed.
+    pub(super) fn confirm(&mut self, session: SessionId, tenant: &TenantId) {
+        if let Some(feed) = self.by_session.get_mut(&session) {
+            feed.tenant = Some(tenant.clone());
+        }
+    }
+
+    /// The sessions that are followed and not known to be deleted, and whose they are.
+    pub(super) fn followed(&self) -> Vec<(TenantId, SessionId)> {
+        let live = self.by_session.iter().filter(|(_, feed)| feed.followers > 0 && !feed.deleted);
+        live.filter_map(|(session, feed)| Some((feed.tenant.clone()?, *session))).collect()
+    }
+
+    /// Takes note of how far the store is; none if it has no such session any more.
+    pub(super) fn stored(&mut self, session: SessionId, head: Option<Seq>) {
+        match (self.by_session.get_mut(&session), head) {
+            (Some(feed), Some(head)) => feed.stored(head),
+            (Some(feed), None) => {
+                feed.delete();
+                self.tidy(session);
+            }
+            (None, _) => {}
         }
     }
 
@@ -95,7 +120,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::conversation::event::Seq;
     use crate::ids::TurnId;
 
     fn session(number: usize) -> SessionId {

@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use event_listener::{Event as Signal, EventListener};
 
 use crate::conversation::event::{Event, Seq};
-use crate::ids::SessionId;
+use crate::ids::{SessionId, TenantId};
 use crate::stream::delta::Delta;
 pub use feed::News;
 use feeds::Feeds;
@@ -54,6 +54,17 @@ impl Hub {
         self.feeds().delta(delta);
     }
 
+    /// The sessions that are followed, and whose they are.
+    pub fn followed(&self) -> Vec<(TenantId, SessionId)> {
+        self.feeds().followed()
+    }
+
+    /// Takes note of how far the store is with sessions; none is one that was deleted.
+    pub fn stored(&self, heads: impl IntoIterator<Item = (SessionId, Option<Seq>)>) {
+        let mut feeds = self.feeds();
+        heads.into_iter().for_each(|(session, head)| feeds.stored(session, head));
+    }
+
     fn feeds(&self) -> MutexGuard<'_, Feeds> {
         self.feeds.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -69,6 +80,12 @@ pub struct Follower {
 }
 
 impl Follower {
+    /// The session is this tenant's: from now on it is among those that are
+    /// [followed](Hub::followed).
+    pub fn confirm(&self, tenant: &TenantId) {
+        self.hub.feeds().confirm(self.session, tenant);
+    }
+
     /// What there is beyond the last durable event that was seen.
     pub fn news(&self, seen: Seq) -> News {
         self.hub.feeds().get(self.session).map(|feed| feed.news(seen)).unwrap_or_default()

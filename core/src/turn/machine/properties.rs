@@ -138,6 +138,7 @@ impl Ledger {
                     assert!(ledger.account.entry(*key).is_some() || *used == 0, "used unreserved");
                     ledger.account.settle(*key, *used);
                 }
+                UsageChange::SettleInFull { .. } => panic!("no step settles in full"),
             }
         }
         ledger

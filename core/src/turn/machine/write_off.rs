@@ -9,21 +9,40 @@ use crate::budget::{Grant, ReservationKey, Tokens, UsageChange};
 use crate::conversation::event::{EventType, Role};
 use crate::ids::TurnId;
 
+/// Why there is no answer, for people.
+const LOST: &str = "The answer could not be completed.";
+const UNREADABLE: &str =
+    "The answer could not be completed: what was recorded of it cannot be read any more.";
+
 impl Turn {
     /// What becomes durable when a turn ends whose record cannot be gone on from. It fails, and what
     /// was streamed is void: nobody knows it. What it set aside counts as used, whole, unless it is
     /// settled already; what a worker may have set aside and not recorded is released.
     pub fn write_off(id: TurnId, record: &[RecordedInput]) -> Effects {
         let granted: Vec<Tokens> = record.iter().filter_map(granted).collect();
-        let turn = Self { attempt: highest_attempt(record), ..Self::new(id) };
+        let steps = u32::try_from(record.len()).unwrap_or(u32::MAX);
+        let turn = Self { attempt: highest_attempt(steps), ..Self::new(id) };
         let (turn, voided) = if granted.is_empty() { (turn, None) } else { turn.voided() };
         let settle = |(call, used)| {
             let key = ReservationKey { turn_id: id, call };
             UsageChange::Settle { key, used }
         };
         Effects {
-            record: voided.into_iter().chain([turn.written_off()]).collect(),
+            record: voided.into_iter().chain([turn.written_off("internal", LOST)]).collect(),
             usage: (1..).zip(granted.into_iter().chain([0])).map(settle).collect(),
+            ..Effects::default()
+        }
+    }
+
+    /// What becomes durable when a turn ends whose record of so many inputs cannot be read. Only the
+    /// ledger knows what it set aside: all of it counts as used.
+    pub fn write_off_unread(id: TurnId, steps: u32) -> Effects {
+        let turn = Self { attempt: highest_attempt(steps), ..Self::new(id) };
+        let (turn, voided) = turn.voided();
+        let failed = turn.written_off("unreadable", UNREADABLE);
+        Effects {
+            record: voided.into_iter().chain([failed]).collect(),
+            usage: vec![UsageChange::SettleInFull { turn_id: id }],
             ..Effects::default()
         }
     }
@@ -33,12 +52,11 @@ impl Turn {
         (self, Some(event))
     }
 
-    fn written_off(&self) -> EventDraft {
-        let message = "The answer could not be completed.";
+    fn written_off(&self, reason: &str, message: &str) -> EventDraft {
         let mut event = self.draft(EventType::TurnFailed, "failed", message);
         event.role = Role::System;
         event.metadata = Map::from_iter([
-            ("reason".into(), json!("internal")),
+            ("reason".into(), json!(reason)),
             ("attempt".into(), json!(self.attempt)),
             ("text".into(), json!("")),
         ]);
@@ -55,6 +73,10 @@ const fn granted(recorded: &RecordedInput) -> Option<Tokens> {
 }
 
 /// No attempt was higher: each but the first takes an input.
-fn highest_attempt(record: &[RecordedInput]) -> u32 {
-    u32::try_from(record.len()).unwrap_or(u32::MAX - 1).max(1)
+const fn highest_attempt(steps: u32) -> u32 {
+    match steps {
+        0 => 1,
+        u32::MAX => u32::MAX - 1,
+        steps => steps,
+    }
 }

@@ -78,6 +78,10 @@ impl Accounts {
                 }
                 Ok(())
             }
+            UsageChange::SettleInFull { turn_id } => {
+                self.erase(*turn_id);
+                Ok(())
+            }
         }
     }
 

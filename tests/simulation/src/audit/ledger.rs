@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use soma_core::conversation::event::Event;
+use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::memory::WalEvent;
 use soma_core::outbox::dead::DeadLetter;
@@ -91,6 +91,10 @@ impl Store for Audited {
         limit: usize,
     ) -> PortResult<Vec<Session>> {
         self.ledger.sessions(tenant, after, limit).await
+    }
+
+    async fn heads(&self, sessions: &[(TenantId, SessionId)]) -> PortResult<Vec<Option<Seq>>> {
+        self.ledger.heads(sessions).await
     }
 
     async fn events(

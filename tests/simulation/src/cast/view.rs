@@ -67,6 +67,10 @@ impl View {
     pub(super) fn take(&mut self, frame: &Frame) {
         match &frame.body {
             FrameBody::Event(event) => self.event(event, frame.cursor),
+            FrameBody::Deleted => {
+                let what = "a stream says that its session was deleted, and it was not".into();
+                self.audit.violate(Invariant::NothingLost, what);
+            }
             FrameBody::Answer { offset, text, turn_id, style, stream_index, .. } => {
                 self.goes_on(frame.cursor);
                 self.counts_up(*stream_index, *turn_id);
