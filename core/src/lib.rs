@@ -27,6 +27,7 @@ pub mod stream;
 mod testing;
 pub mod time;
 pub mod tool;
+pub mod trace;
 pub mod turn;
 pub mod unreadable;
 pub mod work;

@@ -4,16 +4,17 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, OnceLock};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::FutureExt;
 use soma_core::contract::Fixture;
-use soma_core::contract::rate_limit as suite;
+use soma_core::contract::clock::ManualClock;
+use soma_core::contract::rate_limit::{self as suite, RateLimitUnderTest};
 use soma_core::ids::TenantId;
 use soma_core::ports::rate_limit::{Admission, Rate};
-use soma_core::ports::{PortResult, RateLimit};
+use soma_core::ports::{Clock, PortResult, RateLimit};
 use soma_core::time::Timestamp;
 
 /// How many requests are let in between reading and writing, before anyone goes on.
@@ -28,8 +29,8 @@ enum Flaw {
     None,
     /// The count is read under one lock, and written under another.
     TwoLocks,
-    /// A window that is not the last one begins anew.
-    OneWindow,
+    /// A window begins with its first request.
+    FromFirst,
 }
 
 type Window = (TenantId, String, i64);
@@ -38,12 +39,24 @@ type Window = (TenantId, String, i64);
 struct Limiter {
     flaw: Flaw,
     counts: Mutex<BTreeMap<Window, u32>>,
+    clock: Arc<ManualClock>,
+    /// When the first request came.
+    first: OnceLock<i64>,
     /// How many are between reading and writing.
     between: Mutex<usize>,
     met: Condvar,
 }
 
 impl Limiter {
+    /// When the window began that `now` falls into.
+    fn begin(&self, now: i64, length: i64) -> i64 {
+        let origin = match self.flaw {
+            Flaw::FromFirst => *self.first.get_or_init(|| now),
+            Flaw::None | Flaw::TwoLocks => 0,
+        };
+        (now - origin) / length * length + origin
+    }
+
     /// Comes back when many have read and none has written, if they come at the same time.
     fn meet(&self) {
         let mut between = self.between.lock().unwrap();
@@ -55,20 +68,12 @@ impl Limiter {
 
 #[async_trait]
 impl RateLimit for Limiter {
-    async fn admit(
-        &self,
-        tenant: &TenantId,
-        key: &str,
-        rate: Rate,
-        now: Timestamp,
-    ) -> PortResult<Admission> {
+    async fn admit(&self, tenant: &TenantId, key: &str, rate: Rate) -> PortResult<Admission> {
+        let now = self.clock.now();
         let length = i64::try_from(rate.per.as_micros()).unwrap();
-        let begin = now.as_micros() / length * length;
+        let begin = self.begin(now.as_micros(), length);
         let window = (tenant.clone(), key.to_owned(), begin);
         let mut counts = self.counts.lock().unwrap();
-        if self.flaw == Flaw::OneWindow {
-            counts.retain(|(.., other), _| *other == begin);
-        }
         let count = counts.get(&window).copied().unwrap_or_default();
         if count >= rate.requests {
             let end = Timestamp::from_micros(begin + length);
@@ -88,7 +93,7 @@ struct Wrong(Flaw);
 
 #[async_trait]
 impl Fixture for Wrong {
-    type Port = Arc<dyn RateLimit>;
+    type Port = RateLimitUnderTest;
     const DURABLE: bool = false;
 
     async fn start() -> Option<Self> {
@@ -96,7 +101,9 @@ impl Fixture for Wrong {
     }
 
     async fn open(&self) -> Self::Port {
-        Arc::new(Limiter { flaw: self.0, ..Limiter::default() })
+        let clock = Arc::new(ManualClock::default());
+        let limit = Limiter { flaw: self.0, clock: clock.clone(), ..Limiter::default() };
+        RateLimitUnderTest { limit: Arc::new(limit), clock }
     }
 }
 
@@ -128,6 +135,6 @@ fn limiter_that_reads_and_writes_under_two_locks_is_caught() {
 }
 
 #[test]
-fn limiter_that_knows_one_window_is_caught() {
-    assert_eq!(caught(Flaw::OneWindow), ["clocks_that_differ_share_the_windows"]);
+fn limiter_whose_windows_begin_with_a_request_is_caught() {
+    assert_eq!(caught(Flaw::FromFirst), ["windows_count_from_the_epoch"]);
 }

@@ -9,15 +9,15 @@ CREATE TABLE work_owners (
     PRIMARY KEY (kind, owner)
 ) STRICT, WITHOUT ROWID;
 
-CREATE TABLE work_court (
+CREATE TABLE work_blame (
     kind            TEXT    PRIMARY KEY CHECK (kind IN ('turns', 'calls')),
-    -- How many owners died with nothing on trial.
+    -- How many owners died with no isolated work.
     deaths          INTEGER NOT NULL DEFAULT 0,
-    -- Nothing is tried before this.
+    -- No work is isolated before this.
     resumes_at      INTEGER NOT NULL DEFAULT 0
 ) STRICT, WITHOUT ROWID;
 
-INSERT INTO work_court (kind) VALUES ('turns'), ('calls');
+INSERT INTO work_blame (kind) VALUES ('turns'), ('calls');
 
 -- A claim lives as long as its owner. What is claimed while this runs is nobody's: its owner is gone.
 DROP INDEX work_claims_waiting;
@@ -25,15 +25,15 @@ DROP INDEX work_claims_held;
 ALTER TABLE work_claims DROP COLUMN until;
 ALTER TABLE turns DROP COLUMN tries;
 -- With how many suspects at most, itself included, it may be held: 4294967295 if it is not a suspect,
--- 1 if it is on trial.
-ALTER TABLE work_claims ADD COLUMN company INTEGER NOT NULL DEFAULT 4294967295;
--- How often it failed, or killed its worker on trial, since it last made progress.
+-- 1 if it is isolated.
+ALTER TABLE work_claims ADD COLUMN max_suspects INTEGER NOT NULL DEFAULT 4294967295;
+-- How often it failed, or killed its worker while isolated, since it last made progress.
 ALTER TABLE work_claims ADD COLUMN tries INTEGER NOT NULL DEFAULT 0;
--- How many owners had died with nothing on trial when it was judged last.
+-- How many owners had died with no isolated work when it was judged last.
 ALTER TABLE work_claims ADD COLUMN deaths INTEGER NOT NULL DEFAULT 0;
 UPDATE work_claims SET owner = NULL WHERE owner IS NOT NULL;
 
 CREATE INDEX work_claims_waiting ON work_claims (kind, tenant, oldest)
     WHERE oldest IS NOT NULL AND owner IS NULL;
 CREATE INDEX work_claims_held ON work_claims (kind, owner, tenant) WHERE owner IS NOT NULL;
-CREATE INDEX work_claims_suspects ON work_claims (kind, company) WHERE company < 4294967295;
+CREATE INDEX work_claims_suspects ON work_claims (kind, max_suspects) WHERE max_suspects < 4294967295;

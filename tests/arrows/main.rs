@@ -6,6 +6,8 @@
 mod packages;
 mod sources;
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use packages::{Place, Workspace};
 
 /// Runtimes, sockets, databases, clocks and chance: core has none of them.
@@ -116,6 +118,36 @@ fn rules_mention_no_port_no_flow_and_nothing_asynchronous() {
         }
     }
     assert!(looked_at > 20, "only {looked_at} files: the test is blind");
+}
+
+/// Rooms are named in `use crate::room` and in paths; what only tests need does not count.
+#[test]
+fn rooms_of_core_form_no_circle() {
+    const ONLY_FOR_TESTS: &[&str] = &["testing", "contract", "lib.rs"];
+
+    let mut uses: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for source in sources::below("core/src") {
+        if ONLY_FOR_TESTS.contains(&source.room()) || source.is_test() {
+            continue;
+        }
+        let room = source.room().trim_end_matches(".rs").to_owned();
+        let mentioned = source.product().flat_map(sources::rooms_mentioned).map(str::to_owned);
+        let others: BTreeSet<String> = mentioned.filter(|other| *other != room).collect();
+        uses.entry(room).or_default().extend(others);
+    }
+    assert!(uses.len() > 10, "only {} rooms: the test is blind", uses.len());
+    let rooms: BTreeSet<String> = uses.keys().cloned().collect();
+    for others in uses.values_mut() {
+        others.retain(|other| rooms.contains(other));
+    }
+    // A room from which no other is used can be in no circle, and neither can it close one.
+    while let Some(free) = uses.keys().find(|room| uses[*room].is_empty()).cloned() {
+        uses.remove(&free);
+        for others in uses.values_mut() {
+            others.remove(&free);
+        }
+    }
+    assert!(uses.is_empty(), "rooms of core that use each other in a circle: {uses:?}");
 }
 
 #[test]

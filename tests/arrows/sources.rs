@@ -16,6 +16,16 @@ impl Source {
         self.path.trim_start_matches("core/src/").split('/').next().unwrap()
     }
 
+    /// Whether it is a file of tests.
+    pub(crate) fn is_test(&self) -> bool {
+        ["/tests.rs", "/properties.rs"].iter().any(|end| self.path.ends_with(end))
+    }
+
+    /// Its lines up to the tests that it ends with, without comments and documentation.
+    pub(crate) fn product(&self) -> impl Iterator<Item = &str> {
+        self.code().map(|(_, line)| line).take_while(|line| line.trim() != "mod tests {")
+    }
+
     /// Its lines with their numbers, without comments and documentation.
     pub(crate) fn code(&self) -> impl Iterator<Item = (usize, &str)> {
         let lines = self.text.lines().map(|line| line.split("//").next().unwrap_or_default());
@@ -50,6 +60,12 @@ pub(crate) fn below(folder: &str) -> Vec<Source> {
 pub(crate) fn mentions(line: &str, word: &str) -> bool {
     let part_of_a_word = |c: char| c.is_alphanumeric() || c == '_';
     line.split(|c| !part_of_a_word(c)).any(|found| found == word)
+}
+
+/// The rooms of core that `line` names by their paths.
+pub(crate) fn rooms_mentioned(line: &str) -> impl Iterator<Item = &str> {
+    let end = |c: char| !(c.is_alphanumeric() || c == '_');
+    line.split("crate::").skip(1).filter_map(move |rest| rest.split(end).next())
 }
 
 /// Build results and hidden folders are not ours to look at.

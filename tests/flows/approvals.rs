@@ -46,6 +46,7 @@ async fn tool_that_needs_an_approval_is_refused_to_a_client() {
         session_id: client.session.unwrap(),
         tool_name: "wipe".into(),
         args: Map::new(),
+        trace: None,
     };
 
     let gateway = house.platform.gateway().unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
 use soma_core::conversation::event::EventType::{AssistantFinal, AssistantRestarted, TurnFailed};
 use soma_core::conversation::model::{FinishReason, ModelFailure, Usage};
 use soma_core::flows::stop::Stop;
@@ -136,8 +136,8 @@ impl Budget for Behind {
         Ok((self.answer)(request))
     }
 
-    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
-        self.inner.settle(key, used).await
+    async fn settle(&self, reservation: &Reservation, used: Tokens) -> PortResult<()> {
+        self.inner.settle(reservation, used).await
     }
 
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
@@ -214,8 +214,8 @@ impl Budget for Mute {
         grant
     }
 
-    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
-        self.inner.settle(key, used).await
+    async fn settle(&self, reservation: &Reservation, used: Tokens) -> PortResult<()> {
+        self.inner.settle(reservation, used).await
     }
 
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {

@@ -1,11 +1,18 @@
 //! A turn that is cancelled, wherever it is.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use async_trait::async_trait;
+use serde_json::{Map, Value};
 use soma_core::conversation::event::EventType::{AssistantFinal, ToolResult, TurnFailed};
+use soma_core::flows::request_tool::NewToolRequest;
 use soma_core::flows::stop::Stop;
+use soma_core::ports::Tool;
+use soma_core::ports::tool::{ToolContext, ToolError};
+use soma_core::tool::ToolSpec;
 use soma_inproc::Script;
-use soma_tests::platform::{HeldTool, Tools, Unit, asks_for, check};
+use soma_tests::platform::{HeldTool, Tools, Unit, asks_for, check, repeatable};
 
 use crate::house::Plan;
 
@@ -48,6 +55,89 @@ async fn cancel_while_tools_run_ends_the_turn_at_once() {
     assert_eq!((ended.reason.as_deref(), ended.text.as_str()), (Some("cancelled"), "Wait.\n\n"));
     check(&house.platform, &client.principal).await;
     assert_eq!(client.view.count(ToolResult), 0, "nothing follows the end of a turn");
+}
+
+/// Runs until it is told that nobody waits any more, and then tidies up if it is polite.
+struct Attentive {
+    spec: ToolSpec,
+    polite: bool,
+    begun: Stop,
+    told: Stop,
+    /// Dropped with the call.
+    under_way: Arc<()>,
+}
+
+impl Attentive {
+    fn new(polite: bool) -> Arc<Self> {
+        let (begun, told, under_way) = (Stop::new(), Stop::new(), Arc::default());
+        Arc::new(Self { spec: repeatable("attentive"), polite, begun, told, under_way })
+    }
+}
+
+#[async_trait]
+impl Tool for Attentive {
+    fn spec(&self) -> ToolSpec {
+        self.spec.clone()
+    }
+
+    async fn call(&self, context: &ToolContext, _: Value) -> Result<Value, ToolError> {
+        let _under_way = Arc::clone(&self.under_way);
+        self.begun.trigger();
+        context.cancelled.wait().await;
+        self.told.trigger();
+        if !self.polite {
+            std::future::pending::<()>().await;
+        }
+        Err(ToolError::Tell("it was stopped".into()))
+    }
+}
+
+/// Whether it ends by itself or not.
+#[tokio::test(start_paused = true)]
+async fn cancel_reaches_a_tool_that_runs() {
+    for polite in [true, false] {
+        let tool = Attentive::new(polite);
+        let attentive = Arc::clone(&tool);
+        let house = Plan::asking_for("attentive")
+            .with(|plan| plan.ports.tools = Tools::one(attentive))
+            .open();
+        let mut client = house.client();
+        client.say("Do something slow.").await;
+        tool.begun.wait().await;
+
+        client.cancel().await;
+        client.until_ended(1).await;
+        tool.told.wait().await;
+        house.platform.pass(Duration::from_secs(1)).await;
+
+        assert_eq!(Arc::strong_count(&tool.under_way), 1, "the call still runs");
+        check(&house.platform, &client.principal).await;
+    }
+}
+
+/// It waits for no turn.
+#[tokio::test(start_paused = true)]
+async fn cancel_does_not_reach_a_tool_that_a_client_asked_for() {
+    let tool = Attentive::new(true);
+    let attentive = Arc::clone(&tool);
+    let never = Stop::new();
+    let house = Plan::new(move |_, _| Script::new().text("Hm ").hold(&never))
+        .with(|plan| plan.ports.tools = Tools::one(attentive))
+        .open();
+    let mut client = house.client();
+    client.say("Think.").await;
+    client.until(|view| view.text == "Hm ").await;
+    let gateway = house.platform.gateway().unwrap();
+    let (session_id, args) = (client.session.unwrap(), Map::new());
+    let request = NewToolRequest { session_id, tool_name: "attentive".into(), args, trace: None };
+    gateway.request_tool.run(&client.principal, request).await.unwrap();
+    tool.begun.wait().await;
+
+    client.cancel().await;
+    client.until_ended(1).await;
+    house.platform.pass(Duration::from_secs(5)).await;
+
+    assert!(!tool.told.is_set());
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
 use soma_core::conversation::event::EventType::{AssistantFinal, TurnFailed};
 use soma_core::ports::{Budget, PortError, PortResult};
 use soma_tests::platform::check;
@@ -40,8 +40,8 @@ impl Budget for Failing {
         self.inner.reserve(request).await
     }
 
-    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
-        self.inner.settle(key, used).await
+    async fn settle(&self, reservation: &Reservation, used: Tokens) -> PortResult<()> {
+        self.inner.settle(reservation, used).await
     }
 
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use soma_core::flows::stop::Stop;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
@@ -55,30 +56,40 @@ impl Troubled {
     }
 }
 
-#[async_trait]
-impl Memory for Troubled {
-    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
+impl Troubled {
+    async fn keep(&self, write: &MemoryWrite) -> PortResult<()> {
+        self.inner.remember(std::slice::from_ref(write)).await?.remove(0)
+    }
+
+    async fn remember_one(&self, write: &MemoryWrite) -> PortResult<()> {
         let before = self.remembered.fetch_add(1, Ordering::SeqCst);
         match &self.trouble {
             Trouble::LandsMeanwhile(land) if before == 0 => {
                 land.wait().await;
-                self.inner.remember(write).await
+                self.keep(write).await
             }
             Trouble::LandsWithoutAnswer(land) if before == 0 => {
                 land.wait().await;
-                self.inner.remember(write).await?;
+                self.keep(write).await?;
                 std::future::pending().await
             }
             Trouble::Slow(span, begun) => {
                 begun.fetch_add(1, Ordering::SeqCst);
                 self.timer.sleep(*span).await;
-                self.inner.remember(write).await
+                self.keep(write).await
             }
             Trouble::LandsMeanwhile(_)
             | Trouble::LandsWithoutAnswer(_)
             | Trouble::ForgetFails(_)
-            | Trouble::ForgetHangs(_) => self.inner.remember(write).await,
+            | Trouble::ForgetHangs(_) => self.keep(write).await,
         }
+    }
+}
+
+#[async_trait]
+impl Memory for Troubled {
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
+        Ok(join_all(writes.iter().map(|write| self.remember_one(write))).await)
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
@@ -185,7 +196,7 @@ async fn no_write_is_begun_that_could_outlast_its_hold() {
     let house = Troubled::open(Trouble::Slow(Duration::from_secs(9), Arc::clone(&begun)));
     house.platform.stop(Unit::MemorySync).await;
     let mut client = house.client();
-    for _ in 0..16 {
+    for _ in 0..50 {
         client.ask_and_wait("My secret is Beeblebrox.").await;
     }
     house.platform.start(Unit::MemorySync);
@@ -194,7 +205,7 @@ async fn no_write_is_begun_that_could_outlast_its_hold() {
     client.delete().await;
     quiet(&house.platform, &client.principal).await;
 
-    // 32 were taken up, and are made 8 at a time: at 0, 9 and 18 seconds, and no more at 27.
-    assert_eq!(begun.load(Ordering::SeqCst), 24);
+    // 100 were taken up, and are made 32 at a time: at 0, 9 and 18 seconds, and no more at 27.
+    assert_eq!(begun.load(Ordering::SeqCst), 96);
     assert_eq!(house.remembered(&client).await, 0);
 }

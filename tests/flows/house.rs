@@ -97,10 +97,19 @@ impl Plan {
 
     /// Starts everything, with someone who counts what is asked.
     pub(crate) fn open_watched(self, watch: &Arc<Watch>) -> House {
+        self.start(&Unit::ALL, watch)
+    }
+
+    /// Starts some services only.
+    pub(crate) fn open_with(self, units: &[Unit]) -> House {
+        self.start(units, &Watch::new())
+    }
+
+    fn start(self, units: &[Unit], watch: &Arc<Watch>) -> House {
         let platform = Platform::new(self.stage, self.truth, self.ports);
         let platform = Arc::new(platform.with_settings(self.settings).watched_by(watch));
-        for unit in Unit::ALL {
-            platform.start(unit);
+        for unit in units {
+            platform.start(*unit);
         }
         House { platform, model: self.model, echo: self.echo }
     }

@@ -43,10 +43,10 @@ async fn idle_platform_looks_for_its_share_no_more_often_than_it_renews_it() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_platform_reads_no_lane_that_is_empty() {
-    let [looked, read] = asked_in_a_minute([Point::OutboxLanes, Point::ReadOutbox]).await;
+async fn idle_platform_reads_all_lanes_at_once_twice_a_second_and_settles_nothing() {
+    let [read, settled] = asked_in_a_minute([Point::ReadOutbox, Point::SettleOutbox]).await;
 
-    assert_eq!((looked, read), (2 * 120, 0));
+    assert_eq!((read, settled), (2 * 120, 0));
 }
 
 #[tokio::test(start_paused = true)]

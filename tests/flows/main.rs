@@ -4,7 +4,9 @@
 mod house;
 
 mod approvals;
+mod batches;
 mod budgets;
+mod calls;
 mod cancelling;
 mod exhaustive;
 mod failing;
@@ -19,10 +21,14 @@ mod outages;
 mod policies;
 mod queueing;
 mod records;
+mod relaying;
 mod requests;
 mod restarts;
 mod scale;
 mod sharing;
 mod storms;
 mod story;
+mod tools;
+mod tracing;
 mod unreadable;
+mod windows;

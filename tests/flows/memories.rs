@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::join_all;
 use soma_core::conversation::event::EventType::{AssistantFinal, ContextRecalled};
 use soma_core::flows::stop::Stop;
 use soma_core::ids::{SessionId, TenantId};
@@ -48,9 +49,12 @@ impl Troubled {
     }
 }
 
-#[async_trait]
-impl Memory for Troubled {
-    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
+impl Troubled {
+    async fn keep(&self, write: &MemoryWrite) -> PortResult<()> {
+        self.inner.remember(std::slice::from_ref(write)).await?.remove(0)
+    }
+
+    async fn remember_one(&self, write: &MemoryWrite) -> PortResult<()> {
         let before = self.remembered.fetch_add(1, Ordering::SeqCst);
         match self.trouble {
             Trouble::RememberFails(times) if before < times => {
@@ -62,15 +66,22 @@ impl Memory for Troubled {
             }
             Trouble::RemembersLate(tell) if before == 0 => {
                 self.timer.sleep(SLOW).await;
-                self.inner.remember(write).await?;
+                self.keep(write).await?;
                 tell()
             }
             Trouble::RecallFails
             | Trouble::RecallHangs
             | Trouble::RemembersLate(_)
             | Trouble::RememberFails(_)
-            | Trouble::RememberHangs(_) => self.inner.remember(write).await,
+            | Trouble::RememberHangs(_) => self.keep(write).await,
         }
+    }
+}
+
+#[async_trait]
+impl Memory for Troubled {
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
+        Ok(join_all(writes.iter().map(|write| self.remember_one(write))).await)
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {

@@ -8,6 +8,7 @@ use serde_json::Value;
 use soma_core::conversation::event::EventType::{AssistantFinal, TurnFailed};
 use soma_core::conversation::model::ModelFailure;
 use soma_inproc::Script;
+use tracing::Dispatch;
 use tracing::subscriber::DefaultGuard;
 
 use crate::house::Plan;
@@ -27,12 +28,15 @@ impl Write for Lines {
 }
 
 impl Lines {
-    fn listen() -> (Self, DefaultGuard) {
+    /// Listens until both guards are dropped. With one subscriber alone, what another thread logs first
+    /// would be taken for something that nobody listens to, here too.
+    fn listen() -> (Self, (DefaultGuard, Dispatch)) {
+        let another = Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish());
         let lines = Self::default();
         let writer = lines.clone();
         let log = tracing_subscriber::fmt().json().flatten_event(true);
         let log = log.with_writer(move || writer.clone()).finish();
-        (lines, tracing::subscriber::set_default(log))
+        (lines, (tracing::subscriber::set_default(log), another))
     }
 
     fn saying(&self, message: &str) -> Vec<Value> {

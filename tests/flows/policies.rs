@@ -4,13 +4,14 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
+use mockall::Sequence;
 use soma_core::conversation::event::EventType::{AssistantFinal, ToolStart, TurnFailed};
 use soma_core::policy::{Action, Decision, PolicyRequest};
 use soma_core::ports::{Policy, PortError, PortResult};
-use soma_inproc::StaticPolicy;
-use soma_tests::platform::check;
+use soma_inproc::{Script, StaticPolicy};
+use soma_tests::platform::{Unit, asks_for, check, has_tool_results};
 
-use crate::house::Plan;
+use crate::house::{House, Plan};
 
 /// Cannot be reached the first so many times; then it allows everything.
 struct Unreachable {
@@ -25,14 +26,18 @@ impl Unreachable {
 
 #[async_trait]
 impl Policy for Unreachable {
-    async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
+    async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
         let left =
             self.times.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |n| n.checked_sub(1));
         match left {
             Ok(_) => Err(PortError::Unavailable("no route".into())),
-            Err(_) => Ok(Decision::new(request, true, Vec::new())),
+            Err(_) => Ok(requests.iter().map(allowed).collect()),
         }
     }
+}
+
+fn allowed(request: &PolicyRequest) -> Decision {
+    Decision::new(request, true, Vec::new())
 }
 
 fn denying(action: Action) -> Arc<StaticPolicy> {
@@ -106,6 +111,99 @@ async fn policy_that_cannot_be_reached_denies() {
     let mut client = house.client();
 
     let ended = client.ask_and_wait("Is anyone there?").await;
+
+    assert_eq!(ended.reason.as_deref(), Some("policy_denied"));
+    assert_eq!(house.model.requests().len(), 0);
+    check(&house.platform, &client.principal).await;
+}
+
+mockall::mock! {
+    Engine {}
+
+    #[async_trait]
+    impl Policy for Engine {
+        async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>>;
+    }
+}
+
+/// An engine that allows everything, and is asked for exactly these actions, in these calls.
+fn asked_for(calls: &'static [&'static [Action]]) -> MockEngine {
+    let mut engine = MockEngine::new();
+    let mut sequence = Sequence::new();
+    for actions in calls {
+        let expected = move |requests: &[PolicyRequest]| {
+            requests.iter().map(|request| request.action).eq(actions.iter().copied())
+        };
+        let call = engine.expect_decide().times(1).in_sequence(&mut sequence);
+        call.withf(expected).returning(|requests| Ok(requests.iter().map(allowed).collect()));
+    }
+    engine
+}
+
+const TURN: &[Action] = &[Action::ConversationSend, Action::MemoryRecall, Action::MemoryWrite];
+
+/// Stops everything, so that nobody holds the engine any more, and looks whether it was asked as
+/// often as was expected.
+async fn verify(house: House, engine: Arc<MockEngine>) {
+    for unit in Unit::ALL {
+        house.platform.stop(unit).await;
+    }
+    drop(house);
+    Arc::into_inner(engine).unwrap().checkpoint();
+}
+
+#[tokio::test(start_paused = true)]
+async fn turn_asks_policy_once() {
+    let engine = Arc::new(asked_for(&[TURN]));
+    let house = Plan::saying("Yes.").with(|plan| plan.ports.policy = engine.clone()).open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("May I?").await;
+
+    assert_eq!(ended.kind, AssistantFinal);
+    check(&house.platform, &client.principal).await;
+    drop(client);
+    verify(house, engine).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn round_of_tools_asks_policy_once_for_all_its_calls() {
+    let engine = Arc::new(asked_for(&[TURN, &[Action::ToolExecute; 3]]));
+    let house = Plan::new(|request, _| {
+        if has_tool_results(request) {
+            Script::answer("So say the tools.")
+        } else {
+            asks_for("Let me see.", &[("echo", "{\"say\":1}"), ("echo", "{}"), ("echo", "{}")])
+        }
+    })
+    .with(|plan| plan.ports.policy = engine.clone())
+    .open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("Use the tools.").await;
+
+    assert_eq!((ended.kind, house.echo.calls().len()), (AssistantFinal, 3));
+    check(&house.platform, &client.principal).await;
+    drop(client);
+    verify(house, engine).await;
+}
+
+/// Answers for other requests than it was asked about.
+struct Confused;
+
+#[async_trait]
+impl Policy for Confused {
+    async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
+        Ok(requests.iter().rev().map(allowed).collect())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn decision_on_something_else_is_a_denial() {
+    let house = Plan::saying("Never.").with(|plan| plan.ports.policy = Arc::new(Confused)).open();
+    let mut client = house.client();
+
+    let ended = client.ask_and_wait("May I?").await;
 
     assert_eq!(ended.reason.as_deref(), Some("policy_denied"));
     assert_eq!(house.model.requests().len(), 0);

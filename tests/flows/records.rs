@@ -63,7 +63,7 @@ async fn record_that_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
             let at = house.platform.stage.clock.now();
             let record = |value: &Vec<u8>| Record {
                 key: "who knows".into(),
-                value: value.clone(),
+                value: value.clone().into(),
                 headers: BTreeMap::new(),
                 at,
             };
@@ -91,7 +91,7 @@ async fn stranger_on_the_outbound_topic_stops_no_stream() {
             let at = house.platform.stage.clock.now();
             let headers = BTreeMap::from([("type".to_owned(), kind.to_owned())]);
             let key = "who knows".to_owned();
-            let record = Record { key, value: b"{}".to_vec(), headers, at };
+            let record = Record { key, value: (&b"{}"[..]).into(), headers, at };
             let topic = Topic::ConversationOutbound;
             truth.log.publish(topic, partition, vec![record]).await.unwrap();
         }

@@ -8,13 +8,16 @@ use soma_core::conversation::event::EventType::{ToolRequested, ToolResult, ToolS
 use soma_core::flows::follow_session::Until;
 use soma_core::flows::refusal::Refusal;
 use soma_core::flows::request_tool::NewToolRequest;
+use soma_core::flows::stop::Stop;
 use soma_core::flows::submit_message::NewMessage;
 use soma_core::ports::rate_limit::Rate;
 use soma_core::stream::cursor::Cursor;
 use soma_core::stream::resume::Style;
+use soma_core::work::backlog::BacklogLimits;
+use soma_inproc::Script;
 use soma_tests::platform::{Client, check};
 
-use crate::house::Plan;
+use crate::house::{House, Plan};
 
 fn keyed(message: &str) -> NewMessage {
     NewMessage {
@@ -86,6 +89,7 @@ async fn tool_that_a_client_asks_for_runs_once_and_its_result_is_an_event() {
         session_id: client.session.unwrap(),
         tool_name: "echo".into(),
         args: Map::from_iter([("say".into(), json!("ho"))]),
+        trace: None,
     };
     let gateway = house.platform.gateway().unwrap();
 
@@ -111,4 +115,64 @@ async fn follower_of_a_session_that_is_deleted_is_let_go() {
 
     let seen = tokio::time::timeout(Duration::from_mins(1), frames.count()).await;
     assert!(seen.is_ok(), "the stream never ends");
+}
+
+/// A house whose model never answers, where so much may wait.
+fn overloaded(limits: BacklogLimits) -> House {
+    let never = Stop::new();
+    Plan::new(move |_, _| Script::new().hold(&never))
+        .with(|plan| {
+            plan.settings.backlog = Some(limits);
+            plan.settings.capacity.sessions = 1;
+        })
+        .open()
+}
+
+fn says(message: &str) -> NewMessage {
+    NewMessage { message: message.into(), ..NewMessage::default() }
+}
+
+#[tokio::test(start_paused = true)]
+async fn tenant_with_too_much_waiting_is_refused_and_others_are_not() {
+    let house = overloaded(BacklogLimits { per_tenant: 5, ..BacklogLimits::default() });
+    let mut client = house.client();
+    let mut refused = None;
+    for _ in 0..20 {
+        house.platform.pass(Duration::from_secs(1)).await;
+        if let Err(refusal) = client.submit(says("hello")).await.unwrap() {
+            refused = Some(refusal);
+            break;
+        }
+    }
+    let other = Client::new(&house.platform, "globex").submit(says("hello")).await.unwrap();
+
+    assert!(matches!(refused, Some(Refusal::TooMany(_))), "{refused:?}");
+    assert!(other.is_ok(), "{other:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn too_much_waiting_in_all_is_refused_to_everybody() {
+    let house = overloaded(BacklogLimits { in_all: 3, ..BacklogLimits::default() });
+    let mut refused = Vec::new();
+    for tenant in ["a", "b", "c", "d", "e", "f"] {
+        house.platform.pass(Duration::from_secs(1)).await;
+        let answer = Client::new(&house.platform, tenant).submit(says("hello")).await.unwrap();
+        refused.push(matches!(answer, Err(Refusal::Overloaded(_))));
+    }
+
+    assert_eq!(refused, [false, false, false, false, true, true], "one is worked on, three wait");
+}
+
+#[tokio::test(start_paused = true)]
+async fn session_with_too_much_waiting_is_refused() {
+    let house = overloaded(BacklogLimits { per_session: 2, ..BacklogLimits::default() });
+    let mut client = house.client();
+    client.say("one").await;
+    client.say("two").await;
+
+    let third = NewMessage { session_id: client.session, ..says("three") };
+    let refused = client.submit(third).await.unwrap();
+
+    assert!(matches!(refused, Err(Refusal::TooMany(_))), "{refused:?}");
+    assert!(client.submit(says("elsewhere")).await.unwrap().is_ok());
 }

@@ -2,12 +2,11 @@
 
 use serde_json::{Map, Value, json};
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, ReservationKey, UsageChange};
+use soma_core::budget::{Account, Grant, Reservation, ReservationKey, UsageChange};
 use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, EventType, NewEvent, Role, Seq};
-use soma_core::conversation::model::{
-    FinishReason, ModelFailure, ModelProfile, ModelToolCall, Usage,
-};
+use soma_core::conversation::model::{FinishReason, ModelFailure, ModelToolCall, Usage};
+use soma_core::conversation::profile::ModelProfile;
 use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, EventId, PersonaId, SessionId, TenantId, TurnId};
 use soma_core::memory::{MemoryWrite, WalEvent};
@@ -76,17 +75,12 @@ pub(crate) fn accepted() -> Accepted {
         message: "What is \"näher\" \u{1f600}?".into(),
         attachments: vec!["file-1".into()],
         metadata: metadata(),
+        trace: None,
     }
 }
 
 fn profile(model: &str) -> ModelProfile {
-    let temperature_milli = Some(700);
-    ModelProfile {
-        model: model.into(),
-        max_tokens: 1_024,
-        context_tokens: 8_192,
-        temperature_milli,
-    }
+    ModelProfile { temperature_milli: Some(700), ..ModelProfile::new(model, 1_024, 8_192) }
 }
 
 pub(crate) fn config() -> TurnConfig {
@@ -142,7 +136,7 @@ pub(crate) fn inputs() -> Vec<(String, RecordedInput)> {
     let failed = |failure| Input::ModelFailed { failure, text: text(), usage: USAGE };
     let inputs = [
         ("accepted", Input::Accepted(accepted())),
-        ("started", Input::Started { config: Box::new(config()) }),
+        ("started", Input::Started { config: Box::new(config()), tools: None }),
         ("authorized", Input::Authorized { decisions: vec![decision(Action::MemoryRecall)] }),
         ("context_loaded", Input::ContextLoaded(context())),
         ("granted", Input::BudgetAnswered { window, grant: Grant::Granted(1_144) }),
@@ -248,6 +242,8 @@ pub(crate) fn commits() -> Vec<(String, Commit)> {
         events: vec![new_event()],
         ..Commit::new(tenant(), session(), Fence::Open, AT)
     };
+    let window = BudgetWindow::at(AT);
+    let reservation = Reservation { key, account: account.clone(), window };
     let reserve = UsageChange::Reserve {
         key,
         account,
@@ -257,7 +253,7 @@ pub(crate) fn commits() -> Vec<(String, Commit)> {
     };
     let usage = vec![
         reserve,
-        UsageChange::Settle { key, used: 150 },
+        UsageChange::Settle { reservation, used: 150 },
         UsageChange::SettleInFull { turn_id: turn() },
     ];
     let calls = vec![
@@ -308,7 +304,7 @@ pub(crate) fn records() -> Vec<(String, Value)> {
             record_of(&wire::tool_request(&tenant(), session(), Some(turn()), &call())),
         ),
         ("tool_result", record_of(&wire::tool_result(&record, &outcome(ToolStatus::Success)))),
-        ("outbound", record_of(&OutboxMessage::event(&tenant(), &event))),
+        ("outbound", record_of(&OutboxMessage::event(&tenant(), &event, None))),
         ("dead_letter", record_of(&letter().message(&tenant()))),
     ])
 }

@@ -33,7 +33,7 @@ pub(crate) fn answered_turn() -> Turn {
     let actions = [Action::ConversationSend, Action::MemoryRecall, Action::MemoryWrite];
     let first = [
         Input::Accepted(accepted()),
-        Input::Started { config: Box::new(config()) },
+        Input::Started { config: Box::new(config()), tools: None },
         Input::Authorized { decisions: actions.map(decision).into() },
         Input::ContextLoaded(context()),
         granted(),

@@ -1,16 +1,17 @@
 //! Every port, listed once: what can be asked of it, and how a decorated one passes that on.
 
-use std::collections::BTreeSet;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use soma_core::budget::account::Balance;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
 use soma_core::conversation::event::{Event, Seq};
 use soma_core::conversation::model::ModelFailure;
+use soma_core::identity::Principal;
+use soma_core::identity::credentials::Credentials;
 use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery, WalEvent};
-use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::{OutboxRow, Record};
 use soma_core::outbox::partition::Partition;
@@ -18,19 +19,20 @@ use soma_core::outbox::topic::Topic;
 use soma_core::policy::{Decision, PolicyRequest};
 use soma_core::ports::leases::Renewed;
 use soma_core::ports::log::{Bounds, Fetched};
-use soma_core::ports::memory_queue::{DueForget, DueWrite};
+use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite};
 use soma_core::ports::model::{ModelRequest, ModelStream};
-use soma_core::ports::outbox::OutboxDepth;
+use soma_core::ports::outbox::{OutboxDepth, Settlement};
 use soma_core::ports::rate_limit::{Admission, Rate};
 use soma_core::ports::tool::ToolContext;
 use soma_core::ports::vault::KeyRecord;
 use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{
-    Budget, Cache, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, PortResult, RateLimit,
-    Replica, Store, Toolbox, Vault, Work,
+    Authenticator, Budget, Cache, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy,
+    PortResult, RateLimit, Replica, Store, Toolbox, UsageLedger, Vault, Work,
 };
 use soma_core::time::Timestamp;
 use soma_core::tool::{CallRecord, ToolCall, ToolOutcome, ToolSpec};
+use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{Member, PartitionLease, Resource};
@@ -151,6 +153,7 @@ ports! {
         ) -> Heartbeat;
         ReleaseClaim: Writes release(claim: &Claim, how: Release, delay: Duration) -> ();
         LeaveWork: Writes leave(kind: WorkKind, owner: OwnerId) -> ();
+        WorkBacklog: Reads backlog(kind: WorkKind) -> Backlog;
         WorkDepth: Reads depth(kind: WorkKind) -> usize;
     }
     Leases {
@@ -165,28 +168,15 @@ ports! {
         Leave: Writes leave(member: &Member, leases: &[PartitionLease]) -> ();
     }
     Outbox {
-        OutboxLanes: Reads lanes() -> BTreeSet<Lane>;
-        ReadOutbox: Reads read(lane: Lane, limit: usize) -> Vec<OutboxRow>;
-        SettleOutbox: Writes settle(lease: &PartitionLease, ids: &[u64]) -> bool;
-        DeadLetterOutbox: Writes dead_letter(
-            lease: &PartitionLease,
-            id: u64,
-            letter: DeadLetter
-        ) -> bool;
+        ReadOutbox: Reads read(lanes: &[Lane], after: u64, limit: usize) -> Vec<OutboxRow>;
+        SettleOutbox: Writes settle(settlements: &[Settlement]) -> Vec<bool>;
         OutboxDepth: Reads depth() -> OutboxDepth;
     }
     MemoryQueue {
-        DueMemory: Writes due(
-            owner: OwnerId,
-            now: Timestamp,
-            hold: Duration,
-            limit: usize
-        ) -> Vec<DueWrite>;
-        SettleMemory: Writes settle(due: &DueWrite, wal: WalEvent) -> bool;
-        RetryMemory: Writes retry_at(due: &DueWrite, at: Timestamp) -> bool;
-        DeadLetterMemory: Writes dead_letter(due: &DueWrite, letter: DeadLetter) -> bool;
-        DueForgets: Reads forgets(now: Timestamp, limit: usize) -> Vec<DueForget>;
-        Forgot: Writes forgot(forget: &DueForget, again_at: Option<Timestamp>) -> ();
+        DueMemory: Writes due(owner: OwnerId, hold: Duration, limit: usize) -> Vec<DueWrite>;
+        SettleMemory: Writes settle(settlements: &[SettledWrite]) -> Vec<bool>;
+        DueForgets: Reads forgets(limit: usize) -> Vec<DueForget>;
+        Forgot: Writes forgot(forget: &DueForget, again_after: Option<Duration>) -> ();
         Backlog: Reads backlog() -> u64;
     }
     Replica {
@@ -196,9 +186,12 @@ ports! {
     }
     Budget {
         Reserve: Writes reserve(request: &ReservationRequest) -> Grant;
-        SettleBudget: Writes settle(key: ReservationKey, used: Tokens) -> ();
+        SettleBudget: Writes settle(reservation: &Reservation, used: Tokens) -> ();
         RefreshBudget: Writes refresh(account: &Account, window: BudgetWindow) -> ();
         Spent: Reads spent(account: &Account, window: BudgetWindow) -> Spent;
+    }
+    UsageLedger {
+        Balance: Reads balance(account: &Account, window: BudgetWindow) -> Balance;
     }
     Log [] {
         fn partitions(&self, topic: Topic) -> u32 {
@@ -216,12 +209,12 @@ ports! {
         Bounds: Reads bounds(topic: Topic, partition: Partition) -> Bounds;
     }
     Memory {
-        Remember: Writes remember(write: &MemoryWrite) -> ();
+        Remember: Writes remember(writes: &[MemoryWrite]) -> Vec<PortResult<()>>;
         Recall: Reads recall(query: &RecallQuery) -> Vec<MemoryHit>;
         Forget: Writes forget_session(tenant: &TenantId, session: SessionId) -> ();
     }
     Policy {
-        Decide: Reads decide(request: &PolicyRequest) -> Decision;
+        Decide: Reads decide(requests: &[PolicyRequest]) -> Vec<Decision>;
     }
     Model [Generate: Writes "generate",] {
         async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
@@ -237,17 +230,19 @@ ports! {
         }
     } {}
     Toolbox [RunTool: Writes "run",] {
-        fn specs(&self) -> Vec<ToolSpec> {
-            self.inner.specs()
+        fn names(&self) -> Vec<String> {
+            self.inner.names()
         }
 
         async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {
             self.intercept.run(|| self.inner.run(context, call)).await
         }
-    } {}
+    } {
+        ToolSpecs: Reads specs(tenant: &TenantId) -> Vec<ToolSpec>;
+    }
     Cache {
-        GetCached: Reads get(session: SessionId, now: Timestamp) -> Option<Session>;
-        PutCached: Writes put(session: &Session, now: Timestamp, ttl: Duration) -> ();
+        GetCached: Reads get(session: SessionId) -> Option<Session>;
+        PutCached: Writes put(session: &Session, ttl: Duration) -> ();
         DropCached: Writes drop_session(session: SessionId) -> ();
     }
     Vault {
@@ -259,11 +254,9 @@ ports! {
         Secret: Reads secret(provider: &str) -> Option<Vec<u8>>;
     }
     RateLimit {
-        Admit: Writes admit(
-            tenant: &TenantId,
-            key: &str,
-            rate: Rate,
-            now: Timestamp
-        ) -> Admission;
+        Admit: Writes admit(tenant: &TenantId, key: &str, rate: Rate) -> Admission;
+    }
+    Authenticator {
+        Authenticate: Reads principal(credentials: &Credentials) -> Option<Principal>;
     }
 }

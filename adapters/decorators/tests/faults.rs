@@ -42,7 +42,12 @@ fn world() -> World {
 
 fn record(value: &str) -> Vec<Record> {
     let at = Timestamp::from_micros(0);
-    vec![Record { key: String::new(), value: value.into(), headers: BTreeMap::new(), at }]
+    vec![Record {
+        key: String::new(),
+        value: value.to_owned().into(),
+        headers: BTreeMap::new(),
+        at,
+    }]
 }
 
 async fn published(world: &World) -> Vec<String> {

@@ -1,21 +1,21 @@
 //! Session metadata in memory.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::SessionId;
-use soma_core::ports::{Cache, PortResult};
+use soma_core::ports::{Cache, Clock, PortResult};
 use soma_core::time::Timestamp;
 use soma_core::work::session::Session;
 
 use crate::lock::locked;
 
 /// Remembers a bounded number of sessions; those that end first make room for new ones.
-#[derive(Debug)]
 pub struct InprocCache {
     capacity: usize,
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -26,11 +26,13 @@ struct State {
 }
 
 impl InprocCache {
-    /// An empty cache for at most `capacity` sessions.
-    pub fn new(capacity: usize) -> Self {
-        Self { capacity, state: Mutex::default() }
+    /// An empty cache for at most `capacity` sessions, which end by `clock`.
+    pub fn new(capacity: usize, clock: Arc<dyn Clock>) -> Self {
+        Self { capacity, clock, state: Mutex::default() }
     }
 }
+
+soma_core::opaque_debug!(InprocCache);
 
 impl State {
     fn remove(&mut self, session: SessionId) {
@@ -49,7 +51,8 @@ impl State {
 
 #[async_trait]
 impl Cache for InprocCache {
-    async fn get(&self, session: SessionId, now: Timestamp) -> PortResult<Option<Session>> {
+    async fn get(&self, session: SessionId) -> PortResult<Option<Session>> {
+        let now = self.clock.now();
         let mut state = locked(&self.state);
         if state.sessions.get(&session).is_some_and(|(end, _)| *end <= now) {
             state.remove(session);
@@ -57,8 +60,8 @@ impl Cache for InprocCache {
         Ok(state.sessions.get(&session).map(|(_, session)| session.clone()))
     }
 
-    async fn put(&self, session: &Session, now: Timestamp, ttl: Duration) -> PortResult<()> {
-        let (id, end) = (session.session_id, now + ttl);
+    async fn put(&self, session: &Session, ttl: Duration) -> PortResult<()> {
+        let (id, end) = (session.session_id, self.clock.now() + ttl);
         let mut state = locked(&self.state);
         state.remove(id);
         state.sessions.insert(id, (end, session.clone()));
@@ -81,11 +84,12 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
+    use crate::ManualClock;
 
     #[test]
     fn full_cache_forgets_what_ends_first() {
         let now = Timestamp::from_micros(0);
-        let cache = InprocCache::new(2);
+        let cache = InprocCache::new(2, Arc::new(ManualClock::at(now)));
         let sessions = [1, 2, 3].map(|number| {
             let session_id = SessionId::from_uuid(Uuid::from_u128(number));
             Session {
@@ -101,12 +105,12 @@ mod tests {
         });
 
         for (session, seconds) in sessions.iter().zip([30, 10, 20]) {
-            let put = cache.put(session, now, Duration::from_secs(seconds));
+            let put = cache.put(session, Duration::from_secs(seconds));
             put.now_or_never().unwrap().unwrap();
         }
 
         let there = sessions
-            .map(|session| cache.get(session.session_id, now).now_or_never().unwrap().unwrap())
+            .map(|session| cache.get(session.session_id).now_or_never().unwrap().unwrap())
             .map(|found| found.is_some());
         assert_eq!(there, [true, false, true]);
     }

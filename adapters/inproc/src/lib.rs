@@ -1,6 +1,7 @@
 //! Every port in memory: the model that the other adapters are tested against, and all that a
 //! program needs to embed the core without a server or a file.
 
+mod authenticator;
 mod cache;
 mod ledger;
 mod lock;
@@ -14,6 +15,7 @@ mod toolbox;
 mod vault;
 mod world;
 
+pub use authenticator::InprocAuthenticator;
 pub use cache::InprocCache;
 pub use ledger::InprocLedger;
 pub use log::{InprocLog, PARTITIONS};

@@ -50,13 +50,17 @@ impl StaticPolicy {
         self.denials.push(Denial { action, resource: None, tenant: None, reason: reason.into() });
         self
     }
+
+    fn decide_one(&self, request: &PolicyRequest) -> Decision {
+        let denials = self.denials.iter().filter(|denial| denial.applies(request));
+        let reasons: Vec<_> = denials.map(|denial| denial.reason.clone()).collect();
+        Decision::new(request, reasons.is_empty(), reasons)
+    }
 }
 
 #[async_trait]
 impl Policy for StaticPolicy {
-    async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
-        let denials = self.denials.iter().filter(|denial| denial.applies(request));
-        let reasons: Vec<_> = denials.map(|denial| denial.reason.clone()).collect();
-        Ok(Decision::new(request, reasons.is_empty(), reasons))
+    async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
+        Ok(requests.iter().map(|request| self.decide_one(request)).collect())
     }
 }

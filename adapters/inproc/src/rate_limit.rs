@@ -1,20 +1,20 @@
 //! Counting requests in memory.
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::ids::TenantId;
 use soma_core::ports::rate_limit::{Admission, Rate};
-use soma_core::ports::{PortResult, RateLimit};
+use soma_core::ports::{Clock, PortResult, RateLimit};
 use soma_core::time::Timestamp;
 
 use crate::lock::locked;
 
 /// Counts the requests of the running windows; those of windows that ended are forgotten.
-#[derive(Debug, Default)]
 pub struct InprocRateLimit {
+    clock: Arc<dyn Clock>,
     state: Mutex<State>,
 }
 
@@ -34,11 +34,13 @@ struct Window {
 }
 
 impl InprocRateLimit {
-    /// Nothing is counted yet.
-    pub fn new() -> Self {
-        Self::default()
+    /// Nothing is counted yet; windows end by `clock`.
+    pub fn new(clock: Arc<dyn Clock>) -> Self {
+        Self { clock, state: Mutex::default() }
     }
 }
+
+soma_core::opaque_debug!(InprocRateLimit);
 
 impl State {
     /// Forgets what ended whenever the number of windows has doubled since the last time.
@@ -60,13 +62,8 @@ fn window_end(now: Timestamp, per: Duration) -> Timestamp {
 
 #[async_trait]
 impl RateLimit for InprocRateLimit {
-    async fn admit(
-        &self,
-        tenant: &TenantId,
-        key: &str,
-        rate: Rate,
-        now: Timestamp,
-    ) -> PortResult<Admission> {
+    async fn admit(&self, tenant: &TenantId, key: &str, rate: Rate) -> PortResult<Admission> {
+        let now = self.clock.now();
         let end = window_end(now, rate.per);
         let mut state = locked(&self.state);
         state.sweep(now);
@@ -85,17 +82,19 @@ mod tests {
     use futures_util::FutureExt;
 
     use super::*;
+    use crate::ManualClock;
 
     #[test]
     fn windows_that_ended_are_forgotten() {
-        let limit = InprocRateLimit::new();
+        let clock = Arc::new(ManualClock::at(Timestamp::from_micros(0)));
+        let limit = InprocRateLimit::new(clock.clone());
         let tenant = TenantId::new("acme").unwrap();
         let rate = Rate { requests: 1, per: Duration::from_secs(1) };
 
-        for number in 0..10_000 {
-            let (key, now) = (number.to_string(), Timestamp::from_micros(number * 1_000_000));
-            let answer = limit.admit(&tenant, &key, rate, now).now_or_never().unwrap().unwrap();
-            assert_eq!(answer, Admission::Admitted);
+        for number in 0..10_000_u32 {
+            let admitted = limit.admit(&tenant, &number.to_string(), rate).now_or_never();
+            assert_eq!(admitted.unwrap().unwrap(), Admission::Admitted);
+            clock.advance(rate.per);
         }
 
         assert!(locked(&limit.state).counts.len() <= 1_024);

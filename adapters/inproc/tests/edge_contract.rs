@@ -1,25 +1,39 @@
 //! The edge ports in memory, put through their contracts.
-#![expect(clippy::unwrap_used, clippy::expect_used, reason = "a failed unwrap is a failed test")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a failed unwrap is a failed test"
+)]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use soma_core::contract::Fixture;
+use soma_core::contract::authenticator::AuthenticatorUnderTest;
+use soma_core::contract::cache::CacheUnderTest;
+use soma_core::contract::clock::ManualClock as SteeredClock;
 use soma_core::contract::model::ModelUnderTest;
 use soma_core::contract::policy::PolicyUnderTest;
+use soma_core::contract::rate_limit::RateLimitUnderTest;
 use soma_core::contract::tool::ToolUnderTest;
+use soma_core::contract::toolbox::ToolboxUnderTest;
 use soma_core::conversation::model::ModelFailure;
 use soma_core::flows::stop::Stop;
-use soma_core::ids::{SessionId, TenantId};
+use soma_core::identity::Principal;
+use soma_core::identity::credentials::Credentials;
+use soma_core::ids::{CallId, SessionId, TenantId};
 use soma_core::policy::{Action, PolicyRequest};
 use soma_core::ports::tool::{ToolContext, ToolError};
-use soma_core::ports::{Cache, Log, Memory, Model, RateLimit, Timer, Tool, Vault};
+use soma_core::ports::{Log, Memory, Model, Timer, Tool, Vault};
 use soma_core::time::Timestamp;
+use soma_core::tool::{ToolCall, ToolSpec};
 use soma_inproc::{
-    InprocCache, InprocLog, InprocMemory, InprocRateLimit, InprocVault, ManualClock, Script,
-    ScriptedModel, ScriptedTool, StaticPolicy,
+    InprocAuthenticator, InprocCache, InprocLog, InprocMemory, InprocRateLimit, InprocToolbox,
+    InprocVault, ManualClock, Script, ScriptedModel, ScriptedTool, StaticPolicy,
 };
 use uuid::Uuid;
 
@@ -57,16 +71,28 @@ macro_rules! fixture {
 
 fixture!(LogFixture, Arc<dyn Log>, Arc::new(InprocLog::new(Arc::new(TokioTimer))));
 fixture!(MemoryFixture, Arc<dyn Memory>, Arc::new(InprocMemory::new(an_hour_later())));
-fixture!(CacheFixture, Arc<dyn Cache>, Arc::new(InprocCache::new(100)));
+fixture!(CacheFixture, CacheUnderTest, cache());
 fixture!(VaultFixture, Arc<dyn Vault>, Arc::new(InprocVault::new()));
-fixture!(RateLimitFixture, Arc<dyn RateLimit>, Arc::new(InprocRateLimit::new()));
+fixture!(RateLimitFixture, RateLimitUnderTest, rate_limit());
 fixture!(PolicyFixture, PolicyUnderTest, policy());
 fixture!(ModelFixture, ModelUnderTest, model());
 fixture!(ToolFixture, ToolUnderTest, tool());
+fixture!(AuthenticatorFixture, AuthenticatorUnderTest, authenticator());
+fixture!(ToolboxFixture, ToolboxUnderTest, toolbox());
 
 /// A clock that stands after everything that the suite remembers.
 fn an_hour_later() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_micros(1_762_174_800_000_000)))
+}
+
+fn cache() -> CacheUnderTest {
+    let clock = Arc::new(SteeredClock::default());
+    CacheUnderTest { cache: Arc::new(InprocCache::new(100, clock.clone())), clock }
+}
+
+fn rate_limit() -> RateLimitUnderTest {
+    let clock = Arc::new(SteeredClock::default());
+    RateLimitUnderTest { limit: Arc::new(InprocRateLimit::new(clock.clone())), clock }
 }
 
 fn policy() -> PolicyUnderTest {
@@ -115,13 +141,79 @@ fn tool() -> ToolUnderTest {
     });
     ToolUnderTest {
         tool: Arc::new(tool),
-        context: ToolContext {
-            tenant: TenantId::new("acme").unwrap(),
-            session_id: SessionId::from_uuid(Uuid::from_u128(1)),
-        },
+        context: ToolContext::new(
+            TenantId::new("acme").unwrap(),
+            SessionId::from_uuid(Uuid::from_u128(1)),
+        ),
         fits: json!({"text": "heron"}),
         misfits: vec![json!({}), json!({"text": 1}), json!({"text": null})],
         under_way: Arc::new(|| 0),
+    }
+}
+
+/// Never answers, and counts its calls.
+struct Endless(Arc<AtomicUsize>);
+
+/// Counts a call until it is gone.
+struct UnderWay<'a>(&'a AtomicUsize);
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+#[async_trait]
+impl Tool for Endless {
+    fn spec(&self) -> ToolSpec {
+        ScriptedTool::echo("endless").spec()
+    }
+
+    async fn call(&self, _: &ToolContext, _: Value) -> Result<Value, ToolError> {
+        self.0.fetch_add(1, Ordering::SeqCst);
+        let _under_way = UnderWay(&self.0);
+        std::future::pending().await
+    }
+}
+
+fn authenticator() -> AuthenticatorUnderTest {
+    let of = |subject: &str| Principal::new(TenantId::new("acme").unwrap(), subject);
+    let known = |text: &str, subject: &str| (Credentials::bearer(text), of(subject));
+    let valid = vec![known("sk_ada", "ada"), known("ey.bob", "bob")];
+    let authenticator = valid
+        .iter()
+        .cloned()
+        .fold(InprocAuthenticator::default(), |authenticator, (credentials, principal)| {
+            authenticator.with(credentials, principal)
+        });
+    let invalid = ["", "sk_eve", "ey.eve", "sk_ad"].map(Credentials::bearer).to_vec();
+    AuthenticatorUnderTest { authenticator: Arc::new(authenticator), valid, invalid, away: None }
+}
+
+fn toolbox() -> ToolboxUnderTest {
+    let tenant = |name| TenantId::new(name).unwrap();
+    let call = |name: &str| ToolCall {
+        call_id: CallId::from_uuid(Uuid::from_u128(1)),
+        model_call_id: "call_1".into(),
+        tool_name: name.into(),
+        arguments: "{}".into(),
+    };
+    let count = Arc::new(AtomicUsize::new(0));
+    let panics = ScriptedTool::new(ScriptedTool::echo("panics").spec(), |_| panic!("at the disco"));
+    let toolbox = InprocToolbox::new(vec![
+        Arc::new(Endless(Arc::clone(&count))),
+        Arc::new(ScriptedTool::echo("echo")),
+    ]);
+    toolbox.add(Some(tenant("acme")), Arc::new(panics));
+    toolbox.add(Some(tenant("globex")), Arc::new(ScriptedTool::echo("theirs")));
+    ToolboxUnderTest {
+        toolbox: Arc::new(toolbox),
+        context: ToolContext::new(tenant("acme"), SessionId::from_uuid(Uuid::from_u128(1))),
+        answered: call("echo"),
+        failing: vec![call("panics")],
+        foreign: Some(call("theirs")),
+        endless: call("endless"),
+        under_way: Arc::new(move || count.load(Ordering::SeqCst)),
     }
 }
 
@@ -133,3 +225,5 @@ soma_core::contract_tests!(rate_limit, RateLimitFixture);
 soma_core::contract_tests!(policy, PolicyFixture);
 soma_core::contract_tests!(model, ModelFixture);
 soma_core::contract_tests!(tool, ToolFixture);
+soma_core::contract_tests!(toolbox, ToolboxFixture);
+soma_core::contract_tests!(authenticator, AuthenticatorFixture);

@@ -48,4 +48,5 @@ soma_core::contract_tests!(memory_queue, Inproc);
 soma_core::contract_tests!(outbox, Inproc);
 soma_core::contract_tests!(replica, Inproc);
 soma_core::contract_tests!(store, Inproc);
+soma_core::contract_tests!(usage_ledger, Inproc);
 soma_core::contract_tests!(work, Inproc);

@@ -9,7 +9,7 @@ mod tokens;
 
 pub use offline::OfflineModel;
 pub use openai::{OpenAiConfig, OpenAiModel};
-pub use secret::Secret;
+pub use secret::{Secret, StoredSecret};
 pub use tokens::estimate;
 
 /// Makes ring the process's TLS provider, once; again is nothing. Must come before any other client

@@ -23,6 +23,15 @@ impl Secret {
     }
 }
 
+/// A secret, and the server that it was stored for: it is sent to no other.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredSecret {
+    /// The server's address, with its `/v1`.
+    pub base_url: String,
+    /// The secret.
+    pub secret: Secret,
+}
+
 impl fmt::Debug for Secret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("***")

@@ -13,8 +13,10 @@ use crate::engine::{ALLOW, REASONS};
 /// The platform's own bundle, by file name.
 const DEFAULT: &[(&str, &str)] = &[
     ("soma.rego", include_str!("../bundle/soma.rego")),
+    ("admin.rego", include_str!("../bundle/admin.rego")),
     ("conversation.rego", include_str!("../bundle/conversation.rego")),
     ("memory.rego", include_str!("../bundle/memory.rego")),
+    ("own.rego", include_str!("../bundle/own.rego")),
     ("tool.rego", include_str!("../bundle/tool.rego")),
 ];
 

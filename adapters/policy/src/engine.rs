@@ -18,7 +18,7 @@ pub(crate) const REASONS: &str = "data.soma.reasons";
 /// A policy in Rego: package `soma` with the rules `allow` and `reasons`.
 #[derive(Clone)]
 pub struct RegoPolicy {
-    /// Loaded and prepared: each decision is made by a copy.
+    /// Loaded and prepared: each call is answered by a copy.
     engine: Engine,
 }
 
@@ -41,9 +41,8 @@ impl RegoPolicy {
         Ok(Self { engine: Bundle::of_folder(folder)? })
     }
 
-    fn evaluate(&self, request: &PolicyRequest) -> PortResult<Decision> {
+    fn evaluate(engine: &mut Engine, request: &PolicyRequest) -> PortResult<Decision> {
         let input = serde_json::to_string(request).map_err(|error| broken(error.into()))?;
-        let mut engine = self.engine.clone();
         engine.set_input_json(&input).map_err(|error| broken(error.into()))?;
         let allow = engine.eval_rule(ALLOW.into()).map_err(|error| broken(error.into()))?;
         // Anything but `true`, undefined included, is a denial.
@@ -60,8 +59,9 @@ soma_core::opaque_debug!(RegoPolicy);
 #[async_trait]
 impl Policy for RegoPolicy {
     /// Decides on the caller's thread: a decision takes some ten microseconds.
-    async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
-        self.evaluate(request)
+    async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
+        let mut engine = self.engine.clone();
+        requests.iter().map(|request| Self::evaluate(&mut engine, request)).collect()
     }
 }
 

@@ -6,23 +6,22 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use soma_core::budget::account::LedgerAccount;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
-use soma_core::ports::{Budget, PortResult};
-use soma_inproc::InprocLedger;
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
+use soma_core::ports::{Budget, PortResult, UsageLedger};
 
 type Place = (Account, BudgetWindow);
 
 /// Grants from counters of its own, as a cache on the network does. A counter that is not there is
 /// built from what the ledger has: so it does not know of a grant whose commit is still under way.
 pub struct SimulatedBudget {
-    ledger: Arc<InprocLedger>,
+    ledger: Arc<dyn UsageLedger>,
     counters: Mutex<BTreeMap<Place, LedgerAccount>>,
 }
 
 impl SimulatedBudget {
     /// Counters that are built from `ledger`.
-    pub const fn new(ledger: Arc<InprocLedger>) -> Self {
-        Self { ledger, counters: Mutex::new(BTreeMap::new()) }
+    pub fn new(ledger: Arc<dyn UsageLedger>) -> Self {
+        Self { ledger, counters: Mutex::default() }
     }
 
     /// Loses every counter.
@@ -34,12 +33,16 @@ impl SimulatedBudget {
         self.counters.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn with<T>(&self, place: Place, ask: impl FnOnce(&mut LedgerAccount) -> T) -> T {
-        let mut counters = self.counters();
-        let counter = counters.entry(place).or_insert_with_key(|(account, window)| {
-            self.ledger.account(account, *window).unwrap_or_default()
-        });
-        ask(counter)
+    async fn with<T>(
+        &self,
+        place: Place,
+        ask: impl FnOnce(&mut LedgerAccount) -> T + Send,
+    ) -> PortResult<T> {
+        if !self.counters().contains_key(&place) {
+            let balance = self.ledger.balance(&place.0, place.1).await?;
+            self.counters().entry(place.clone()).or_insert_with(|| balance.into());
+        }
+        Ok(ask(self.counters().entry(place).or_default()))
     }
 }
 
@@ -48,15 +51,12 @@ impl Budget for SimulatedBudget {
     async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant> {
         let ReservationRequest { key, account, window, limit, want, least } = request;
         let place = (account.clone(), *window);
-        Ok(self.with(place, |counter| counter.reserve(*key, *limit, *want, *least)))
+        self.with(place, |counter| counter.reserve(*key, *limit, *want, *least)).await
     }
 
-    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
-        let mut counters = self.counters();
-        if let Some(counter) = counters.values_mut().find(|counter| counter.entry(key).is_some()) {
-            counter.settle(key, used);
-        }
-        Ok(())
+    async fn settle(&self, reservation: &Reservation, used: Tokens) -> PortResult<()> {
+        let Reservation { key, account, window } = reservation;
+        self.with((account.clone(), *window), |counter| counter.settle(*key, used)).await
     }
 
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
@@ -65,7 +65,7 @@ impl Budget for SimulatedBudget {
     }
 
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
-        Ok(self.with((account.clone(), window), |counter| counter.spent()))
+        self.with((account.clone(), window), |counter| counter.spent()).await
     }
 }
 

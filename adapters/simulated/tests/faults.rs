@@ -17,8 +17,8 @@ struct Counting(AtomicUsize);
 
 #[async_trait]
 impl Memory for Counting {
-    async fn remember(&self, _write: &MemoryWrite) -> PortResult<()> {
-        Ok(())
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
+        Ok(writes.iter().map(|_| Ok(())).collect())
     }
 
     async fn recall(&self, _query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {

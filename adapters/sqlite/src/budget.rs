@@ -1,13 +1,13 @@
-//! The port `Budget`, on the ledger itself: nothing to rebuild.
+//! The ports `UsageLedger` and `Budget`, which is on the ledger itself: nothing to rebuild.
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use rusqlite::Connection;
-use soma_core::budget::account::grant;
+use soma_core::budget::account::{Balance, grant};
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
-use soma_core::ports::{Budget, PortResult};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
+use soma_core::ports::{Budget, PortResult, UsageLedger};
 
 use crate::database::{Database, Durability, SqlError};
 use crate::usage;
@@ -27,14 +27,25 @@ impl SqliteBudget {
 }
 
 #[async_trait]
+impl UsageLedger for SqliteBudget {
+    async fn balance(&self, account: &Account, window: BudgetWindow) -> PortResult<Balance> {
+        let account = account.clone();
+        self.database.read(move |c| usage::balance(c, &account, window)).await
+    }
+}
+
+#[async_trait]
 impl Budget for SqliteBudget {
     async fn reserve(&self, request: &ReservationRequest) -> PortResult<Grant> {
         let request = request.clone();
         self.database.write(Durability::Relaxed, move |c| reserve(c, &request)).await
     }
 
-    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
-        self.database.write(Durability::Relaxed, move |c| usage::settle(c, key, used)).await
+    async fn settle(&self, reservation: &Reservation, used: Tokens) -> PortResult<()> {
+        let reservation = reservation.clone();
+        self.database
+            .write(Durability::Relaxed, move |c| usage::settle(c, &reservation, used))
+            .await
     }
 
     async fn refresh(&self, _account: &Account, _window: BudgetWindow) -> PortResult<()> {

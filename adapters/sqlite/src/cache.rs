@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use rusqlite::{Connection, OptionalExtension, params};
 use soma_core::ids::SessionId;
-use soma_core::ports::{Cache, PortResult};
+use soma_core::ports::{Cache, Clock, PortResult};
 use soma_core::time::Timestamp;
 use soma_core::work::session::Session;
 
@@ -14,26 +14,30 @@ use crate::columns::read_json;
 use crate::database::{Database, Durability, SqlError};
 
 /// [`Cache`] in the database. What has ended makes room when something is put.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SqliteCache {
     database: Arc<Database>,
+    clock: Arc<dyn Clock>,
 }
 
 impl SqliteCache {
-    /// The cache of a database.
-    pub const fn new(database: Arc<Database>) -> Self {
-        Self { database }
+    /// The cache of a database, whose sessions end by `clock`.
+    pub fn new(database: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
     }
 }
 
+soma_core::opaque_debug!(SqliteCache);
+
 #[async_trait]
 impl Cache for SqliteCache {
-    async fn get(&self, session: SessionId, now: Timestamp) -> PortResult<Option<Session>> {
+    async fn get(&self, session: SessionId) -> PortResult<Option<Session>> {
+        let now = self.clock.now();
         self.database.read(move |connection| get(connection, session, now)).await
     }
 
-    async fn put(&self, session: &Session, now: Timestamp, ttl: Duration) -> PortResult<()> {
-        let session = session.clone();
+    async fn put(&self, session: &Session, ttl: Duration) -> PortResult<()> {
+        let (session, now) = (session.clone(), self.clock.now());
         let job = move |connection: &Connection| put(connection, &session, now, now + ttl);
         self.database.write(Durability::Relaxed, job).await
     }

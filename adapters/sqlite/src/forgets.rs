@@ -18,7 +18,7 @@ pub(crate) fn put(
     connection
         .prepare_cached(
             "INSERT INTO memory_forgets (session_id, tenant, erased_at, due_at)
-             VALUES (?1, ?2, ?3, ?3)",
+             VALUES (?1, ?2, ?3, 0)",
         )?
         .execute(params![session.as_uuid(), tenant.as_str(), at.as_micros()])?;
     Ok(())

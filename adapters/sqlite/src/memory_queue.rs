@@ -10,10 +10,10 @@ use soma_core::ids::{OwnerId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::observe::{self, SetAside};
 use soma_core::outbox::dead::DeadLetter;
-use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::memory_queue::{DueForget, DueWrite};
-use soma_core::ports::{MemoryQueue, PortResult};
+use soma_core::outbox::wire;
+use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite, WriteOutcome};
+use soma_core::ports::{Clock, MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
 
 use crate::columns::{limit, platform, read_json};
@@ -24,52 +24,48 @@ use crate::outbox::enqueue::enqueue;
 
 /// Keeps memory writes in the database until they are made, and forgets. Both are idempotent, so what
 /// a loss of power takes back is only made again.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct SqliteMemoryQueue {
     database: Arc<Database>,
+    clock: Arc<dyn Clock>,
 }
 
 impl SqliteMemoryQueue {
-    /// The queue in `database`.
-    pub const fn new(database: Arc<Database>) -> Self {
-        Self { database }
+    /// The queue in `database`, whose holds end by `clock`.
+    pub fn new(database: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
+        Self { database, clock }
     }
 }
 
+soma_core::opaque_debug!(SqliteMemoryQueue);
+
 #[async_trait]
 impl MemoryQueue for SqliteMemoryQueue {
-    async fn due(
-        &self,
-        owner: OwnerId,
-        now: Timestamp,
-        hold: Duration,
-        limit: usize,
-    ) -> PortResult<Vec<DueWrite>> {
+    async fn due(&self, owner: OwnerId, hold: Duration, limit: usize) -> PortResult<Vec<DueWrite>> {
+        let now = self.clock.now();
         self.database
             .write(Durability::Relaxed, move |c| take_up(c, owner, (now, now + hold), limit))
             .await
     }
 
-    async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
-        let (id, token) = (due.id, due.token);
-        self.database.write(Durability::Relaxed, move |c| settle(c, id, token, &wal)).await
+    async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>> {
+        let (settlements, now) = (settlements.to_vec(), self.clock.now());
+        let refused = |one: &SettledWrite| matches!(one.outcome, WriteOutcome::Refused(_));
+        let any_refused = settlements.iter().any(refused);
+        let durability = if any_refused { Durability::Full } else { Durability::Relaxed };
+        let settle = move |c: &Connection| {
+            settlements.iter().map(|settlement| settle(c, settlement, now)).collect()
+        };
+        self.database.write(durability, settle).await
     }
 
-    async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
-        let (id, token) = (due.id, due.token);
-        self.database.write(Durability::Relaxed, move |c| retry_at(c, id, token, at)).await
-    }
-
-    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
-        let due = due.clone();
-        self.database.write(Durability::Full, move |c| dead_letter(c, &due, &letter)).await
-    }
-
-    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
+    async fn forgets(&self, limit: usize) -> PortResult<Vec<DueForget>> {
+        let now = self.clock.now();
         self.database.read(move |c| forgets::due(c, now, limit)).await
     }
 
-    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()> {
+    async fn forgot(&self, forget: &DueForget, again_after: Option<Duration>) -> PortResult<()> {
+        let again_at = again_after.map(|span| self.clock.now() + span);
         let forget = forget.clone();
         self.database
             .write(Durability::Relaxed, move |c| forgets::forgot(c, &forget, again_at))
@@ -83,26 +79,20 @@ impl MemoryQueue for SqliteMemoryQueue {
 
 /// Queues a write; one with its key that is queued already is overwritten, and stays held by whoever
 /// makes it: were it due at once, the older text could be remembered last.
-pub(crate) fn put(
-    connection: &Connection,
-    write: &MemoryWrite,
-    at: Timestamp,
-) -> Result<(), SqlError> {
+pub(crate) fn put(connection: &Connection, write: &MemoryWrite) -> Result<(), SqlError> {
     connection
         .prepare_cached(
             "INSERT INTO memory_write_outbox (tenant, session_id, key, due_at, payload)
-             VALUES (?1, ?2, ?3, ?4, ?5)
+             VALUES (?1, ?2, ?3, 0, ?4)
              ON CONFLICT (tenant, key) DO UPDATE SET
                  session_id = excluded.session_id, token = token + 1, tries = 0,
-                 due_at = CASE WHEN owner IS NULL THEN excluded.due_at
-                               ELSE max(due_at, excluded.due_at) END,
+                 due_at = CASE WHEN owner IS NULL THEN 0 ELSE due_at END,
                  payload = excluded.payload",
         )?
         .execute(params![
             write.tenant.as_str(),
             write.session_id.as_uuid(),
             write.key,
-            at.as_micros(),
             serde_json::to_string(write)?,
         ])?;
     Ok(())
@@ -166,49 +156,46 @@ fn set_aside(connection: &Connection, id: i64, letter: &DeadLetter) -> Result<()
     Ok(())
 }
 
-fn settle(connection: &Connection, id: u64, token: u64, wal: &WalEvent) -> Result<bool, SqlError> {
-    if !remove(connection, id, token)? {
+/// Settles one write; whether it was still its taker's.
+fn settle(
+    connection: &Connection,
+    settlement: &SettledWrite,
+    now: Timestamp,
+) -> Result<bool, SqlError> {
+    let SettledWrite { due, outcome } = settlement;
+    if let WriteOutcome::PutOff(span) = outcome {
+        return put_off(connection, due, now + *span);
+    }
+    if !remove(connection, due)? {
         return Ok(false);
     }
-    let message = OutboxMessage {
-        topic: Topic::MemoryWal,
-        key: wal.write.session_id.to_string(),
-        kind: WalEvent::TYPE.into(),
-        tenant: wal.write.tenant.clone(),
-        dedupe_key: *wal.write.event_id.as_uuid(),
-        payload: serde_json::to_value(wal)?.into(),
-        numbered_by: None,
-    };
-    enqueue(connection, &message, wal.written_at)?;
+    match outcome {
+        WriteOutcome::Made(at) => publish(connection, due, *at)?,
+        WriteOutcome::Refused(letter) => dead::keep(connection, letter, &due.write.tenant)?,
+        WriteOutcome::PutOff(_) => {}
+    }
     Ok(true)
 }
 
-fn retry_at(connection: &Connection, id: u64, token: u64, at: Timestamp) -> Result<bool, SqlError> {
+/// Puts the record of a write that was made into the outbox.
+fn publish(connection: &Connection, due: &DueWrite, at: Timestamp) -> Result<(), SqlError> {
+    enqueue(connection, &wire::memory_written(&WalEvent::new(due.write.clone(), at)), at)
+}
+
+fn put_off(connection: &Connection, due: &DueWrite, until: Timestamp) -> Result<bool, SqlError> {
     let moved = connection
         .prepare_cached(
             "UPDATE memory_write_outbox SET due_at = ?3, owner = NULL
               WHERE id = ?1 AND token = ?2",
         )?
-        .execute(params![id, token, at.as_micros()])?;
+        .execute(params![due.id, due.token, until.as_micros()])?;
     Ok(moved > 0)
 }
 
-fn dead_letter(
-    connection: &Connection,
-    due: &DueWrite,
-    letter: &DeadLetter,
-) -> Result<bool, SqlError> {
-    if !remove(connection, due.id, due.token)? {
-        return Ok(false);
-    }
-    dead::keep(connection, letter, &due.write.tenant)?;
-    Ok(true)
-}
-
-fn remove(connection: &Connection, id: u64, token: u64) -> Result<bool, SqlError> {
+fn remove(connection: &Connection, due: &DueWrite) -> Result<bool, SqlError> {
     let removed = connection
         .prepare_cached("DELETE FROM memory_write_outbox WHERE id = ?1 AND token = ?2")?
-        .execute(params![id, token])?;
+        .execute(params![due.id, due.token])?;
     Ok(removed > 0)
 }
 

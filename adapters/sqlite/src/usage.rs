@@ -1,8 +1,9 @@
 //! The usage ledger: reservations, what became of them, and their sums.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
+use soma_core::budget::account::Balance;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, ReservationKey, Spent, Tokens, UsageChange};
+use soma_core::budget::{Account, Reservation, ReservationKey, Spent, Tokens, UsageChange};
 use soma_core::ids::{PersonaId, SessionId, TenantId, TurnId};
 
 use crate::database::SqlError;
@@ -13,7 +14,7 @@ pub(crate) fn apply(connection: &Connection, change: &UsageChange) -> Result<(),
         UsageChange::Reserve { key, account, window, amount, limit: _ } => {
             reserve(connection, *key, account, *window, *amount)
         }
-        UsageChange::Settle { key, used } => settle(connection, *key, *used),
+        UsageChange::Settle { reservation, used } => settle(connection, reservation, *used),
         UsageChange::SettleInFull { turn_id } => settle_turn_in_full(connection, *turn_id),
     }
 }
@@ -83,19 +84,24 @@ pub(crate) fn reserve(
 /// Records what a call used; nothing if it is settled, or if the key is unknown.
 pub(crate) fn settle(
     connection: &Connection,
-    key: ReservationKey,
+    reservation: &Reservation,
     used: Tokens,
 ) -> Result<(), SqlError> {
-    let settled: Option<(String, String, i64, i64)> = connection
+    let Reservation { key, account, window } = reservation;
+    let (tenant, persona, window) = (account.tenant.as_str(), persona(account), window.0);
+    let settled: Option<i64> = connection
         .prepare_cached(
-            "UPDATE usage_ledger SET used = ?3 WHERE turn_id = ?1 AND call = ?2 AND used IS NULL
-             RETURNING tenant, persona_id, budget_window, reserved",
+            "UPDATE usage_ledger SET used = ?3
+              WHERE turn_id = ?1 AND call = ?2 AND used IS NULL
+                AND tenant = ?4 AND persona_id = ?5 AND budget_window = ?6
+             RETURNING reserved",
         )?
-        .query_row(params![key.turn_id.as_uuid(), key.call, tokens(used)], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?))
-        })
+        .query_row(
+            params![key.turn_id.as_uuid(), key.call, tokens(used), tenant, persona, window],
+            |row| row.get(0),
+        )
         .optional()?;
-    if let Some((tenant, persona, window, reserved)) = settled {
+    if let Some(reserved) = settled {
         connection
             .prepare_cached(
                 "UPDATE usage_totals SET reserved = reserved - ?4, used = used + ?5
@@ -108,14 +114,14 @@ pub(crate) fn settle(
 
 /// Counts as used, whole, what a turn has set aside.
 fn settle_turn_in_full(connection: &Connection, turn_id: TurnId) -> Result<(), SqlError> {
-    let open: Vec<(u32, Tokens)> = connection
+    let open: Vec<(Reservation, Tokens)> = connection
         .prepare_cached(
-            "SELECT call, reserved FROM usage_ledger WHERE turn_id = ?1 AND used IS NULL",
+            "SELECT turn_id, call, reserved, tenant, persona_id, budget_window
+               FROM usage_ledger WHERE turn_id = ?1 AND used IS NULL",
         )?
-        .query_and_then([turn_id.as_uuid()], |row| Ok::<_, SqlError>((row.get(0)?, row.get(1)?)))?
+        .query_and_then([turn_id.as_uuid()], open_reservation)?
         .collect::<Result<_, _>>()?;
-    let key = |call| ReservationKey { turn_id, call };
-    open.into_iter().try_for_each(|(call, reserved)| settle(connection, key(call), reserved))
+    settle_all(connection, &open)
 }
 
 /// Counts as used, whole, what the turns of a session have set aside.
@@ -124,18 +130,32 @@ pub(crate) fn settle_in_full(
     tenant: &TenantId,
     session: SessionId,
 ) -> Result<(), SqlError> {
-    let open: Vec<(ReservationKey, Tokens)> = connection
+    let open: Vec<(Reservation, Tokens)> = connection
         .prepare_cached(
-            "SELECT l.turn_id, l.call, l.reserved FROM turns t
+            "SELECT l.turn_id, l.call, l.reserved, l.tenant, l.persona_id, l.budget_window
+               FROM turns t
                JOIN usage_ledger l ON l.turn_id = t.turn_id AND l.used IS NULL
               WHERE t.session_id = ?1 AND t.tenant = ?2",
         )?
-        .query_and_then(params![session.as_uuid(), tenant.as_str()], |row| {
-            let turn_id = TurnId::from_uuid(row.get(0)?);
-            Ok::<_, SqlError>((ReservationKey { turn_id, call: row.get(1)? }, row.get(2)?))
-        })?
+        .query_and_then(params![session.as_uuid(), tenant.as_str()], open_reservation)?
         .collect::<Result<_, _>>()?;
-    open.into_iter().try_for_each(|(key, reserved)| settle(connection, key, reserved))
+    settle_all(connection, &open)
+}
+
+fn open_reservation(row: &Row<'_>) -> Result<(Reservation, Tokens), SqlError> {
+    let tenant = TenantId::new(row.get::<_, String>(3)?)?;
+    let persona = row.get::<_, String>(4)?;
+    let persona_id = (!persona.is_empty()).then(|| PersonaId::new(persona)).transpose()?;
+    let reservation = Reservation {
+        key: key(row)?,
+        account: Account { tenant, persona_id },
+        window: BudgetWindow(row.get(5)?),
+    };
+    Ok((reservation, row.get(2)?))
+}
+
+fn settle_all(connection: &Connection, open: &[(Reservation, Tokens)]) -> Result<(), SqlError> {
+    open.iter().try_for_each(|(open, reserved)| settle(connection, open, *reserved))
 }
 
 /// What an account has used and set aside in a window.
@@ -153,6 +173,29 @@ pub(crate) fn spent(
         .query_row(params![account.tenant.as_str(), persona(account), window.0], read)
         .optional()?;
     Ok(spent.unwrap_or_default())
+}
+
+/// What an account has used in a window, and what it has set aside.
+pub(crate) fn balance(
+    connection: &Connection,
+    account: &Account,
+    window: BudgetWindow,
+) -> Result<Balance, SqlError> {
+    let Spent { used, .. } = spent(connection, account, window)?;
+    let open = connection
+        .prepare_cached(
+            "SELECT turn_id, call, reserved FROM usage_ledger INDEXED BY usage_ledger_open
+              WHERE tenant = ?1 AND persona_id = ?2 AND budget_window = ?3 AND used IS NULL",
+        )?
+        .query_map(params![account.tenant.as_str(), persona(account), window.0], |row| {
+            Ok((key(row)?, row.get(2)?))
+        })?
+        .collect::<Result<_, _>>()?;
+    Ok(Balance { used, open })
+}
+
+fn key(row: &Row<'_>) -> rusqlite::Result<ReservationKey> {
+    Ok(ReservationKey { turn_id: TurnId::from_uuid(row.get(0)?), call: row.get(1)? })
 }
 
 /// A persona is never the empty text, so that stands for none in particular.

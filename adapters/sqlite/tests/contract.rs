@@ -44,9 +44,10 @@ impl Fixture for Sqlite {
             work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
             leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
             outbox: Arc::new(SqliteOutbox::new(database.clone())),
-            memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone())),
+            memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
             replica: Arc::new(SqliteReplica::new(database.clone())),
-            budget: Arc::new(SqliteBudget::new(database)),
+            budget: Arc::new(SqliteBudget::new(database.clone())),
+            usage: Arc::new(SqliteBudget::new(database)),
             clock,
             damage: Arc::new(Damages(self.path())),
         }
@@ -101,4 +102,5 @@ soma_core::contract_tests!(memory_queue, Sqlite);
 soma_core::contract_tests!(outbox, Sqlite);
 soma_core::contract_tests!(replica, Sqlite);
 soma_core::contract_tests!(store, Sqlite);
+soma_core::contract_tests!(usage_ledger, Sqlite);
 soma_core::contract_tests!(work, Sqlite);

@@ -14,10 +14,13 @@ use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::OwnerId;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
+use soma_core::outbox::wire::Subject;
 use soma_core::ports::leases::Renewed;
+use soma_core::ports::memory_queue::{SettledWrite, WriteOutcome};
+use soma_core::ports::outbox::{SettledRow, Settlement};
 use soma_core::ports::{Leases, MemoryQueue, Outbox, Store, Work};
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
-use soma_core::work::ingest::{Subject, WorkBatch};
+use soma_core::work::ingest::WorkBatch;
 use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::EventRange;
 use soma_sqlite::{
@@ -35,6 +38,10 @@ fn leases(database: &Arc<Database>) -> SqliteLeases {
 
 fn work(database: &Arc<Database>) -> SqliteWork {
     SqliteWork::new(Arc::clone(database), Arc::new(ManualClock::default()))
+}
+
+fn memory_queue(database: &Arc<Database>) -> SqliteMemoryQueue {
+    SqliteMemoryQueue::new(Arc::clone(database), Arc::new(ManualClock::default()))
 }
 
 async fn lease(leases: &SqliteLeases, resource: &Resource, owner: OwnerId) -> PartitionLease {
@@ -89,11 +96,17 @@ async fn commits_of_many_at_once_are_dense_chained_and_there_after_a_restart() {
         assert_eq!((events.len(), session.chain), (100, chain));
     }
     let outbox = SqliteOutbox::new(database);
-    let lanes = join_all(Lane::all().map(|lane| outbox.read(lane, MANY))).await;
-    let ids: Vec<Vec<u64>> =
-        lanes.into_iter().map(|rows| rows.unwrap().iter().map(|row| row.id).collect()).collect();
-    assert!(ids.iter().all(|lane| lane.is_sorted()));
-    assert_eq!(ids.concat().len(), 300);
+    let lanes: Vec<Lane> = Lane::all().collect();
+    let rows = outbox.read(&lanes, 0, MANY).await.unwrap();
+    assert_eq!(rows.len(), 300);
+    for talk in &talks {
+        let key = talk.session_id.to_string();
+        let own = rows.iter().flat_map(|row| &row.messages).filter(|message| message.key == key);
+        let ids: Vec<_> = own.map(|message| message.event_id).collect();
+        let recorded = events(&store, talk).await;
+        let expected: Vec<_> = recorded.iter().map(|event| *event.event_id.as_uuid()).collect();
+        assert_eq!(ids, expected);
+    }
 }
 
 #[tokio::test]
@@ -130,15 +143,17 @@ async fn id_of_a_settled_row_is_never_given_again() {
         let resource = Resource::Lane(lane);
         let lease = lease(&leases(&database), &resource, owner(1)).await;
         let outbox = SqliteOutbox::new(database);
-        let id = outbox.read(lane, MANY).await.unwrap()[0].id;
-        assert!(outbox.settle(&lease, &[id]).await.unwrap());
+        let id = outbox.read(&[lane], 0, MANY).await.unwrap()[0].id;
+        let rows = vec![SettledRow { id, dead: Vec::new() }];
+        assert_eq!(outbox.settle(&[Settlement { lease, rows }]).await.unwrap(), [true]);
         id
     };
 
     let database = open(folder.path());
     SqliteStore::new(Arc::clone(&database)).commit(talk(1).says("second")).await.unwrap();
 
-    assert!(SqliteOutbox::new(database).read(lane, MANY).await.unwrap()[0].id > published);
+    let rows = SqliteOutbox::new(database).read(&[lane], 0, MANY).await.unwrap();
+    assert!(rows[0].id > published);
 }
 
 /// As after `kill -9`: nothing was released, and no lease has ended.
@@ -155,8 +170,8 @@ async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
         let leases = leases(&database);
         let held = lease(&leases, &lane, owner(1)).await;
         leases.renew(&member(1), std::slice::from_ref(&held), TTL).await.unwrap();
-        let queue = SqliteMemoryQueue::new(database);
-        (claims[0].clone(), held, queue.due(owner(1), NOW, TTL, MANY).await.unwrap())
+        let queue = memory_queue(&database);
+        (claims[0].clone(), held, queue.due(owner(1), TTL, MANY).await.unwrap())
     };
 
     let database = open(folder.path());
@@ -172,9 +187,11 @@ async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
     let renewed = leases.renew(&member(2), std::slice::from_ref(&held), TTL).await.unwrap();
     assert_eq!(renewed, Renewed { held: vec![false], members: 1 });
     assert!(lease(&leases, &lane, owner(2)).await.epoch > held.epoch);
-    let queue = SqliteMemoryQueue::new(database);
-    assert!(!queue.retry_at(&due[0], NOW).await.unwrap());
-    assert_eq!(queue.due(owner(2), NOW, TTL, MANY).await.unwrap().len(), 1);
+    let queue = memory_queue(&database);
+    let outcome = WriteOutcome::PutOff(Duration::ZERO);
+    let settled = queue.settle(&[SettledWrite { due: due[0].clone(), outcome }]).await.unwrap();
+    assert_eq!(settled, [false]);
+    assert_eq!(queue.due(owner(2), TTL, MANY).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::contract::Fixture;
-use soma_core::ports::{Cache, Log, Memory, Timer, Vault};
+use soma_core::contract::cache::CacheUnderTest;
+use soma_core::contract::clock::ManualClock as SteeredClock;
+use soma_core::ports::{Log, Memory, Timer, Vault};
 use soma_core::time::Timestamp;
 use soma_inproc::ManualClock;
 use soma_sqlite::{Database, SqliteCache, SqliteLog, SqliteMemory, SqliteVault};
@@ -54,7 +56,10 @@ macro_rules! fixture {
     };
 }
 
-fixture!(CacheFixture, Arc<dyn Cache>, |db| Arc::new(SqliteCache::new(db)));
+fixture!(CacheFixture, CacheUnderTest, |db| {
+    let clock = Arc::new(SteeredClock::default());
+    CacheUnderTest { cache: Arc::new(SqliteCache::new(db, clock.clone())), clock }
+});
 fixture!(LogFixture, Arc<dyn Log>, |db| Arc::new(SqliteLog::new(db, Arc::new(TokioTimer))));
 fixture!(MemoryFixture, Arc<dyn Memory>, |db| Arc::new(SqliteMemory::new(db, an_hour_later())));
 fixture!(VaultFixture, Arc<dyn Vault>, |db| Arc::new(SqliteVault::new(db)));

@@ -1,5 +1,5 @@
 //! The log's retention: what is old goes, what is next stays.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -22,7 +22,7 @@ fn day(number: u32) -> Timestamp {
 }
 
 fn record(at: Timestamp) -> Record {
-    Record { key: "k".into(), value: b"v".to_vec(), headers: BTreeMap::new(), at }
+    Record { key: "k".into(), value: (&b"v"[..]).into(), headers: BTreeMap::new(), at }
 }
 
 fn open(folder: &TempDir) -> SqliteLog {
@@ -116,7 +116,7 @@ async fn partition_that_does_not_exist_is_broken() {
 
 fn piece(value: &str) -> Record {
     let headers = BTreeMap::from([("type".to_owned(), "assistant.delta".to_owned())]);
-    Record { headers, value: value.into(), ..record(day(0)) }
+    Record { headers, value: value.to_owned().into(), ..record(day(0)) }
 }
 
 async fn read(log: &SqliteLog, offset: u64) -> Vec<(u64, String)> {

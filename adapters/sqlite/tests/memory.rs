@@ -81,6 +81,10 @@ fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::at(Timestamp::from_micros(START + 10_000 * HOUR)))
 }
 
+async fn remember(memory: &dyn Memory, write: MemoryWrite) {
+    memory.remember(&[write]).await.unwrap().remove(0).unwrap();
+}
+
 async fn keys(memory: &dyn Memory, query: &RecallQuery) -> BTreeSet<String> {
     memory.recall(query).await.unwrap().into_iter().map(|hit| hit.key).collect()
 }
@@ -91,7 +95,7 @@ async fn sentence_is_among_the_first_five_by_two_of_its_rare_words() {
     let folder = TempDir::new().unwrap();
     let memory = sqlite(&folder);
     for number in 0..SENTENCES {
-        memory.remember(&write("acme", number, sentence(number))).await.unwrap();
+        remember(&memory, write("acme", number, sentence(number))).await;
     }
 
     for number in 0..SENTENCES {
@@ -107,12 +111,12 @@ async fn old_memory_with_both_words_comes_before_new_ones_with_one() {
     let folder = TempDir::new().unwrap();
     let memory = sqlite(&folder);
     let wanted = write("acme", 0, "yesterday a heron and an osprey flew over the mill".into());
-    memory.remember(&MemoryWrite { importance: 0.0, ..wanted }).await.unwrap();
+    remember(&memory, MemoryWrite { importance: 0.0, ..wanted }).await;
     for number in 1..=60 {
         let bird = ["heron", "osprey", "magpie", "wagtail", "curlew"][number as usize % 5];
         let text = format!("today the {bird} was seen near the bridge and the mill");
         let new = MemoryWrite { importance: 1.0, ..write("acme", 9_000 + number, text) };
-        memory.remember(&new).await.unwrap();
+        remember(&memory, new).await;
     }
 
     let hits = memory.recall(&query("acme", "osprey heron", 5)).await.unwrap();
@@ -126,7 +130,7 @@ async fn tenants_with_similar_names_do_not_meet() {
     let memory = sqlite(&folder);
     let tenants = ["acme", "acme-1", "x-acme", "ACME", "acme.", "acme-1.eu", "1"];
     for tenant in tenants {
-        memory.remember(&write(tenant, 1, "the heron stands".into())).await.unwrap();
+        remember(&memory, write(tenant, 1, "the heron stands".into())).await;
     }
 
     for tenant in tenants {
@@ -142,7 +146,7 @@ async fn tenants_with_similar_names_do_not_meet() {
 async fn memories_survive_a_restart() {
     let folder = TempDir::new().unwrap();
     let memory = sqlite(&folder);
-    memory.remember(&write("acme", 1, "the heron stands".into())).await.unwrap();
+    remember(&memory, write("acme", 1, "the heron stands".into())).await;
     drop(memory);
 
     let memory = sqlite(&folder);
@@ -189,8 +193,8 @@ proptest! {
             for (number, text) in (0..).zip(texts) {
                 let tenant = if number % 3 == 0 { "bolt" } else { "acme" };
                 let write = write(tenant, number, text);
-                sqlite.remember(&write).await.unwrap();
-                model.remember(&write).await.unwrap();
+                remember(&sqlite, write.clone()).await;
+                remember(&model, write).await;
             }
             for question in questions {
                 let query = query("acme", &question, 50);
@@ -206,10 +210,10 @@ async fn old_memory_that_alone_has_all_the_common_words_comes_first() {
     let memory = sqlite(&folder);
     let words = ["coffee", "garden", "letter"];
     let wanted = write("acme", 0, words.join(" and "));
-    memory.remember(&MemoryWrite { importance: 0.0, ..wanted }).await.unwrap();
+    remember(&memory, MemoryWrite { importance: 0.0, ..wanted }).await;
     for number in 1..=600 {
         let two = [words[number as usize % 3], words[(number as usize + 1) % 3]].join(" or ");
-        memory.remember(&write("acme", number, two)).await.unwrap();
+        remember(&memory, write("acme", number, two)).await;
     }
 
     let hits = memory.recall(&query("acme", &words.join(" "), 5)).await.unwrap();
@@ -223,7 +227,7 @@ async fn what_is_excepted_makes_room_for_what_is_older() {
     let memory = sqlite(&folder);
     for number in 0..400 {
         let text = format!("the heron stands in the water, {number} times");
-        memory.remember(&write("acme", number, text)).await.unwrap();
+        remember(&memory, write("acme", number, text)).await;
     }
     let except = (10..400).map(|number| EventId::from_uuid(Uuid::from_u128(number))).collect();
 

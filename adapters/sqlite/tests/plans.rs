@@ -11,11 +11,16 @@ use soma_sqlite::Database;
 use tempfile::TempDir;
 
 /// What may read a whole table, and why that is all right.
-const MAY_SCAN: [(&str, &str); 8] = [
+const MAY_SCAN: [(&str, &str); 10] = [
     ("SELECT count(*) = 0 FROM sqlite_schema", "once, at start"),
     ("SELECT count(*), min(created_at) FROM outbox", "counts what waits, for operators"),
     ("SELECT count(*) FROM memory_write_outbox", "counts what waits, for operators"),
-    ("SELECT id FROM outbox_dedupe ORDER BY id LIMIT 2", "stops at the second row"),
+    ("SELECT tenant, count(*) FROM turns WHERE state <>", "what is not done, once a second"),
+    ("SELECT tenant, count(*) FROM tool_calls WHERE outcome", "what is not done, once a second"),
+    (
+        "DELETE FROM outbox WHERE key = ?1",
+        "rows stay for a moment, and sessions are rarely deleted",
+    ),
     ("SELECT id FROM client_requests ORDER BY id LIMIT 2", "stops at the second row"),
     ("UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL", "once, at start"),
     ("UPDATE work_owners SET until = 0", "once, at start"),

@@ -9,8 +9,9 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use serde_json::{Map, Value};
+use soma_core::ids::TenantId;
 use soma_core::ports::tool::{ToolContext, ToolError};
-use soma_core::ports::{Clock, Timer, Tool, Toolbox};
+use soma_core::ports::{Clock, PortResult, Timer, Tool, Toolbox};
 use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec, ToolStatus};
 
 use crate::answer::fit;
@@ -78,8 +79,13 @@ fn decode(text: &str) -> Result<Value, Failure> {
 
 #[async_trait]
 impl Toolbox for Registry {
-    fn specs(&self) -> Vec<ToolSpec> {
-        self.tools.values().map(|tool| tool.spec()).collect()
+    fn names(&self) -> Vec<String> {
+        self.tools.keys().cloned().collect()
+    }
+
+    /// Every tenant has every tool.
+    async fn specs(&self, _tenant: &TenantId) -> PortResult<Vec<ToolSpec>> {
+        Ok(self.tools.values().map(|tool| tool.spec()).collect())
     }
 
     async fn run(&self, context: &ToolContext, call: &ToolCall) -> ToolOutcome {

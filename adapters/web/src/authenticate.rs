@@ -1,45 +1,19 @@
 //! Who is asking: every handler that needs to know takes a [`Caller`].
 
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderMap;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
 use actix_web::web::Data;
 use actix_web::{FromRequest, HttpRequest};
-use async_trait::async_trait;
 use futures_util::future::{FutureExt, LocalBoxFuture};
-use soma_core::identity::Principal;
+use soma_core::identity::credentials::Credentials;
+use soma_core::identity::{Principal, Scope};
 
 use crate::error::Problem;
 use crate::gateway::Gateway;
 
-/// Why nobody is asking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no valid credentials")]
-pub struct Unauthenticated;
+const X_API_KEY: HeaderName = HeaderName::from_static("x-api-key");
 
-/// Tells from a request's headers who makes it.
-#[async_trait]
-pub trait Authenticate: Send + Sync {
-    /// Who makes the request.
-    ///
-    /// # Errors
-    ///
-    /// [`Unauthenticated`] if its credentials are missing or not valid.
-    async fn principal(&self, headers: &HeaderMap) -> Result<Principal, Unauthenticated>;
-}
-
-/// Takes every request for one principal's: for a gateway without login. What a client says about
-/// itself in headers is not looked at.
-#[derive(Clone, Debug)]
-pub struct FixedPrincipal(pub Principal);
-
-#[async_trait]
-impl Authenticate for FixedPrincipal {
-    async fn principal(&self, _headers: &HeaderMap) -> Result<Principal, Unauthenticated> {
-        Ok(self.0.clone())
-    }
-}
-
-/// The authenticated caller of a request.
+/// The authenticated caller of a request, who may use conversations and tools.
 pub(crate) struct Caller(pub(crate) Principal);
 
 impl FromRequest for Caller {
@@ -50,9 +24,73 @@ impl FromRequest for Caller {
         let request = request.clone();
         async move {
             let gateway = request.app_data::<Data<Gateway>>().ok_or_else(Problem::internal)?;
-            let principal = gateway.authenticate.principal(request.headers()).await;
-            principal.map(Self).map_err(|_| Problem::unauthenticated())
+            let credentials = credentials(request.headers());
+            Ok(Self(gateway.authenticate.run(&credentials, Scope::Chat).await?))
         }
         .boxed_local()
+    }
+}
+
+/// What a request shows: a key or a token after `Bearer`, or a key in a header of its own. What else
+/// a client says about itself in headers is not looked at, and of two that contradict each other
+/// neither counts.
+fn credentials(headers: &HeaderMap) -> Credentials {
+    let bearer = headers.get_all(AUTHORIZATION).map(|value| {
+        let text = value.to_str().unwrap_or_default();
+        let (scheme, rest) = text.trim().split_once(' ').unwrap_or_default();
+        if scheme.eq_ignore_ascii_case("bearer") {
+            Credentials::bearer(rest)
+        } else {
+            Credentials::None
+        }
+    });
+    let keys = headers.get_all(X_API_KEY).map(|value| match value.to_str().unwrap_or_default() {
+        "" => Credentials::None,
+        key => Credentials::ApiKey(key.trim().into()),
+    });
+    let mut shown = bearer.chain(keys);
+    let Some(first) = shown.next() else { return Credentials::None };
+    if shown.all(|other| other == first) { first } else { Credentials::None }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn shown(headers: &[(&'static str, &'static str)]) -> Credentials {
+        let mut map = HeaderMap::new();
+        for (name, value) in headers {
+            map.append(HeaderName::from_static(name), HeaderValue::from_static(value));
+        }
+        credentials(&map)
+    }
+
+    #[test]
+    fn keys_and_tokens_are_read_where_clients_put_them() {
+        let key = || Credentials::ApiKey("sk_a_b".into());
+
+        assert_eq!(shown(&[]), Credentials::None);
+        assert_eq!(shown(&[("authorization", "Bearer sk_a_b")]), key());
+        assert_eq!(shown(&[("authorization", "bearer  sk_a_b ")]), key());
+        assert_eq!(shown(&[("x-api-key", "sk_a_b")]), key());
+        assert_eq!(shown(&[("authorization", "Bearer ey.x")]), Credentials::Token("ey.x".into()));
+    }
+
+    #[test]
+    fn what_cannot_be_read_or_contradicts_itself_does_not_count() {
+        for headers in [
+            &[("authorization", "Basic YTpi")][..],
+            &[("authorization", "Bearer")],
+            &[("authorization", "Bearer sk_a_b"), ("x-api-key", "sk_c_d")],
+            &[("authorization", "Bearer sk_a_b"), ("authorization", "Bearer sk_c_d")],
+            &[("x-api-key", "")],
+            &[("x-tenant", "acme"), ("x-user", "admin")],
+        ] {
+            assert_eq!(shown(headers), Credentials::None, "{headers:?}");
+        }
+        let twice = [("authorization", "Bearer sk_a_b"), ("x-api-key", "sk_a_b")];
+        assert_eq!(shown(&twice), Credentials::ApiKey("sk_a_b".into()));
     }
 }

@@ -8,6 +8,7 @@ use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, UPGR
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
+use soma_core::flows::authenticate::NotAuthenticated;
 use soma_core::flows::refusal::{FieldProblem, Refusal};
 use soma_core::ports::PortError;
 
@@ -36,6 +37,7 @@ kinds! {
     BAD_JSON: "invalid-json", BAD_REQUEST, "The body is not JSON";
     BROKEN_BODY: "broken-body", BAD_REQUEST, "The body did not arrive whole";
     UNAUTHENTICATED: "unauthenticated", UNAUTHORIZED, "Valid credentials are needed";
+    OUT_OF_SCOPE: "out-of-scope", FORBIDDEN, "The credentials do not allow this";
     DENIED: "denied", FORBIDDEN, "Policy does not allow this";
     FOREIGN_HOST: "foreign-host", FORBIDDEN, "This gateway does not answer to that host name";
     FOREIGN_ORIGIN: "foreign-origin", FORBIDDEN, "Pages of that origin may not ask this gateway";
@@ -54,6 +56,7 @@ kinds! {
     WEBSOCKET: "websocket-expected", UPGRADE_REQUIRED, "This address speaks WebSocket";
     TOO_MANY: "too-many-requests", TOO_MANY_REQUESTS, "Too many requests";
     INTERNAL: "internal", INTERNAL_SERVER_ERROR, "Something is broken";
+    OVERLOADED: "overloaded", SERVICE_UNAVAILABLE, "Too much work is waiting";
     UNAVAILABLE: "unavailable", SERVICE_UNAVAILABLE, "A part that is needed is not available";
     NOT_READY: "not-ready", SERVICE_UNAVAILABLE, "Requests cannot be served now";
 }
@@ -112,11 +115,6 @@ impl Problem {
     /// The body is not declared to be JSON.
     pub(crate) fn not_json() -> Self {
         Self::because(MEDIA_TYPE, "Content-Type must be application/json")
-    }
-
-    /// No credentials, or none that are valid.
-    pub(crate) fn unauthenticated() -> Self {
-        Self::new(UNAUTHENTICATED)
     }
 
     /// The request is for another host.
@@ -207,7 +205,21 @@ impl From<Refusal> for Problem {
             Refusal::NoSuchPosition => Self::new(NO_POSITION),
             Refusal::Denied(reason) => Self::because(DENIED, reason),
             Refusal::TooMany(wait) => Self::later(TOO_MANY, wait),
+            Refusal::Overloaded(wait) => Self::later(OVERLOADED, wait),
             Refusal::Port(error) => Self::from(error),
+        }
+    }
+}
+
+impl From<NotAuthenticated> for Problem {
+    fn from(refused: NotAuthenticated) -> Self {
+        match refused {
+            NotAuthenticated::Unknown => Self::new(UNAUTHENTICATED),
+            NotAuthenticated::Forbidden => Self::new(OUT_OF_SCOPE),
+            NotAuthenticated::CannotTell(error) => {
+                let cause = Some(error.to_string().into());
+                Self { cause, ..Self::later(UNAVAILABLE, PAUSE) }
+            }
         }
     }
 }

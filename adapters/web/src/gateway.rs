@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use soma_core::flows::authenticate::Authenticate;
 use soma_core::flows::cancel_turn::CancelTurn;
 use soma_core::flows::delete_session::DeleteSession;
 use soma_core::flows::follow_session::FollowSession;
@@ -11,7 +12,6 @@ use soma_core::flows::request_tool::RequestTool;
 use soma_core::flows::submit_message::SubmitMessage;
 use soma_core::ports::Timer;
 
-use crate::authenticate::Authenticate;
 use crate::health::Health;
 use crate::hosts::AllowedHosts;
 
@@ -33,7 +33,7 @@ pub struct Gateway {
     /// Accepts requests of tools.
     pub request_tool: RequestTool,
     /// Says who is asking.
-    pub authenticate: Arc<dyn Authenticate>,
+    pub authenticate: Authenticate,
     /// Says how the parts are.
     pub health: Arc<dyn Health>,
     /// Renders the metrics as Prometheus text.

@@ -18,8 +18,8 @@ mod openapi;
 mod routes;
 mod server;
 mod sse;
+mod trace;
 
-pub use authenticate::{Authenticate, FixedPrincipal, Unauthenticated};
 pub use gateway::Gateway;
 pub use health::{ComponentHealth, Health, HealthReport, HealthStatus};
 pub use hosts::{AllowedHosts, BadHost};

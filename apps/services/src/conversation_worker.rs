@@ -46,8 +46,8 @@ impl ConversationWorker {
 fn answer_message(composition: &Composition) -> AnswerMessage {
     let Composition { ports, settings, world } = composition;
     let Ports { store, log, policy, budget, memory, model, tools, .. } = ports.clone();
-    let ports = AnswerPorts { store, log, policy, budget, memory, model };
-    AnswerMessage::new(ports, settings.turns.clone(), tools.specs(), world.clone())
+    let ports = AnswerPorts { store, log, policy, budget, memory, model, tools };
+    AnswerMessage::new(ports, settings.turns.clone(), world.clone())
 }
 
 #[async_trait]

@@ -8,12 +8,14 @@ use soma_core::flows::delete_session::DeleteSession;
 use soma_core::flows::follow_session::FollowSession;
 use soma_core::flows::hub::Hub;
 use soma_core::flows::list_sessions::ListSessions;
+use soma_core::flows::overload::Gate;
 use soma_core::flows::read_session::ReadSession;
 use soma_core::flows::request_tool::RequestTool;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::submit_message::SubmitMessage;
 use soma_core::flows::tail_outbound::TailOutbound;
+use soma_core::work::commit::WorkKind;
 
 use crate::composition::Composition;
 use crate::unit::Unit;
@@ -39,14 +41,21 @@ impl Gateway {
         let Composition { ports, settings, world } = composition;
         let (store, world) = (|| Arc::clone(&ports.store), || world.clone());
         let (limits, policy) = (Arc::clone(&ports.limits), Arc::clone(&ports.policy));
+        let gate = |kind| {
+            let gate = |limits| Gate::new(Arc::clone(&ports.work), kind, limits, world());
+            settings.backlog.map(gate).map(Arc::new)
+        };
+        let tools = Arc::clone(&ports.tools);
         Self {
-            submit: SubmitMessage::new(store(), limits, settings.rate, world()),
+            submit: SubmitMessage::new(store(), limits, settings.rate, world())
+                .behind(gate(WorkKind::Turns)),
             follow: FollowSession::new(store(), hub.clone(), stop.clone()),
             cancel: CancelTurn::new(store(), world()),
             delete: DeleteSession::new(store(), Arc::clone(&ports.memory), hub.clone(), world()),
             read: ReadSession::new(store()),
             list: ListSessions::new(store()),
-            request_tool: RequestTool::new(store(), policy, ports.tools.specs(), world()),
+            request_tool: RequestTool::new(store(), policy, tools, world())
+                .behind(gate(WorkKind::Calls)),
             tail: TailOutbound::new(Arc::clone(&ports.log), store(), hub.clone(), world()),
             hub: hub.clone(),
         }

@@ -55,7 +55,7 @@ impl Ports {
             policy: Arc::new(StaticPolicy::allow_all()),
             model,
             tools,
-            limits: Arc::new(InprocRateLimit::new()),
+            limits: Arc::new(InprocRateLimit::new(Arc::clone(clock))),
         }
     }
 

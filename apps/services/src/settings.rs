@@ -3,6 +3,7 @@
 use soma_core::flows::claims::Capacity;
 use soma_core::ports::rate_limit::Rate;
 use soma_core::turn::config::TurnConfig;
+use soma_core::work::backlog::BacklogLimits;
 
 /// How the services are set.
 #[derive(Clone, Debug)]
@@ -13,11 +14,18 @@ pub struct Settings {
     pub capacity: Capacity,
     /// The limit of messages per tenant; none is without limit.
     pub rate: Option<Rate>,
+    /// How much may wait; none is without limit.
+    pub backlog: Option<BacklogLimits>,
 }
 
 impl Settings {
     /// The usual settings, for turns that run with these.
     pub fn of(turns: TurnConfig) -> Self {
-        Self { turns, capacity: Capacity::default(), rate: None }
+        Self {
+            turns,
+            capacity: Capacity::default(),
+            rate: None,
+            backlog: Some(BacklogLimits::default()),
+        }
     }
 }

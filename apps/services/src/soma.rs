@@ -170,7 +170,7 @@ impl Builder {
         if let Some(unit) = needed.into_iter().find(|unit| !runs(unit)) {
             return Err(SetupError::NobodyRuns(unit));
         }
-        let tools: Vec<_> = self.ports.tools.specs().into_iter().map(|tool| tool.name).collect();
+        let tools = self.ports.tools.names();
         if !tools.is_empty() && !runs(&Unit::Executor) {
             return Err(SetupError::NobodyRunsTools(tools));
         }

@@ -6,10 +6,11 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join;
+use soma_core::flows::authenticate::Authenticate;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 use soma_core::ports::Timer;
-use soma_web::{AllowedHosts, Authenticate, Health};
+use soma_web::{AllowedHosts, Health};
 
 use crate::gateway::Gateway;
 use crate::unit::Unit;
@@ -18,7 +19,7 @@ use crate::unit::Unit;
 #[derive(Clone)]
 pub struct Edge {
     /// Says who is asking.
-    pub authenticate: Arc<dyn Authenticate>,
+    pub authenticate: Authenticate,
     /// Says how the parts are.
     pub health: Arc<dyn Health>,
     /// Renders the metrics as Prometheus text.

@@ -51,7 +51,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 /// As a worker publishes pieces of an answer.
 fn records(count: usize) -> Vec<Record> {
     let talk = sample::conversation();
-    let payload = serde_json::to_value(sample::delta(&talk, talk.turn(1), 0)).unwrap();
-    let record = Record::direct(talk.session_id, &talk.tenant, "assistant.delta", &payload, NOW);
+    let delta = sample::delta(&talk, talk.turn(1), 0);
+    let record = Record::direct(talk.session_id, &talk.tenant, "assistant.delta", &delta, NOW);
     vec![record; count]
 }

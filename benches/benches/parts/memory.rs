@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use criterion::Criterion;
-use futures_util::future::try_join_all;
 use soma_benches::samples::Samples;
 use soma_core::contract::talk::Talk;
 use soma_core::memory::{MemoryWrite, RecallQuery};
@@ -76,7 +75,7 @@ async fn filled(folder: &TempDir) -> SqliteMemory {
     let talk = sample::conversation();
     let writes: Vec<MemoryWrite> = (0..ITEMS).map(|number| write(&talk, number)).collect();
     for some in writes.chunks(AT_ONCE) {
-        try_join_all(some.iter().map(|write| memory.remember(write))).await.unwrap();
+        memory.remember(some).await.unwrap();
     }
     memory
 }

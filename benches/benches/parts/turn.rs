@@ -51,7 +51,7 @@ fn record(talk: &Talk) -> Vec<RecordedInput> {
     let actions = [Action::ConversationSend, Action::MemoryRecall, Action::MemoryWrite];
     let inputs = [
         Input::Accepted(accepted(talk)),
-        Input::Started { config: Box::new(TurnConfig::of("acme/small")) },
+        Input::Started { config: Box::new(TurnConfig::of("acme/small")), tools: None },
         Input::Authorized { decisions: actions.map(|action| allowed(talk, action)).into() },
         Input::ContextLoaded(context(talk)),
         granted(),
@@ -72,6 +72,7 @@ fn accepted(talk: &Talk) -> Accepted {
         message: sample::QUESTION.into(),
         attachments: Vec::new(),
         metadata: Map::new(),
+        trace: None,
     }
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::{Grant, ReservationKey, Spent, Tokens};
+use crate::ids::TurnId;
 
 /// What happened to one reservation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,19 +21,62 @@ impl Entry {
     }
 }
 
+/// What the ledger has of one account in one window: as much as a counter needs, since nobody asks
+/// again for a reservation that is settled.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Balance {
+    /// What was used, as far as it is settled.
+    pub used: Tokens,
+    /// What is set aside and not settled, by reservation.
+    pub open: BTreeMap<ReservationKey, Tokens>,
+}
+
+impl Balance {
+    /// What is used and set aside.
+    pub fn spent(&self) -> Spent {
+        Spent { used: self.used, reserved: self.open.values().sum() }
+    }
+}
+
 /// The reservations of one account in one window.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerAccount {
     entries: BTreeMap<ReservationKey, Entry>,
+    /// What was used by reservations whose entries are not known here.
+    used_before: Tokens,
+}
+
+impl From<Balance> for LedgerAccount {
+    /// A counter that knows what the ledger has.
+    fn from(Balance { used, open }: Balance) -> Self {
+        let entries = open.into_iter().map(|(key, reserved)| (key, Entry { reserved, used: None }));
+        Self { entries: entries.collect(), used_before: used }
+    }
 }
 
 impl LedgerAccount {
     /// What is used and set aside.
     pub fn spent(&self) -> Spent {
-        self.entries.values().fold(Spent::default(), |sum, entry| match entry.used {
+        let before = Spent { used: self.used_before, reserved: 0 };
+        self.entries.values().fold(before, |sum, entry| match entry.used {
             Some(used) => Spent { used: sum.used + used, ..sum },
             None => Spent { reserved: sum.reserved + entry.reserved, ..sum },
         })
+    }
+
+    /// What a counter is rebuilt from.
+    pub fn balance(&self) -> Balance {
+        let open = self.entries.iter().filter(|(_, entry)| entry.used.is_none());
+        let open = open.map(|(key, entry)| (*key, entry.reserved)).collect();
+        Balance { used: self.spent().used, open }
+    }
+
+    /// Counts as used, whole, what a turn has set aside.
+    pub fn settle_in_full(&mut self, turn_id: TurnId) {
+        let key = |call| ReservationKey { turn_id, call };
+        for entry in self.entries.range_mut(key(u32::MIN)..=key(u32::MAX)).map(|(_, entry)| entry) {
+            entry.used.get_or_insert(entry.reserved);
+        }
     }
 
     /// The reservation under `key`, if there is one.
@@ -65,9 +109,9 @@ impl LedgerAccount {
         }
     }
 
-    /// Adds a reservation that was granted elsewhere: how a counter is rebuilt from the ledger.
-    pub fn restore(&mut self, key: ReservationKey, entry: Entry) {
-        self.entries.insert(key, entry);
+    /// Adds a reservation that was granted elsewhere; nothing if the key is there.
+    pub fn restore(&mut self, key: ReservationKey, reserved: Tokens) {
+        self.entries.entry(key).or_insert(Entry { reserved, used: None });
     }
 }
 
@@ -89,7 +133,6 @@ mod tests {
     use uuid::Uuid;
 
     use super::*;
-    use crate::ids::TurnId;
     use crate::testing::holds;
 
     const LIMIT: Tokens = 100;
@@ -137,7 +180,7 @@ mod tests {
                 Act::Ask { call, want, least } => self.ask(key(call), want, least),
                 Act::Record { call } => {
                     if let Some(reserved) = self.in_flight.remove(&key(call)) {
-                        self.ledger.restore(key(call), Entry { reserved, used: None });
+                        self.ledger.restore(key(call), reserved);
                     }
                 }
                 Act::Settle { call, percent } => {
@@ -149,15 +192,15 @@ mod tests {
                 }
                 Act::Crash => {
                     self.in_flight.clear();
-                    self.counter = LedgerAccount::default();
-                    for (key, entry) in &self.ledger.entries {
-                        self.counter.restore(*key, *entry);
-                    }
+                    self.counter = self.ledger.balance().into();
                 }
             }
         }
 
         fn ask(&mut self, key: ReservationKey, want: Tokens, least: Tokens) {
+            if self.ledger.entry(key).is_some_and(|entry| entry.used.is_some()) {
+                return; // The call was made: its turn goes on with the next.
+            }
             let known = self.counter.entry(key);
 
             let grant = self.counter.reserve(key, Some(LIMIT), want, least);

@@ -29,6 +29,17 @@ pub struct ReservationKey {
     pub call: u32,
 }
 
+/// A reservation and where its tokens were taken from: all that a counter needs to find it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Reservation {
+    /// Which.
+    pub key: ReservationKey,
+    /// Whose tokens.
+    pub account: Account,
+    /// The window they were taken from.
+    pub window: BudgetWindow,
+}
+
 /// A request to set tokens aside before a model call.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ReservationRequest {
@@ -92,7 +103,7 @@ pub enum UsageChange {
     /// The call used so many; the rest of the reservation is released. Nothing if settled.
     Settle {
         /// Which reservation.
-        key: ReservationKey,
+        reservation: Reservation,
         /// How many were used: 0 releases it whole.
         used: Tokens,
     },

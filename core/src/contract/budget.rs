@@ -5,7 +5,7 @@ use super::ledger::{Ledger, NOW};
 use super::talk::{Talk, talk, talk_of};
 use super::{Fixture, at_once};
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Grant, ReservationRequest, Spent, Tokens, UsageChange};
+use crate::budget::{Grant, Reservation, ReservationRequest, Spent, Tokens, UsageChange};
 use crate::ids::PersonaId;
 use crate::work::commit::Commit;
 
@@ -16,7 +16,6 @@ super::suite! { budget:
     grants_at_the_same_time_never_exceed_the_limit,
     account_without_limit_gets_what_it_wants,
     same_key_gets_the_same_grant,
-    same_key_gets_the_same_grant_after_the_window_rolled,
     refused_key_may_ask_again,
     settlement_replaces_the_reservation,
     settlement_with_nothing_used_releases_it_whole,
@@ -24,6 +23,9 @@ super::suite! { budget:
     grant_that_was_settled_is_not_granted_anew,
     settlement_of_an_unknown_key_is_nothing,
     accounts_and_windows_do_not_meet,
+    settlement_that_names_another_account_or_window_changes_nothing,
+    many_accounts_at_the_same_time_get_their_own_grants,
+    settlements_at_the_same_time_add_up,
     ledger_row_of_a_commit_is_spent,
     grant_and_its_ledger_row_count_once,
     refreshed_account_has_what_the_ledger_has,
@@ -49,7 +51,7 @@ async fn reserve(ledger: &Ledger, request: &ReservationRequest) -> Grant {
 }
 
 async fn settle(ledger: &Ledger, talk: &Talk, call: u32, used: Tokens) {
-    ledger.budget.settle(talk.reservation(call), used).await.unwrap();
+    ledger.budget.settle(&talk.reserved(call), used).await.unwrap();
 }
 
 async fn spent(ledger: &Ledger, talk: &Talk) -> Spent {
@@ -126,23 +128,6 @@ pub async fn same_key_gets_the_same_grant(fixture: impl Fixture<Port = Ledger>) 
     assert_eq!(spent(&ledger, &talk).await, Spent { used: 0, reserved: LIMIT });
 }
 
-/// A worker that asks again after a crash asks in the window that it is then.
-pub async fn same_key_gets_the_same_grant_after_the_window_rolled(
-    fixture: impl Fixture<Port = Ledger>,
-) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    reserve(&ledger, &request(&talk, 1, 60)).await;
-    let tomorrow = BudgetWindow(BudgetWindow::at(NOW).0 + 1);
-
-    let again = ReservationRequest { window: tomorrow, ..request(&talk, 1, 90) };
-    let again = reserve(&ledger, &again).await;
-
-    assert_eq!(again, Grant::Granted(60));
-    assert_eq!(spent(&ledger, &talk).await.reserved, 60);
-    let next = ledger.budget.spent(&talk.account(), tomorrow).await.unwrap();
-    assert_eq!(next, Spent::default());
-}
-
 pub async fn refused_key_may_ask_again(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     reserve(&ledger, &request(&talk, 1, LIMIT)).await;
@@ -180,7 +165,7 @@ pub async fn first_settlement_stands(fixture: impl Fixture<Port = Ledger>) {
     settle(&ledger, &talk, 1, 45).await;
 
     settle(&ledger, &talk, 1, 5).await;
-    let usage = vec![UsageChange::Settle { key: talk.reservation(1), used: 6 }];
+    let usage = vec![talk.settles(1, 6)];
     ledger.commit(Commit { usage, ..talk.commit() }).await;
 
     assert_eq!(spent(&ledger, &talk).await, Spent { used: 45, reserved: 0 });
@@ -227,12 +212,64 @@ pub async fn accounts_and_windows_do_not_meet(fixture: impl Fixture<Port = Ledge
     assert_eq!(spent(&ledger, &theirs).await, Spent { used: 0, reserved: LIMIT });
 }
 
+pub async fn settlement_that_names_another_account_or_window_changes_nothing(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, ours, theirs) = (fixture.open().await, talk_of("acme", 1), talk_of("globex", 2));
+    reserve(&ledger, &request(&ours, 1, 60)).await;
+    let tomorrow = BudgetWindow(BudgetWindow::at(NOW).0 + 1);
+    let named = ours.reserved(1);
+
+    for wrong in [
+        Reservation { account: theirs.account(), ..named.clone() },
+        Reservation { window: tomorrow, ..named.clone() },
+    ] {
+        ledger.budget.settle(&wrong, 45).await.unwrap();
+        let usage = vec![UsageChange::Settle { reservation: wrong, used: 45 }];
+        ledger.commit(Commit { usage, ..ours.commit() }).await;
+    }
+
+    assert_eq!(spent(&ledger, &ours).await, Spent { used: 0, reserved: 60 });
+    assert_eq!(spent(&ledger, &theirs).await, Spent::default());
+    let next = ledger.budget.spent(&ours.account(), tomorrow).await.unwrap();
+    assert_eq!(next, Spent::default());
+}
+
+pub async fn many_accounts_at_the_same_time_get_their_own_grants(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let ledger = fixture.open().await;
+    let talks = (1..=16).map(|number| talk_of(&format!("tenant-{number}"), number));
+    let talks = talks.collect::<Vec<_>>();
+    let requests = (1..=4).flat_map(|call| talks.iter().map(move |talk| request(talk, call, 30)));
+    let requests = requests.collect::<Vec<_>>();
+
+    at_once(&fixture, requests.iter().map(|request| reserve(&ledger, request))).await;
+
+    for talk in &talks {
+        let spent = spent(&ledger, talk).await;
+        assert_eq!(spent, Spent { used: 0, reserved: LIMIT }, "{}", talk.tenant);
+    }
+}
+
+pub async fn settlements_at_the_same_time_add_up(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    for call in 1..=10 {
+        reserve(&ledger, &request(&talk, call, 10)).await;
+    }
+
+    let twice = (1..=10).chain(1..=10).map(|call| settle(&ledger, &talk, call, Tokens::from(call)));
+    at_once(&fixture, twice).await;
+
+    assert_eq!(spent(&ledger, &talk).await, Spent { used: 55, reserved: 0 });
+}
+
 /// The ledger in the store is the record: a counter that is rebuilt from it knows all of it.
 pub async fn ledger_row_of_a_commit_is_spent(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     let usage = vec![talk.reserves(1, 70), talk.reserves(2, 20)];
     ledger.commit(Commit { usage, ..talk.commit() }).await;
-    let usage = vec![UsageChange::Settle { key: talk.reservation(1), used: 60 }];
+    let usage = vec![talk.settles(1, 60)];
 
     ledger.commit(Commit { usage, ..talk.commit() }).await;
 
@@ -254,7 +291,7 @@ pub async fn grant_and_its_ledger_row_count_once(fixture: impl Fixture<Port = Le
 
 pub async fn refreshed_account_has_what_the_ledger_has(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
-    let settled = UsageChange::Settle { key: talk.reservation(1), used: 40 };
+    let settled = talk.settles(1, 40);
     let usage = vec![talk.reserves(1, 60), settled, talk.reserves(2, 20)];
     ledger.commit(Commit { usage, ..talk.commit() }).await;
 

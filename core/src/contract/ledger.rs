@@ -15,14 +15,15 @@ use crate::ids::OwnerId;
 use crate::outbox::lane::Lane;
 use crate::outbox::message::{OutboxMessage, OutboxRow};
 use crate::outbox::topic::Topic;
+use crate::outbox::wire::Subject;
 use crate::ports::work::{Claim, ClaimRequest};
-use crate::ports::{Budget, Leases, MemoryQueue, Outbox, Replica, Store, Work};
+use crate::ports::{Budget, Leases, MemoryQueue, Outbox, Replica, Store, UsageLedger, Work};
 use crate::time::Timestamp;
 use crate::work::commit::{Commit, CommitOutcome, WorkKind};
-use crate::work::ingest::{Arrival, Batch, BatchOutcome, Subject};
+use crate::work::ingest::{Arrival, Batch, BatchOutcome};
 use crate::work::lease::{PartitionLease, Resource};
 use crate::work::session::{EventRange, Session};
-use crate::work::suspicion::ADJOURNMENT;
+use crate::work::suspicion::ISOLATION_PAUSE;
 
 /// When the cases begin.
 pub const NOW: Timestamp = Timestamp::from_micros(1_762_171_200_000_000);
@@ -76,6 +77,8 @@ pub struct Ledger {
     pub replica: Arc<dyn Replica>,
     /// Tokens.
     pub budget: Arc<dyn Budget>,
+    /// What counters of tokens are rebuilt from.
+    pub usage: Arc<dyn UsageLedger>,
     /// The time by which leases end.
     pub clock: Arc<dyn Steer>,
     /// Damages what is stored.
@@ -88,7 +91,7 @@ impl Ledger {
     /// The ports of one value that implements them all.
     pub fn of<L>(ledger: Arc<L>, clock: Arc<dyn Steer>, damage: Arc<dyn Damage>) -> Self
     where
-        L: Store + Work + Leases + Outbox + MemoryQueue + Replica + Budget + 'static,
+        L: Store + Work + Leases + Outbox + MemoryQueue + Replica + Budget + UsageLedger + 'static,
     {
         Self {
             store: ledger.clone(),
@@ -97,7 +100,8 @@ impl Ledger {
             outbox: ledger.clone(),
             memory_queue: ledger.clone(),
             replica: ledger.clone(),
-            budget: ledger,
+            budget: ledger.clone(),
+            usage: ledger,
             clock,
             damage,
         }
@@ -162,13 +166,13 @@ impl Ledger {
         self.claim(kind).await
     }
 
-    /// Whoever has claimed work of a kind dies and is judged, and the court adjourns and is back.
+    /// Whoever has claimed work of a kind dies and is judged, and the pause after it is over.
     pub async fn all_die(&self, kind: WorkKind) {
         self.clock.advance(AFTER_TTL).await;
         let witness = newcomer();
         self.work.claim(ClaimRequest { most: 0, ..wants(kind, witness) }).await.unwrap();
         self.work.leave(kind, witness).await.unwrap();
-        self.clock.advance(ADJOURNMENT).await;
+        self.clock.advance(ISOLATION_PAUSE).await;
     }
 
     /// The session, which must be there.
@@ -182,18 +186,15 @@ impl Ledger {
         self.store.events(&talk.tenant, talk.session_id, all, MANY).await.unwrap()
     }
 
-    /// Everything that waits in the outbox, lane by lane.
+    /// Everything that waits in the outbox.
     pub async fn pending(&self) -> Vec<OutboxRow> {
-        let mut rows = Vec::new();
-        for lane in Lane::all() {
-            rows.extend(self.outbox.read(lane, MANY).await.unwrap());
-        }
-        rows
+        let lanes: Vec<Lane> = Lane::all().collect();
+        self.outbox.read(&lanes, 0, MANY).await.unwrap()
     }
 
     /// What waits in the outbox for a topic.
     pub async fn published(&self, topic: Topic) -> Vec<OutboxMessage> {
         let rows = self.pending().await.into_iter();
-        rows.map(|row| row.message).filter(|message| message.topic == topic).collect()
+        rows.flat_map(|row| row.messages).filter(|message| message.topic == topic).collect()
     }
 }

@@ -20,6 +20,7 @@ super::suite! { log:
     records_of_a_publish_are_in_their_order_with_consecutive_offsets,
     publish_comes_after_those_that_were_answered_before,
     publishes_at_the_same_time_share_no_offset,
+    publishes_of_many_are_in_the_order_of_each,
     record_is_read_as_it_was_written,
     record_can_be_read_again_and_from_the_middle,
     fetch_at_the_end_is_woken_by_a_publish,
@@ -39,7 +40,7 @@ const A_MOMENT: Duration = Duration::from_millis(20);
 fn record(value: &str) -> Record {
     Record {
         key: "key".into(),
-        value: value.as_bytes().to_vec(),
+        value: value.as_bytes().to_vec().into(),
         headers: BTreeMap::from([("type".to_owned(), "user.message".to_owned())]),
         at: Timestamp::from_micros(1_762_171_200_000_001),
     }
@@ -116,6 +117,37 @@ where
     }
 }
 
+/// Of many who publish to several partitions, each finds its records in the order in which it was
+/// answered.
+pub async fn publishes_of_many_are_in_the_order_of_each<F>(fixture: F)
+where
+    F: Fixture<Port = Arc<dyn Log>>,
+{
+    let log = fixture.open().await;
+    let partitions = log.partitions(TOPIC);
+
+    let publishers = (0..partitions * 8).map(async |number| {
+        for step in 0..6 {
+            let values = vec![record(&format!("{number}/{step}")), record(&format!("{number}/+"))];
+            log.publish(TOPIC, number % partitions, values).await.unwrap();
+        }
+    });
+    at_once(&fixture, publishers).await;
+
+    for partition in 0..partitions {
+        let bounds = log.bounds(TOPIC, partition).await.unwrap();
+        let fetched = log.fetch(TOPIC, partition, bounds.earliest, MUCH, Duration::ZERO).await;
+        let Fetched::Records(found) = fetched.unwrap() else { panic!("out of range") };
+        let values: Vec<String> = read(&found).into_iter().map(|(_, value)| value).collect();
+        assert_eq!(values.len(), 8 * 6 * 2);
+        for number in (0..partitions * 8).filter(|number| number % partitions == partition) {
+            let own = values.iter().filter_map(|value| value.strip_prefix(&format!("{number}/")));
+            let expected = (0..6).flat_map(|step| [step.to_string(), "+".to_owned()]);
+            assert_eq!(own.collect::<Vec<_>>(), expected.collect::<Vec<_>>());
+        }
+    }
+}
+
 /// A record keeps its key, value, headers and time, whatever bytes it has.
 pub async fn record_is_read_as_it_was_written<F>(fixture: F)
 where
@@ -124,7 +156,7 @@ where
     let log = fixture.open().await;
     let strange = Record {
         key: "ключ/ \u{1f980}".into(),
-        value: vec![0, 255, 254, 0, 10, 34],
+        value: vec![0, 255, 254, 0, 10, 34].into(),
         headers: BTreeMap::from([
             ("event_id".to_owned(), String::new()),
             ("traceparent".to_owned(), "00-\"'-01".to_owned()),
@@ -133,7 +165,7 @@ where
     };
     let bare = Record {
         key: String::new(),
-        value: Vec::new(),
+        value: Vec::new().into(),
         headers: BTreeMap::new(),
         at: Timestamp::from_micros(0),
     };

@@ -30,6 +30,7 @@
 )]
 
 mod at_once;
+pub mod authenticator;
 pub mod budget;
 pub mod cache;
 pub mod clock;
@@ -47,6 +48,8 @@ pub mod replica;
 pub mod store;
 pub mod talk;
 pub mod tool;
+pub mod toolbox;
+pub mod usage_ledger;
 pub mod vault;
 pub mod work;
 

@@ -7,7 +7,8 @@ use futures_util::StreamExt;
 use uuid::Uuid;
 
 use super::Fixture;
-use crate::conversation::model::{ChatMessage, ModelFailure, ModelProfile};
+use crate::conversation::model::{ChatMessage, ModelFailure};
+use crate::conversation::profile::ModelProfile;
 use crate::ids::{SessionId, TurnId};
 use crate::ports::Model;
 use crate::ports::model::{About, ModelEvent, ModelRequest};
@@ -48,12 +49,7 @@ pub fn request(text: &str) -> ModelRequest {
     ModelRequest {
         session_id: SessionId::from_uuid(Uuid::from_u128(1)),
         turn_id: TurnId::from_uuid(Uuid::from_u128(2)),
-        profile: ModelProfile {
-            model: "test".into(),
-            max_tokens: 256,
-            context_tokens: 8_192,
-            temperature_milli: None,
-        },
+        profile: ModelProfile::new("test", 256, 8_192),
         messages: vec![ChatMessage::User { content: text.into() }],
         tools: Vec::new(),
         max_tokens: 256,

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::clock::Steer;
 use super::{Fixture, at_once};
 use crate::ids::TenantId;
+use crate::ports::RateLimit;
 use crate::ports::rate_limit::{Admission, Rate};
-use crate::ports::{CLOCK_SKEW, RateLimit};
-use crate::time::Timestamp;
 
 super::suite! { rate_limit:
     exactly_so_many_are_admitted_in_a_window,
     exactly_so_many_are_admitted_when_all_come_at_once,
-    clocks_that_differ_share_the_windows,
     refusal_says_when_the_window_ends,
     requests_are_admitted_again_in_the_next_window,
     windows_count_from_the_epoch,
@@ -21,19 +20,39 @@ super::suite! { rate_limit:
     rate_of_none_admits_none,
 }
 
-/// The beginning of a window of ten seconds.
-const START: Timestamp = Timestamp::from_micros(1_762_171_200_000_000);
+/// What the suite tests: who counts, and the clock that it goes by, which shows
+/// [`NOW`](super::ledger::NOW): the beginning of a window of ten seconds.
+pub struct RateLimitUnderTest {
+    /// Who counts.
+    pub limit: Arc<dyn RateLimit>,
+    /// Lets its time pass.
+    pub clock: Arc<dyn Steer>,
+}
+
+crate::opaque_debug!(RateLimitUnderTest);
+
+impl RateLimitUnderTest {
+    /// Asks with the key `key` of `acme`.
+    async fn ask(&self, rate: Rate) -> Admission {
+        self.limit.admit(&acme(), "key", rate).await.unwrap()
+    }
+
+    async fn pass(&self, seconds: u64) {
+        self.clock.advance(Duration::from_secs(seconds)).await;
+    }
+}
+
 const RATE: Rate = Rate { requests: 3, per: Duration::from_secs(10) };
 
 fn acme() -> TenantId {
     TenantId::new("acme").unwrap()
 }
 
-async fn admitted(limit: &Arc<dyn RateLimit>, tenant: &TenantId, key: &str) -> bool {
-    limit.admit(tenant, key, RATE, START).await.unwrap() == Admission::Admitted
+async fn admitted(limit: &RateLimitUnderTest, tenant: &TenantId, key: &str) -> bool {
+    limit.limit.admit(tenant, key, RATE).await.unwrap() == Admission::Admitted
 }
 
-async fn exhaust(limit: &Arc<dyn RateLimit>) {
+async fn exhaust(limit: &RateLimitUnderTest) {
     for _ in 0..RATE.requests {
         assert!(admitted(limit, &acme(), "key").await, "there is room");
     }
@@ -42,7 +61,7 @@ async fn exhaust(limit: &Arc<dyn RateLimit>) {
 /// The first requests are admitted, and none after them.
 pub async fn exactly_so_many_are_admitted_in_a_window<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
     let limit = fixture.open().await;
 
@@ -55,13 +74,14 @@ where
 /// Of many requests that come at once, exactly so many are admitted.
 pub async fn exactly_so_many_are_admitted_when_all_come_at_once<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
-    let (limit, tenant) = (fixture.open().await, acme());
+    let limit = fixture.open().await;
     let rate = Rate { requests: 7, ..RATE };
 
     for key in ["one", "two", "three", "four"] {
-        let asked = (0..40).map(|_| limit.admit(&tenant, key, rate, START));
+        let tenant = acme();
+        let asked = (0..40).map(|_| limit.limit.admit(&tenant, key, rate));
         let answers = at_once(&fixture, asked).await.into_iter().map(Result::unwrap);
 
         let admitted = answers.filter(|answer| *answer == Admission::Admitted).count();
@@ -69,38 +89,16 @@ where
     }
 }
 
-/// Who asks by a clock that is behind is counted where its time is, and changes nothing for who asks
-/// by one that is ahead: the clocks of two gateways differ.
-pub async fn clocks_that_differ_share_the_windows<F>(fixture: F)
-where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
-{
-    let limit = fixture.open().await;
-    let ahead = START + RATE.per;
-    let behind = Timestamp::from_micros(ahead.as_micros() - 1);
-    assert!(ahead.since(behind) <= CLOCK_SKEW, "clocks may differ by as much");
-
-    let mut admitted = [0, 0];
-    for _ in 0..2 * RATE.requests {
-        for (window, now) in [ahead, behind].into_iter().enumerate() {
-            let answer = limit.admit(&acme(), "key", RATE, now).await.unwrap();
-            admitted[window] += u32::from(answer == Admission::Admitted);
-        }
-    }
-
-    assert_eq!(admitted, [RATE.requests; 2], "each window has the requests of the rate");
-}
-
 /// A refusal answers the time to the end of the window.
 pub async fn refusal_says_when_the_window_ends<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
     let limit = fixture.open().await;
     exhaust(&limit).await;
 
-    let later = START + Duration::from_secs(4);
-    let refusal = limit.admit(&acme(), "key", RATE, later).await.unwrap();
+    limit.pass(4).await;
+    let refusal = limit.ask(RATE).await;
 
     assert_eq!(refusal, Admission::RetryAfter(Duration::from_secs(6)));
 }
@@ -108,15 +106,15 @@ where
 /// At the end of the window as many are admitted again.
 pub async fn requests_are_admitted_again_in_the_next_window<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
     let limit = fixture.open().await;
     exhaust(&limit).await;
 
-    let next = START + RATE.per;
+    limit.pass(10).await;
     let mut admitted = 0;
     for _ in 0..10 {
-        let answer = limit.admit(&acme(), "key", RATE, next).await.unwrap();
+        let answer = limit.ask(RATE).await;
         admitted += u32::from(answer == Admission::Admitted);
     }
 
@@ -126,16 +124,16 @@ where
 /// A window begins at a multiple of its length, not with the first request.
 pub async fn windows_count_from_the_epoch<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
     let limit = fixture.open().await;
     let rate = Rate { requests: 1, ..RATE };
-    let late = START + Duration::from_secs(9);
-    let next = START + Duration::from_secs(10);
 
-    let first = limit.admit(&acme(), "key", rate, late).await.unwrap();
-    let second = limit.admit(&acme(), "key", rate, late).await.unwrap();
-    let third = limit.admit(&acme(), "key", rate, next).await.unwrap();
+    limit.pass(9).await;
+    let first = limit.ask(rate).await;
+    let second = limit.ask(rate).await;
+    limit.pass(1).await;
+    let third = limit.ask(rate).await;
 
     assert_eq!(first, Admission::Admitted);
     assert_eq!(second, Admission::RetryAfter(Duration::from_secs(1)));
@@ -145,7 +143,7 @@ where
 /// What one tenant asks is not counted for another.
 pub async fn tenants_do_not_meet<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
     let limit = fixture.open().await;
     exhaust(&limit).await;
@@ -156,7 +154,7 @@ where
 /// What is asked with one key is not counted for another of the tenant.
 pub async fn keys_do_not_meet<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
     let limit = fixture.open().await;
     exhaust(&limit).await;
@@ -168,11 +166,11 @@ where
 /// Where no request is allowed, none is admitted.
 pub async fn rate_of_none_admits_none<F>(fixture: F)
 where
-    F: Fixture<Port = Arc<dyn RateLimit>>,
+    F: Fixture<Port = RateLimitUnderTest>,
 {
     let limit = fixture.open().await;
 
-    let answer = limit.admit(&acme(), "key", Rate { requests: 0, ..RATE }, START).await.unwrap();
+    let answer = limit.ask(Rate { requests: 0, ..RATE }).await;
 
     assert_eq!(answer, Admission::RetryAfter(RATE.per));
 }

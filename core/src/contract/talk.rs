@@ -1,26 +1,27 @@
 //! A conversation of the suites: names its turns, events and calls, and makes its commits.
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 use uuid::Uuid;
 
 use super::ledger::NOW;
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Account, ReservationKey, Tokens, UsageChange};
+use crate::budget::{Account, Reservation, ReservationKey, Tokens, UsageChange};
 use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::conversation::model::{ModelFailure, Usage};
 use crate::digest::{Digest32, Nonce};
 use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId, derive};
 use crate::memory::MemoryWrite;
 use crate::outbox::dead::DeadLetter;
-use crate::outbox::message::OutboxMessage;
+use crate::outbox::message::{OutboxMessage, encode};
 use crate::outbox::topic::Topic;
+use crate::outbox::wire::Subject;
 use crate::ports::work::Claim;
 use crate::tool::{CallChange, ToolCall, ToolOutcome, ToolStatus};
 use crate::turn::input::{Accepted, Input, RecordedInput};
 use crate::work::commit::{
     AcceptTurn, ClientRequest, Commit, Fence, OpenSession, Receipt, TurnProgress,
 };
-use crate::work::ingest::{Arrival, Subject};
+use crate::work::ingest::Arrival;
 use crate::work::session::TurnState;
 
 /// A conversation of one tenant. What it names is the same however often it is named.
@@ -41,6 +42,12 @@ pub fn talk(number: u128) -> Talk {
 pub fn talk_of(tenant: &str, number: u128) -> Talk {
     let session_id = SessionId::from_uuid(Uuid::from_u128(number));
     Talk { tenant: TenantId::new(tenant).unwrap(), session_id }
+}
+
+/// The text of a message of [`Talk::message`].
+pub fn text(message: &OutboxMessage) -> String {
+    let payload: Value = serde_json::from_slice(&message.payload).unwrap();
+    payload["text"].as_str().unwrap().to_owned()
 }
 
 impl Talk {
@@ -174,8 +181,9 @@ impl Talk {
             key: self.session_id.to_string(),
             kind: "suite".into(),
             tenant: self.tenant.clone(),
-            dedupe_key: self.named(&format!("message/{text}")),
-            payload: json!({"text": text}).into(),
+            event_id: self.named(&format!("message/{text}")),
+            trace: None,
+            payload: encode(&json!({"text": text})),
             numbered_by: None,
         }
     }
@@ -258,6 +266,17 @@ impl Talk {
         ReservationKey { turn_id: self.turn(1), call }
     }
 
+    /// That reservation, in the tenant's account and the window of [`NOW`].
+    pub fn reserved(&self, call: u32) -> Reservation {
+        let (key, account) = (self.reservation(call), self.account());
+        Reservation { key, account, window: BudgetWindow::at(NOW) }
+    }
+
+    /// A settlement of that reservation.
+    pub fn settles(&self, call: u32, used: Tokens) -> UsageChange {
+        UsageChange::Settle { reservation: self.reserved(call), used }
+    }
+
     /// A row of the usage ledger.
     pub fn reserves(&self, call: u32, amount: Tokens) -> UsageChange {
         self.reserves_under(call, amount, None)
@@ -288,6 +307,7 @@ impl Talk {
             message: text.into(),
             attachments: Vec::new(),
             metadata: Map::new(),
+            trace: None,
         };
         RecordedInput { input: Input::Accepted(accepted), at: NOW }
     }

@@ -6,6 +6,7 @@ pub mod chain;
 pub mod escalation;
 pub mod event;
 pub mod model;
+pub mod profile;
 #[cfg(test)]
 mod properties;
 pub mod window;

@@ -187,16 +187,3 @@ impl ModelFailure {
         }
     }
 }
-
-/// A model and how it is used.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ModelProfile {
-    /// The model's name at its server.
-    pub model: String,
-    /// The most tokens one answer may have.
-    pub max_tokens: Tokens,
-    /// The most tokens prompt and answer may have together.
-    pub context_tokens: Tokens,
-    /// Sampling temperature in thousandths; none leaves it to the server.
-    pub temperature_milli: Option<u32>,
-}

@@ -201,7 +201,7 @@ impl Consume {
         let position = lease.next_offset;
         let value = json!({"position": position, "earliest": earliest, "next": next}).to_string();
         let at = self.world.clock.now();
-        let (key, value, headers) = (String::new(), value.into_bytes(), BTreeMap::new());
+        let (key, value, headers) = (String::new(), value.into_bytes().into(), BTreeMap::new());
         let record = Record { key, value, headers, at };
         dead_letter(lease, &Positioned { offset: position, record: record.into() }, error, at)
     }

@@ -35,7 +35,7 @@ impl ForgetSessions {
     /// Forgets what is due, at most `limit`. Answers how many sessions were forgotten: those that were
     /// not stay due.
     pub(super) async fn round(&self, limit: usize, stop: &Stop) -> PortResult<usize> {
-        let due = self.queue.forgets(self.world.clock.now(), limit).await?;
+        let due = self.queue.forgets(limit).await?;
         let in_time = iter(due).take_while(|_| ready(!stop.is_set()));
         let outcomes: Vec<PortResult<usize>> =
             in_time.map(|due| self.forget(due)).buffer_unordered(CONCURRENCY).collect().await;
@@ -50,7 +50,8 @@ impl ForgetSessions {
         let forgotten = self.world.within(LONGEST_FORGET, forget).await;
         match forgotten {
             Ok(()) => {
-                self.queue.forgot(&due, (now < last).then_some(last)).await?;
+                let again_after = (now < last).then(|| last.since(now));
+                self.queue.forgot(&due, again_after).await?;
                 Ok(1)
             }
             Err(error) => {

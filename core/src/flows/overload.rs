@@ -1,6 +1,6 @@
 //! Refuses work that would wait too long: what was accepted is answered, and nobody is promised more.
 
-use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -24,19 +24,19 @@ pub struct Gate {
     world: World,
     load: Mutex<Load>,
     /// Held by whoever takes a sample; all others go by the last one.
-    sampling: Mutex<bool>,
+    sampling: AtomicBool,
 }
 
 impl Gate {
     /// A gate in front of one kind of work.
     pub fn new(work: Arc<dyn Work>, kind: WorkKind, limits: BacklogLimits, world: World) -> Self {
-        let (load, sampling) = (Mutex::default(), Mutex::new(false));
+        let (load, sampling) = (Mutex::default(), AtomicBool::new(false));
         Self { work, kind, limits, world, load, sampling }
     }
 
-    /// How much may wait.
-    pub const fn limits(&self) -> &BacklogLimits {
-        &self.limits
+    /// The most unfinished turns of a session.
+    pub const fn per_session(&self) -> u64 {
+        self.limits.per_session
     }
 
     /// Whether more work of a tenant may be accepted.
@@ -65,7 +65,7 @@ impl Gate {
         if !self.load().is_older_than(SAMPLE, self.world.clock.now()) {
             return;
         }
-        let Some(_turn) = Turn::take(&self.sampling) else { return };
+        let Some(_sampling) = Sampling::begin(&self.sampling) else { return };
         match self.world.within(PATIENCE, self.work.backlog(self.kind)).await {
             Ok(backlog) => self.load().sample(backlog, self.world.clock.now()),
             Err(error) => tracing::debug!(%error, "nobody knows how much waits"),
@@ -77,24 +77,39 @@ impl Gate {
     }
 }
 
-/// The turn of whoever takes a sample, until it is dropped.
-struct Turn<'a>(&'a Mutex<bool>);
+/// The right to take a sample, until it is dropped: one at a time.
+struct Sampling<'a>(&'a AtomicBool);
 
-impl<'a> Turn<'a> {
-    fn take(taken: &'a Mutex<bool>) -> Option<Self> {
-        let mut taken_now = taken.lock().unwrap_or_else(PoisonError::into_inner);
-        (!std::mem::replace(&mut *taken_now, true)).then_some(Self(taken))
+impl<'a> Sampling<'a> {
+    /// None if somebody else has it.
+    fn begin(taken: &'a AtomicBool) -> Option<Self> {
+        let free = !taken.swap(true, Ordering::AcqRel);
+        free.then(|| Self(taken))
     }
 }
 
-impl Drop for Turn<'_> {
+impl Drop for Sampling<'_> {
     fn drop(&mut self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.0.store(false, Ordering::Release);
     }
 }
 
-impl fmt::Debug for Gate {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Gate").field("kind", &self.kind).field("limits", &self.limits).finish_non_exhaustive()
+crate::opaque_debug!(Gate);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_takes_a_sample_and_who_may_not_leaves_it_to_them() {
+        let taken = AtomicBool::new(false);
+
+        let first = Sampling::begin(&taken);
+
+        assert!(first.is_some());
+        assert!(Sampling::begin(&taken).is_none());
+        assert!(Sampling::begin(&taken).is_none(), "who was refused freed it");
+        drop(first);
+        assert!(Sampling::begin(&taken).is_some());
     }
 }

@@ -48,6 +48,9 @@ pub enum Refusal {
     /// Too many requests.
     #[error("too many requests")]
     TooMany(Duration),
+    /// Too much work waits in all; it may be less then.
+    #[error("too much work is waiting")]
+    Overloaded(Duration),
     /// A port could not do its part.
     #[error(transparent)]
     Port(#[from] PortError),

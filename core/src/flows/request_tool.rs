@@ -1,10 +1,11 @@
 //! Runs a tool for a client, outside any turn: its result is an event of the session.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
+use super::decide::decide;
+use super::overload::Gate;
 use super::persist::persist;
 use super::refusal::Refusal;
 use super::world::World;
@@ -13,13 +14,16 @@ use crate::identity::Principal;
 use crate::ids::{CallId, SessionId};
 use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
-use crate::ports::{Notification, Policy, Store};
+use crate::ports::{Notification, Policy, PortResult, Store, Toolbox};
 use crate::tool::{CallChange, NEEDS_APPROVAL, ToolCall, ToolSpec};
+use crate::trace::TraceContext;
 use crate::work::commit::{Commit, CommitOutcome, Fence};
 
 /// The most arguments of one call, in bytes of JSON.
 pub const MAX_ARGUMENT_BYTES: usize = 64 * 1024;
 const TRIES: u32 = 4;
+/// The policy engine is asked once: a client is waiting.
+const ONCE: u32 = 1;
 
 /// A tool, as a client asks for it.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +34,8 @@ pub struct NewToolRequest {
     pub tool_name: String,
     /// Its arguments.
     pub args: Map<String, Value>,
+    /// The trace that its request belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// Accepts requests of tools.
@@ -37,7 +43,8 @@ pub struct NewToolRequest {
 pub struct RequestTool {
     store: Arc<dyn Store>,
     policy: Arc<dyn Policy>,
-    tools: Arc<BTreeMap<String, ToolSpec>>,
+    tools: Arc<dyn Toolbox>,
+    gate: Option<Arc<Gate>>,
     world: World,
 }
 
@@ -46,16 +53,25 @@ impl RequestTool {
     pub fn new(
         store: Arc<dyn Store>,
         policy: Arc<dyn Policy>,
-        tools: impl IntoIterator<Item = ToolSpec>,
+        tools: Arc<dyn Toolbox>,
         world: World,
     ) -> Self {
-        let tools = tools.into_iter().map(|tool| (tool.name.clone(), tool)).collect();
-        Self { store, policy, tools: Arc::new(tools), world }
+        Self { store, policy, tools, gate: None, world }
     }
 
-    /// The tools there are, by name.
-    pub fn tools(&self) -> impl Iterator<Item = &ToolSpec> {
-        self.tools.values()
+    /// The same, with a gate that refuses what would wait too long.
+    #[must_use]
+    pub fn behind(self, gate: Option<Arc<Gate>>) -> Self {
+        Self { gate, ..self }
+    }
+
+    /// The tools that the caller's tenant has, in the order of their names.
+    ///
+    /// # Errors
+    ///
+    /// That they cannot be told now.
+    pub async fn tools(&self, caller: &Principal) -> PortResult<Vec<ToolSpec>> {
+        self.tools.specs(&caller.tenant).await
     }
 
     /// Accepts a request: the call will run at most once, and its result is an event.
@@ -68,8 +84,9 @@ impl RequestTool {
         caller: &Principal,
         request: NewToolRequest,
     ) -> Result<CallId, Refusal> {
-        let tool = self.tools.get(&request.tool_name).ok_or(Refusal::NoTool)?;
-        if !tool.may_run() {
+        let tools = self.tools(caller).await?;
+        let tool = tools.iter().find(|tool| tool.name == request.tool_name);
+        if !tool.ok_or(Refusal::NoTool)?.may_run() {
             return Err(Refusal::Denied(NEEDS_APPROVAL.into()));
         }
         let arguments = Value::Object(request.args).to_string();
@@ -78,6 +95,9 @@ impl RequestTool {
         }
         if arguments.contains("\\u0000") {
             return Err(Refusal::invalid("args", "must not contain a NUL character"));
+        }
+        if let Some(gate) = &self.gate {
+            gate.admit(&caller.tenant).await?;
         }
         let session = self.store.session(&caller.tenant, request.session_id).await?;
         session.ok_or(Refusal::NoSession)?;
@@ -92,10 +112,14 @@ impl RequestTool {
         if !decision.allow {
             return Err(self.record_denial(caller, request.session_id, decision).await);
         }
-        let commit = self.commit(caller, request.session_id, call, decision);
+        let mut commit = self.commit(caller, request.session_id, call, decision);
+        commit.trace = request.trace;
         match persist(&*self.store, &self.world, &commit, TRIES).await? {
             CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_) => {
                 self.world.wake.notify(Notification::Outbox);
+                if let Some(gate) = &self.gate {
+                    gate.accepted(&caller.tenant);
+                }
                 Ok(call_id)
             }
             CommitOutcome::Answered(_)
@@ -134,13 +158,9 @@ impl RequestTool {
             resource: call.tool_name.clone(),
             context: json!({"args": arguments}),
         };
-        match self.policy.decide(&request).await {
-            Ok(decision) => decision,
-            Err(error) => {
-                tracing::warn!(%error, "no policy decision: denied");
-                Decision::unreachable(&request)
-            }
-        }
+        let requests = std::slice::from_ref(&request);
+        let decisions = decide(&*self.policy, &self.world, requests, ONCE).await;
+        decisions.into_iter().next().unwrap_or_else(|| Decision::unreachable(&request))
     }
 
     fn commit(

@@ -1,9 +1,11 @@
 //! Accepts a person's message: durable before it is answered for.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
+use super::overload::Gate;
 use super::persist::persist;
 use super::refusal::{FieldProblem, Refusal};
 use super::world::World;
@@ -13,6 +15,7 @@ use crate::ids::{EventId, PersonaId, SessionId, TurnId};
 use crate::outbox::wire;
 use crate::ports::rate_limit::{Admission, Rate};
 use crate::ports::{Notification, RateLimit, Store};
+use crate::trace::TraceContext;
 use crate::turn::input::{Accepted, Input, RecordedInput};
 use crate::turn::machine::Turn;
 use crate::work::commit::{
@@ -29,6 +32,8 @@ pub const MAX_METADATA_BYTES: usize = 16 * 1024;
 const RESERVED: &[&str] =
     &["tenant", "subject", "issuer", "scope", "requeue_override", "analysis", "attachments"];
 const TRIES: u32 = 4;
+/// When somebody whose session has too many turns waiting may come back: a turn takes seconds.
+const FULL_SESSION: Duration = Duration::from_secs(10);
 
 /// What to do if a turn of the session is running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -59,6 +64,8 @@ pub struct NewMessage {
     pub when_busy: WhenBusy,
     /// The client's `Idempotency-Key`: the same key gives the same answer.
     pub idempotency_key: Option<String>,
+    /// The trace that its request belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// Accepts messages.
@@ -67,6 +74,7 @@ pub struct SubmitMessage {
     store: Arc<dyn Store>,
     limits: Arc<dyn RateLimit>,
     rate: Option<Rate>,
+    gate: Option<Arc<Gate>>,
     world: World,
 }
 
@@ -78,7 +86,13 @@ impl SubmitMessage {
         rate: Option<Rate>,
         world: World,
     ) -> Self {
-        Self { store, limits, rate, world }
+        Self { store, limits, rate, gate: None, world }
+    }
+
+    /// The same, with a gate that refuses what would wait too long.
+    #[must_use]
+    pub fn behind(self, gate: Option<Arc<Gate>>) -> Self {
+        Self { gate, ..self }
     }
 
     /// Accepts a message: once this answers, the message survives anything.
@@ -99,11 +113,15 @@ impl SubmitMessage {
                 if commit.cancel.is_some() {
                     self.world.wake.notify(Notification::Cancel(receipt.session_id));
                 }
+                if let Some(gate) = &self.gate {
+                    gate.accepted(&caller.tenant);
+                }
                 Ok(receipt)
             }
             CommitOutcome::Answered(first) => Ok(first),
             CommitOutcome::KeyReused => Err(Refusal::KeyReused),
-            CommitOutcome::Conflict => Err(Refusal::Busy),
+            CommitOutcome::Conflict if commit.only_if_idle => Err(Refusal::Busy),
+            CommitOutcome::Conflict => Err(Refusal::TooMany(FULL_SESSION)),
             CommitOutcome::NoSession
             | CommitOutcome::Fenced
             | CommitOutcome::TurnDone
@@ -112,11 +130,15 @@ impl SubmitMessage {
     }
 
     async fn admit(&self, caller: &Principal) -> Result<(), Refusal> {
-        let Some(rate) = self.rate else { return Ok(()) };
-        let now = self.world.clock.now();
-        match self.limits.admit(&caller.tenant, "message", rate, now).await? {
-            Admission::Admitted => Ok(()),
-            Admission::RetryAfter(wait) => Err(Refusal::TooMany(wait)),
+        if let Some(rate) = self.rate {
+            let asked = self.limits.admit(&caller.tenant, "message", rate);
+            if let Admission::RetryAfter(wait) = asked.await? {
+                return Err(Refusal::TooMany(wait));
+            }
+        }
+        match &self.gate {
+            Some(gate) => gate.admit(&caller.tenant).await,
+            None => Ok(()),
         }
     }
 
@@ -142,12 +164,15 @@ impl SubmitMessage {
             message: message.message,
             attachments: message.attachments,
             metadata,
+            trace: message.trace,
         };
         let receipt = Receipt { session_id, event_id, turn_id };
         let mut commit = Commit::new(caller.tenant.clone(), session_id, Fence::Open, now);
+        commit.trace.clone_from(&accepted.trace);
         commit.request = key.map(|(key, digest)| ClientRequest { key, digest, answer: receipt });
         commit.open = opens.then(|| OpenSession { persona_id: message.persona_id.clone() });
         commit.only_if_idle = message.when_busy == WhenBusy::Reject;
+        commit.most_unfinished = self.gate.as_ref().map(|gate| gate.per_session());
         commit.cancel = (message.when_busy == WhenBusy::Interrupt).then_some(Cancel::Running);
         commit.outbox = vec![wire::inbound(turn_id, &accepted)];
         let input = Input::Accepted(accepted);

@@ -13,16 +13,19 @@ use super::persist::retry;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
-use crate::memory::{MemoryWrite, WalEvent};
+use crate::memory::MemoryWrite;
 use crate::observe::{self, SetAside};
 use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
-use crate::ports::memory_queue::DueWrite;
+use crate::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
 use crate::ports::{CLOCK_SKEW, Memory, MemoryQueue, Notification, PortError, PortResult, Store};
 use crate::time::Timestamp;
 
 const BATCH: usize = 100;
+/// How many writes are made in one call; those that failed before are made each by itself.
+const TOGETHER: usize = 32;
+/// How many such calls are made at once.
 const CONCURRENCY: usize = 8;
 /// How long a write may take; then it is tried again later.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
@@ -86,52 +89,92 @@ impl SyncMemory {
         }
     }
 
-    /// Makes the writes that are due. Answers how many there were.
+    /// Makes the writes that are due. Answers how many there were. Those that failed before are made
+    /// each by itself: whatever is wrong with one of them keeps no other waiting.
     async fn round(&self, owner: OwnerId, stop: &Stop) -> PortResult<usize> {
-        let now = self.world.clock.now();
-        let due = self.queue.due(owner, now, HOLD, BATCH).await?;
+        // They are held from a later moment on.
+        let held_until = self.world.clock.now() + HOLD;
+        let due = self.queue.due(owner, HOLD, BATCH).await?;
         let count = due.len();
-        let in_time = iter(due).take_while(|_| ready(!stop.is_set()));
-        let outcomes: Vec<PortResult<()>> = in_time
-            .map(|due| self.write(due, now + HOLD))
-            .buffer_unordered(CONCURRENCY)
-            .collect()
-            .await;
-        outcomes.into_iter().collect::<PortResult<Vec<()>>>()?;
+        let (fresh, again): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.tries == 1);
+        let fresh = self.make_all(in_calls_of(TOGETHER, fresh), 1, held_until, stop);
+        let again = self.make_all(in_calls_of(1, again), CONCURRENCY, held_until, stop);
+        let (fresh, again) = join(fresh, again).await;
+        fresh.and(again)?;
         if count > 0 {
             self.world.wake.notify(Notification::Outbox);
         }
         Ok(count)
     }
 
-    async fn write(&self, due: DueWrite, held_until: Timestamp) -> PortResult<()> {
+    /// Makes writes, call by call, so many calls at once.
+    async fn make_all(
+        &self,
+        calls: Vec<Vec<DueWrite>>,
+        at_once: usize,
+        held_until: Timestamp,
+        stop: &Stop,
+    ) -> PortResult<()> {
+        let in_time = iter(calls).take_while(|_| ready(!stop.is_set()));
+        let outcomes: Vec<PortResult<()>> = in_time
+            .map(|call| self.make(call, held_until))
+            .buffer_unordered(at_once)
+            .collect()
+            .await;
+        outcomes.into_iter().collect()
+    }
+
+    /// Makes writes in one call, and settles them in one.
+    async fn make(&self, due: Vec<DueWrite>, held_until: Timestamp) -> PortResult<()> {
         let now = self.world.clock.now();
         if now + LONGEST_WRITE + CLOCK_SKEW > held_until {
             return Ok(());
         }
-        let ours = match self.world.within(LONGEST_WRITE, self.memory.remember(&due.write)).await {
+        let writes: Vec<MemoryWrite> = due.iter().map(|due| due.write.clone()).collect();
+        let results = self.world.within(LONGEST_WRITE, self.memory.remember(&writes)).await;
+        let unknown = PortError::Ambiguous("the memory did not say what became of it".into());
+        let of = |place: usize| match &results {
+            Ok(results) => results.get(place).map_or(Err(&unknown), |one| one.as_ref().copied()),
+            Err(error) => Err(error),
+        };
+        let settlements: Vec<SettledWrite> = (0..)
+            .zip(due)
+            .map(|(place, due)| SettledWrite { outcome: self.outcome(&due, of(place), now), due })
+            .collect();
+        let ours = self.queue.settle(&settlements).await?;
+        for (SettledWrite { due, outcome }, ours) in settlements.iter().zip(ours) {
+            match outcome {
+                _ if !ours => self.forget_if_deleted(&due.write).await?,
+                WriteOutcome::Refused(letter) => {
+                    observe::dead_letter(letter, SetAside::Unmemorable);
+                }
+                WriteOutcome::Made(_) | WriteOutcome::PutOff(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn outcome(
+        &self,
+        due: &DueWrite,
+        result: Result<(), &PortError>,
+        at: Timestamp,
+    ) -> WriteOutcome {
+        match result {
             Ok(()) => {
-                let wal = WalEvent::new(due.write.clone(), now);
                 observe::memory_written("ok");
-                self.queue.settle(&due, wal).await?
+                WriteOutcome::Made(at)
             }
             Err(error @ PortError::Broken { .. }) => {
                 observe::memory_written("failed");
-                let letter = self.letter(&due, &error.to_string());
-                let ours = self.queue.dead_letter(&due, letter.clone()).await?;
-                if ours {
-                    observe::dead_letter(&letter, SetAside::Unmemorable);
-                }
-                ours
+                WriteOutcome::Refused(self.letter(due, &error.to_string()))
             }
             Err(error) => {
                 observe::memory_written("retry");
-                let wait = BACKOFF.wait(due.tries, self.world.ids.random());
                 tracing::warn!(%error, tries = due.tries, "a memory write is put off");
-                self.queue.retry_at(&due, now + wait).await?
+                WriteOutcome::PutOff(BACKOFF.wait(due.tries, self.world.ids.random()))
             }
-        };
-        if ours { Ok(()) } else { self.forget_if_deleted(&due.write).await }
+        }
     }
 
     /// Forgets a write that may have come after its session was deleted and forgotten: sooner than the
@@ -158,6 +201,15 @@ impl SyncMemory {
             at: self.world.clock.now(),
         }
     }
+}
+
+fn in_calls_of(size: usize, mut due: Vec<DueWrite>) -> Vec<Vec<DueWrite>> {
+    let mut calls = Vec::new();
+    while !due.is_empty() {
+        let rest = due.split_off(size.min(due.len()));
+        calls.push(std::mem::replace(&mut due, rest));
+    }
+    calls
 }
 
 crate::opaque_debug!(SyncMemory);

@@ -1,5 +1,7 @@
 //! Who is asking: identity comes from a token or key, never from a body.
 
+pub mod credentials;
+
 use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};

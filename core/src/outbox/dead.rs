@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::json;
 use uuid::Uuid;
 
-use super::message::OutboxMessage;
+use super::message::{OutboxMessage, encode};
 use super::partition::Partition;
 use super::topic::Topic;
 use crate::ids::{TenantId, derive};
@@ -48,16 +48,16 @@ impl DeadLetter {
             key: self.key.clone(),
             kind: "dead.letter".into(),
             tenant: self.tenant.clone().unwrap_or_else(|| platform.clone()),
-            dedupe_key: self.id(),
-            payload: json!({
+            event_id: self.id(),
+            trace: None,
+            payload: encode(&json!({
                 "original_event": self.payload,
                 "source_topic": self.topic,
                 "partition": self.partition,
                 "offset": self.offset,
                 "error_message": self.error,
                 "timestamp": self.at,
-            })
-            .into(),
+            })),
             numbered_by: None,
         }
     }

@@ -11,16 +11,15 @@ use uuid::Uuid;
 use super::backoff::Backoff;
 use super::dead::DeadLetter;
 use super::lane::{LANES, Lane};
-use super::message::Record;
+use super::message::{OutboxMessage, Record};
 use super::partition::partition_of;
 use super::topic::Topic;
-use super::wire::{self, Heading, UnreadableRecord};
+use super::wire::{self, Heading, Subject, UnreadableRecord};
 use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId};
 use crate::testing::{holds, json, text};
 use crate::time::Timestamp;
 use crate::tool::{CallRecord, CallState, ToolCall, ToolOutcome, ToolStatus};
 use crate::turn::input::Accepted;
-use crate::work::ingest::Subject;
 
 const NOW: Timestamp = Timestamp::from_micros(1_762_171_200_000_001);
 
@@ -30,6 +29,10 @@ fn id() -> impl Strategy<Value = Uuid> {
 
 fn tenant() -> impl Strategy<Value = TenantId> {
     select(&["acme", "b", "x-1.eu"][..]).prop_map(|name| TenantId::new(name).unwrap())
+}
+
+fn fields(message: &OutboxMessage) -> Value {
+    serde_json::from_slice(&message.payload).unwrap()
 }
 
 fn call() -> impl Strategy<Value = ToolCall> {
@@ -87,6 +90,7 @@ fn accepted_message_is_about_its_turn_whatever_its_sender_put_into_it() {
             message,
             attachments: Vec::new(),
             metadata: Map::from_iter(metadata),
+            trace: None,
         };
         let turn = TurnId::from_uuid(turn);
 
@@ -96,7 +100,7 @@ fn accepted_message_is_about_its_turn_whatever_its_sender_put_into_it() {
         let (session_id, subject) = (accepted.session_id, Subject::Turn(turn));
         assert_eq!(heading, Heading { tenant, session_id, subject });
         assert_eq!(message.key, accepted.session_id.to_string());
-        assert_eq!(message.dedupe_key, event);
+        assert_eq!(message.event_id, event);
     });
 }
 
@@ -124,14 +128,13 @@ fn request_and_result_of_a_tool_are_about_the_same_call() {
         let result = wire::tool_result(&record, &outcome);
 
         let heading = |subject| Heading { tenant: tenant.clone(), session_id, subject };
-        let read = |message: &super::message::OutboxMessage| {
-            wire::heading(message.topic, &message.record(NOW)).unwrap()
-        };
+        let read =
+            |message: &OutboxMessage| wire::heading(message.topic, &message.record(NOW)).unwrap();
         assert_eq!(read(&request), heading(Subject::ToolRequest(call_id)));
         assert_eq!(read(&result), heading(Subject::ToolResult(call_id)));
         assert_eq!(request.key, result.key);
-        assert_eq!(result.payload["payload"], outcome.payload);
-        assert_ne!(request.dedupe_key, result.dedupe_key);
+        assert_eq!(fields(&result)["payload"], outcome.payload);
+        assert_ne!(request.event_id, result.event_id);
     });
 }
 
@@ -143,7 +146,8 @@ fn arguments_that_are_no_json_reach_the_executor_as_they_are() {
 
         let message = wire::tool_request(&tenant, session, None, &call);
 
-        let arguments = &message.payload["args"];
+        let fields = fields(&message);
+        let arguments = &fields["args"];
         match serde_json::from_str::<Value>(&call.arguments) {
             Ok(read) => assert_eq!(*arguments, read),
             Err(_) => assert_eq!(arguments["_raw"], call.arguments),
@@ -159,7 +163,8 @@ fn any_bytes_are_read_or_refused() {
         text(40).prop_map(String::into_bytes),
     ];
     holds(512, &(bytes, select(Topic::ALL)), |(value, topic)| {
-        let record = Record { key: String::new(), value, headers: [].into(), at: NOW };
+        let record =
+            Record { key: String::new(), value: value.into(), headers: [].into(), at: NOW };
 
         assert!(wire::heading(topic, &record).is_err());
     });
@@ -169,7 +174,8 @@ fn any_bytes_are_read_or_refused() {
 fn record_that_lacks_its_subject_says_which() {
     let value = br#"{"session_id": "9b2d7c1e-0a43-4f0b-8f0e-6b1f6a3f2c10",
         "metadata": {"tenant": "acme"}}"#;
-    let record = Record { key: String::new(), value: value.to_vec(), headers: [].into(), at: NOW };
+    let record =
+        Record { key: String::new(), value: value[..].into(), headers: [].into(), at: NOW };
 
     let missing = |topic| wire::heading(topic, &record).unwrap_err();
 
@@ -209,7 +215,7 @@ fn dead_letter_is_the_same_however_often_and_whyever_it_is_set_aside() {
         };
 
         assert_eq!(again.id(), letter.id());
-        assert_eq!(again.message(&tenant).dedupe_key, letter.message(&tenant).dedupe_key);
+        assert_eq!(again.message(&tenant).event_id, letter.message(&tenant).event_id);
         assert_eq!(letter.message(&tenant).topic.dead_letters(), letter.topic.dead_letters());
     });
 }

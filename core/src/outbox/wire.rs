@@ -1,15 +1,15 @@
-//! The payloads of `conversation.inbound`, `tool.requests` and `tool.results`: made here, read here.
+//! The payloads of `conversation.inbound`, `tool.requests`, `tool.results` and `memory.wal`: made here.
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::message::{OutboxMessage, Record};
+use super::message::{OutboxMessage, Record, encode};
 use super::topic::Topic;
 use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId, derive};
+use crate::memory::WalEvent;
 use crate::redact::json_error;
 use crate::tool::{CallRecord, ToolCall, ToolOutcome};
 use crate::turn::input::Accepted;
-use crate::work::ingest::Subject;
 
 /// The message that carries an accepted message to a worker.
 pub fn inbound(turn: TurnId, accepted: &Accepted) -> OutboxMessage {
@@ -20,8 +20,9 @@ pub fn inbound(turn: TurnId, accepted: &Accepted) -> OutboxMessage {
         key: accepted.session_id.to_string(),
         kind: "user.message".into(),
         tenant: accepted.tenant.clone(),
-        dedupe_key: *accepted.event_id.as_uuid(),
-        payload: json!({
+        event_id: *accepted.event_id.as_uuid(),
+        trace: None,
+        payload: encode(&json!({
             "event_id": accepted.event_id,
             "session_id": accepted.session_id,
             "turn_id": turn,
@@ -30,8 +31,7 @@ pub fn inbound(turn: TurnId, accepted: &Accepted) -> OutboxMessage {
             "attachments": accepted.attachments,
             "metadata": metadata,
             "role": "user",
-        })
-        .into(),
+        })),
         numbered_by: Some(accepted.event_id),
     }
 }
@@ -50,8 +50,9 @@ pub fn tool_request(
         key: session.to_string(),
         kind: "tool.request".into(),
         tenant: tenant.clone(),
-        dedupe_key: *call.call_id.as_uuid(),
-        payload: json!({
+        event_id: *call.call_id.as_uuid(),
+        trace: None,
+        payload: encode(&json!({
             "event_id": call.call_id,
             "call_id": call.call_id,
             "session_id": session,
@@ -59,8 +60,7 @@ pub fn tool_request(
             "tool_name": call.tool_name,
             "args": arguments,
             "metadata": {"tenant": tenant, "request_id": call.call_id},
-        })
-        .into(),
+        })),
         numbered_by: None,
     }
 }
@@ -73,8 +73,9 @@ pub fn tool_result(record: &CallRecord, outcome: &ToolOutcome) -> OutboxMessage 
         key: record.session_id.to_string(),
         kind: "tool.result".into(),
         tenant: record.tenant.clone(),
-        dedupe_key: *event_id.as_uuid(),
-        payload: json!({
+        event_id: *event_id.as_uuid(),
+        trace: None,
+        payload: encode(&json!({
             "event_id": event_id,
             "call_id": outcome.call_id,
             "session_id": record.session_id,
@@ -84,8 +85,21 @@ pub fn tool_result(record: &CallRecord, outcome: &ToolOutcome) -> OutboxMessage 
             "payload": outcome.payload,
             "metadata": {"tenant": record.tenant, "request_id": outcome.call_id},
             "execution_time": outcome.execution_time,
-        })
-        .into(),
+        })),
+        numbered_by: None,
+    }
+}
+
+/// The message that tells the replica of a memory that was written.
+pub fn memory_written(wal: &WalEvent) -> OutboxMessage {
+    OutboxMessage {
+        topic: Topic::MemoryWal,
+        key: wal.write.session_id.to_string(),
+        kind: WalEvent::TYPE.into(),
+        tenant: wal.write.tenant.clone(),
+        event_id: *wal.write.event_id.as_uuid(),
+        trace: None,
+        payload: encode(wal),
         numbered_by: None,
     }
 }
@@ -93,6 +107,17 @@ pub fn tool_result(record: &CallRecord, outcome: &ToolOutcome) -> OutboxMessage 
 /// The id of the `tool.result` of a call.
 pub fn result_id(call: CallId) -> EventId {
     EventId::from_uuid(derive(*call.as_uuid(), "result"))
+}
+
+/// What arrives with a record of one of these topics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Subject {
+    /// An accepted message: its turn becomes ready.
+    Turn(TurnId),
+    /// A request of a tool: the call becomes ready.
+    ToolRequest(CallId),
+    /// A tool's result: the turn that waits for it becomes ready.
+    ToolResult(CallId),
 }
 
 /// What a record of one of these topics is about.

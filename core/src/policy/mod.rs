@@ -1,6 +1,6 @@
 //! What is asked of the policy engine, and what it answers.
 
-use std::fmt;
+pub mod action;
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -8,40 +8,7 @@ use serde_json::Value;
 use crate::digest::Digest32;
 use crate::ids::{PersonaId, TenantId};
 
-/// What is to be done.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub enum Action {
-    /// Answer a message.
-    #[serde(rename = "conversation.send")]
-    ConversationSend,
-    /// Run a tool.
-    #[serde(rename = "tool.execute")]
-    ToolExecute,
-    /// Remember a message.
-    #[serde(rename = "memory.write")]
-    MemoryWrite,
-    /// Recall memories.
-    #[serde(rename = "memory.recall")]
-    MemoryRecall,
-}
-
-impl Action {
-    /// The action's name in a policy.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::ConversationSend => "conversation.send",
-            Self::ToolExecute => "tool.execute",
-            Self::MemoryWrite => "memory.write",
-            Self::MemoryRecall => "memory.recall",
-        }
-    }
-}
-
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
+pub use action::Action;
 
 /// A question to the policy engine: its `input` document.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -97,6 +64,11 @@ impl Decision {
         Self::new(request, false, vec!["the policy engine cannot be reached".into()])
     }
 
+    /// Whether it answers `request` and no other.
+    pub fn answers(&self, request: &PolicyRequest) -> bool {
+        self.action == request.action && self.input == request.digest()
+    }
+
     /// The reasons as one sentence for people.
     pub fn reason(&self) -> String {
         if self.reasons.is_empty() {
@@ -117,8 +89,7 @@ mod tests {
     use crate::testing::{holds, json, text};
 
     fn request() -> impl Strategy<Value = PolicyRequest> {
-        let actions = [Action::ConversationSend, Action::ToolExecute, Action::MemoryRecall];
-        (select(actions.to_vec()), select(&["acme", "b"][..]), text(3), json()).prop_map(
+        (select(&Action::ALL[..]), select(&["acme", "b"][..]), text(3), json()).prop_map(
             |(action, tenant, resource, context)| PolicyRequest {
                 tenant: TenantId::new(tenant).unwrap(),
                 persona_id: None,
@@ -155,9 +126,12 @@ mod tests {
     }
 
     #[test]
-    fn different_questions_have_different_digests() {
+    fn decision_answers_its_question_and_no_other() {
         holds(256, &(request(), request()), |(one, other)| {
+            let decision = Decision::new(&one, true, Vec::new());
+
             assert_eq!(one.digest() == other.digest(), one == other);
+            assert_eq!(decision.answers(&other), one == other);
         });
     }
 

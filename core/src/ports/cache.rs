@@ -6,10 +6,11 @@ use async_trait::async_trait;
 
 use super::PortResult;
 use crate::ids::SessionId;
-use crate::time::Timestamp;
 use crate::work::session::Session;
 
-/// Remembers session metadata for a while.
+/// Remembers session metadata for a while, by a clock of its own. It is there for gateways that are
+/// many and keep what they know of sessions in Redis, so that a read of a session need not go to the
+/// store; where the store is in the same process nobody asks it.
 ///
 /// # Contract
 ///
@@ -19,10 +20,10 @@ use crate::work::session::Session;
 #[async_trait]
 pub trait Cache: Send + Sync {
     /// The session as it was put, if it is still there.
-    async fn get(&self, session: SessionId, now: Timestamp) -> PortResult<Option<Session>>;
+    async fn get(&self, session: SessionId) -> PortResult<Option<Session>>;
 
     /// Puts a session for `ttl`.
-    async fn put(&self, session: &Session, now: Timestamp, ttl: Duration) -> PortResult<()>;
+    async fn put(&self, session: &Session, ttl: Duration) -> PortResult<()>;
 
     /// Drops a session.
     async fn drop_session(&self, session: SessionId) -> PortResult<()>;

@@ -50,6 +50,8 @@ pub fn is_passing(record: &Record) -> bool {
 ///
 /// - Records of one [`publish`](Self::publish) are in the partition in their order, with
 ///   consecutive offsets, and after those of every publish that was answered before.
+/// - Publishes that are asked for at the same time may be joined into one: each is answered for
+///   itself, and its records stand together.
 /// - A record is never changed, and keeps its offset, key, value, headers and time.
 /// - A [`fetch`](Self::fetch) at the end waits for records, is woken by them, and answers none when
 ///   the wait is over.

@@ -10,7 +10,10 @@ use crate::memory::{MemoryHit, MemoryWrite, RecallQuery};
 ///
 /// # Contract
 ///
-/// - [`remember`](Self::remember) is idempotent by key: again with the same key replaces.
+/// - [`remember`](Self::remember) answers one result for each write, in their order. A write that
+///   fails keeps no other from being made; an error of the whole call is that of each of them.
+/// - It is idempotent by key: again with the same key replaces, and of two in one call the later
+///   stands.
 /// - [`recall`](Self::recall) answers memories of the query's tenant only, best first, each once,
 ///   at most `limit`, with scores from 0 to 1, and none of the events in `except`.
 /// - A memory is found by a rare word of its text, whatever the case and the accents.
@@ -19,8 +22,8 @@ use crate::memory::{MemoryHit, MemoryWrite, RecallQuery};
 /// - [`forget_session`](Self::forget_session) removes every memory of a session.
 #[async_trait]
 pub trait Memory: Send + Sync {
-    /// Remembers.
-    async fn remember(&self, write: &MemoryWrite) -> PortResult<()>;
+    /// Remembers. Each write takes no longer than it would alone, whatever it is made with.
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>>;
 
     /// Finds what fits.
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>>;

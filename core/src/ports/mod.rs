@@ -3,6 +3,7 @@
 //! A port exists where there is a second implementation or a network. Every line of a contract has
 //! a case in `crate::contract`, which any implementation can be put through.
 
+pub mod authenticator;
 pub mod budget;
 pub mod cache;
 pub mod error;
@@ -15,12 +16,15 @@ pub mod outbox;
 pub mod policy;
 pub mod rate_limit;
 pub mod replica;
+pub mod stop;
 pub mod store;
 pub mod tool;
+pub mod usage_ledger;
 pub mod vault;
 pub mod work;
 pub mod world;
 
+pub use authenticator::Authenticator;
 pub use budget::Budget;
 pub use cache::Cache;
 pub use error::{PortError, PortResult};
@@ -35,6 +39,7 @@ pub use rate_limit::RateLimit;
 pub use replica::Replica;
 pub use store::Store;
 pub use tool::{Tool, Toolbox};
+pub use usage_ledger::UsageLedger;
 pub use vault::Vault;
 pub use work::Work;
 pub use world::{CLOCK_SKEW, Clock, Ids, Notification, Spawner, Timer, Waiter, Wake};

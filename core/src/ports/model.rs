@@ -6,9 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::budget::Tokens;
 use crate::conversation::analysis::Analysis;
-use crate::conversation::model::{
-    ChatMessage, FinishReason, ModelFailure, ModelProfile, ModelToolCall, Usage,
-};
+use crate::conversation::model::{ChatMessage, FinishReason, ModelFailure, ModelToolCall, Usage};
+use crate::conversation::profile::ModelProfile;
 use crate::ids::{SessionId, TurnId};
 use crate::tool::ToolSpec;
 

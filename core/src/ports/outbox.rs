@@ -1,8 +1,7 @@
 //! Messages that wait to be published.
 
-use std::collections::BTreeSet;
-
 use async_trait::async_trait;
+use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 use crate::outbox::dead::DeadLetter;
@@ -20,38 +19,48 @@ pub struct OutboxDepth {
     pub oldest: Option<Timestamp>,
 }
 
+/// Rows of one lane that are done with.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Settlement {
+    /// The lease of the lane.
+    pub lease: PartitionLease,
+    /// The rows.
+    pub rows: Vec<SettledRow>,
+}
+
+/// A row that is done with: each of its messages was published, or never can be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SettledRow {
+    /// Which.
+    pub id: u64,
+    /// What of it can never be published.
+    pub dead: Vec<DeadLetter>,
+}
+
 /// The messages that commits left to be published, by lane.
 ///
 /// # Contract
 ///
-/// - [`read`](Self::read) answers the rows of one lane in the order their commits were made; no row
-///   appears later below one that was answered.
-/// - [`lanes`](Self::lanes) answers the lanes whose [`read`](Self::read) would answer something, and
-///   only those. It is asked often: its cost does not grow with the number of rows.
+/// - A row holds messages of one topic and one key, in the order in which they are to be published.
+///   The events of a commit are one row, which refers to them: it is answered with their records as
+///   the store has them. Every other message is a row of its own.
 /// - Messages with the same key are in the same lane.
+/// - [`read`](Self::read) answers the rows of the lanes that it is asked for, of all of them at once,
+///   that are above `after`, by their ids. Rows with the same key have ids in the order in which
+///   their commits were made, and none appears later below one of its key that was answered.
 /// - The id of a row that is gone is not given again.
-/// - A row is answered again until it is settled or dead-lettered.
-/// - [`settle`](Self::settle) and [`dead_letter`](Self::dead_letter) under a lease that was taken over answer
-///   `false` and change nothing.
-/// - A dead-lettered row is a dead letter: kept, published on its topic's dead letters, and no longer read.
+/// - A row is answered again until it is settled.
+/// - [`settle`](Self::settle) judges each settlement by its own lease: one whose lease was taken over
+///   is answered with `false` and changes nothing, and the others are applied.
+/// - What can never be published is a dead letter: kept and published on its topic's dead letters, in
+///   one step with the settling of its row. It is kept once, and not at all if the row is gone.
 #[async_trait]
 pub trait Outbox: Send + Sync {
-    /// The lanes that have rows.
-    async fn lanes(&self) -> PortResult<BTreeSet<Lane>>;
+    /// The oldest rows of some lanes, of those with an id above `after`: at most `limit`.
+    async fn read(&self, lanes: &[Lane], after: u64, limit: usize) -> PortResult<Vec<OutboxRow>>;
 
-    /// The oldest rows of a lane, at most `limit`.
-    async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>>;
-
-    /// Deletes rows that were published. Answers whether the lease still held.
-    async fn settle(&self, lease: &PartitionLease, ids: &[u64]) -> PortResult<bool>;
-
-    /// Sets a row aside that can never be published. Answers whether the lease still held.
-    async fn dead_letter(
-        &self,
-        lease: &PartitionLease,
-        id: u64,
-        letter: DeadLetter,
-    ) -> PortResult<bool>;
+    /// Deletes rows that are done with. Answers of each settlement whether its lease still held.
+    async fn settle(&self, settlements: &[Settlement]) -> PortResult<Vec<bool>>;
 
     /// How much waits.
     async fn depth(&self) -> PortResult<OutboxDepth>;

@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::PortResult;
 use crate::ids::TenantId;
-use crate::time::Timestamp;
 
 /// How many requests in how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,24 +26,16 @@ pub enum Admission {
     RetryAfter(Duration),
 }
 
-/// Counts requests per tenant and key.
+/// Counts requests per tenant and key, in windows by the clock of whoever counts.
 ///
 /// # Contract
 ///
 /// - Of the requests of one tenant and key in one window, exactly `requests` are admitted, however
 ///   many come at once.
-/// - Also if `now` goes back, by as much as the clocks of two instances differ: each request is counted
-///   in the window that its `now` falls into.
 /// - A refusal says when the window ends; then requests are admitted again.
 /// - Tenants and keys do not meet.
 #[async_trait]
 pub trait RateLimit: Send + Sync {
     /// Counts a request.
-    async fn admit(
-        &self,
-        tenant: &TenantId,
-        key: &str,
-        rate: Rate,
-        now: Timestamp,
-    ) -> PortResult<Admission>;
+    async fn admit(&self, tenant: &TenantId, key: &str, rate: Rate) -> PortResult<Admission>;
 }

@@ -25,9 +25,9 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 /// - Events are numbered without a gap and chained by
 ///   [`Chain::append`](crate::conversation::chain::Chain::append), in the order of commits, also when
 ///   commits of one session are made at the same time.
-/// - Every numbered event is in the outbox for `conversation.outbound`; every dead letter is kept
-///   and in the outbox for its topic.
-/// - A message whose topic and dedupe key are in the outbox, or were, is skipped, not doubled.
+/// - The events of a commit are in the outbox for `conversation.outbound`, in one row; so are its
+///   messages, each in its own. What a commit publishes carries the commit's trace context.
+/// - Every dead letter is kept and in the outbox for its topic, once for the same origin.
 /// - A commit that is refused (`Conflict`, `TurnDone`, `Fenced`, `NoSession`, …) changes nothing.
 /// - Turns are numbered from 1 without a gap in the order of commits. `only_if_idle` and `expected`
 ///   give [`CommitOutcome::Conflict`] when they do not hold; `live_turn` gives

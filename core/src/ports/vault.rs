@@ -24,7 +24,10 @@ pub struct KeyRecord {
     pub expires_at: Option<Timestamp>,
 }
 
-/// Keeps API keys by id, and provider secrets as sealed bytes that it cannot read.
+/// Keeps API keys by id, and provider secrets as sealed bytes that it cannot read. It is what an
+/// [`Authenticator`](super::Authenticator) of API keys and the secrets of
+/// [model profiles](crate::conversation::profile::ModelProfile::secret) stand on; a gateway that
+/// issues keys and accepts credentials fills it.
 ///
 /// # Contract
 ///

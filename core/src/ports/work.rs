@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use super::PortResult;
 use crate::ids::{OwnerId, SessionId, TenantId, TurnId};
 use crate::tool::CallRecord;
+use crate::work::backlog::Backlog;
 use crate::work::commit::WorkKind;
 use crate::work::ingest::{BatchOutcome, WorkBatch};
 use crate::work::session::{Session, TurnRecord};
@@ -128,21 +129,23 @@ pub enum Release {
 /// - What an owner that claims does not name among its `holding`, and the store has it hold, is free
 ///   again, and nothing is counted: the answer that gave it away was lost, or a release was.
 /// - An owner is alive for `ttl` after a heartbeat or a claim that gave it something, and for at least
-///   half of it after a claim that gave nothing. When another claims after that, the owner is dead:
+///   two thirds of it after a claim that gave nothing. When another claims after that, the owner is dead:
 ///   before anything is claimed, all that it held is free, and judged together by
-///   the [`Court`](crate::work::suspicion::Court), owner by owner in the order in which they were due.
-/// - An owner takes up only suspects that its [`Bench`](crate::work::suspicion::Bench) admits.
+///   the [`Blame`](crate::work::suspicion::Blame), owner by owner in the order in which they were due.
+/// - An owner takes up only suspects that its [`SuspectLimit`](crate::work::suspicion::SuspectLimit) admits.
 /// - The count of tries starts anew when the record takes an input that
 ///   [is progress](crate::turn::input::Input::is_progress), when a call ends, and when the work is
 ///   released in good order. Releasing it as failed counts a try; nothing else does, and a death only
 ///   as it is judged.
 /// - [`heartbeat`](Self::heartbeat) judges each claim that is named by itself: whether it is held by
-///   this owner under this epoch, and whether its turn was cancelled. It keeps an owner alive that
-///   nobody found dead.
+///   this owner under this epoch, and whether its turn was cancelled, or a turn that waits for one of
+///   its open calls, also when that turn is over. It keeps an owner alive that nobody found dead.
 /// - A claim that was released admits no more commits. A commit that releases does so with all else
 ///   that it does, or not at all; made again it is answered as one that was done, until another has
 ///   the claim.
 /// - An owner that [left](Self::leave) holds nothing, and nothing is counted.
+/// - [`backlog`](Self::backlog) counts, for each tenant, what is not done, less the sessions that are
+///   claimed; tenants with nothing waiting are left out.
 #[async_trait]
 pub trait Work: Send + Sync {
     /// Applies a batch of records.
@@ -175,6 +178,10 @@ pub trait Work: Send + Sync {
 
     /// An owner stops: whatever it holds still is free.
     async fn leave(&self, kind: WorkKind, owner: OwnerId) -> PortResult<()>;
+
+    /// What of `kind` was accepted, is not done, and waits. Its cost may grow with what is not done,
+    /// and not with what is.
+    async fn backlog(&self, kind: WorkKind) -> PortResult<Backlog>;
 
     /// How many sessions have work of `kind` that no living owner has claimed.
     async fn depth(&self, kind: WorkKind) -> PortResult<usize>;

@@ -72,13 +72,17 @@ pub enum Notification {
     Cancel(SessionId),
 }
 
-/// Notifies neighbours, so that they need not wait for their next look. A notification may be lost; whoever
-/// waits also looks from time to time.
+/// Notifies neighbours, so that they need not wait for their next look.
 ///
 /// # Contract
 ///
-/// - A [`wait`](Waiter::wait) that began before a [`notify`](Self::notify) about the same ends.
-/// - A notification that comes between two waits of one [`Waiter`] is not lost: the next wait ends at once.
+/// - A notification may be lost, or come late: whoever waits also looks from time to time. None of
+///   them carries anything that is not in a store.
+/// - [`notify`](Self::notify) neither waits nor fails.
+/// - A [`wait`](Waiter::wait) that nobody notified may end all the same, and then its caller finds
+///   nothing new.
+/// - Within one process nothing is lost: a wait that began before a notification about the same
+///   ends, and one that comes between two waits of one [`Waiter`] ends the next wait at once.
 pub trait Wake: Send + Sync {
     /// Notifies everyone who waits for it.
     fn notify(&self, about: Notification);

@@ -7,9 +7,10 @@ use serde_json::{Map, json};
 use uuid::Uuid;
 
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Grant, Tokens};
+use crate::budget::{Account, Grant, Reservation, ReservationKey, Tokens, UsageChange};
 use crate::conversation::event::Seq;
-use crate::conversation::model::{FinishReason, ModelFailure, ModelProfile, ModelToolCall, Usage};
+use crate::conversation::model::{FinishReason, ModelFailure, ModelToolCall, Usage};
+use crate::conversation::profile::ModelProfile;
 use crate::ids::{EventId, PersonaId, SessionId, TenantId, TurnId};
 use crate::policy::{Action, Decision, PolicyRequest};
 use crate::testing::text;
@@ -85,7 +86,9 @@ impl Course {
                 Input::Cancelled { text: String::new(), usage: Usage::default() }
             }
             (_, Chance::GiveUp) => Input::GaveUp { tries: 3 },
-            (Phase::Accepted, _) => Input::Started { config: Box::new(self.config.clone()) },
+            (Phase::Accepted, _) => {
+                Input::Started { config: Box::new(self.config.clone()), tools: None }
+            }
             (Phase::Authorizing, chance) => authorized(chance),
             (Phase::Gathering, chance) => Input::ContextLoaded(context(chance)),
             (Phase::Reserving, chance) => granted(call, chance),
@@ -133,7 +136,7 @@ fn context(chance: &Chance) -> Context {
 }
 
 fn granted(call: Option<&Request>, chance: &Chance) -> Input {
-    let Some(Request::Reserve { want, least, .. }) = call else {
+    let Some(Request::Reserve { want, least, window, .. }) = call else {
         panic!("{call:?} is no reservation")
     };
     let refused = matches!(chance, Chance::Failure { failure, .. } if !failure.is_transient());
@@ -142,7 +145,7 @@ fn granted(call: Option<&Request>, chance: &Chance) -> Input {
     } else {
         Grant::Granted((least + chance.amount() % 7).min(*want))
     };
-    Input::BudgetAnswered { window: BudgetWindow(20_000), grant }
+    Input::BudgetAnswered { window: *window, grant }
 }
 
 fn tool_finished(turn: &Turn, chance: &Chance) -> Input {
@@ -221,12 +224,7 @@ pub(crate) fn decision(action: Action, allow: bool) -> Decision {
 
 /// A model's profile; `name` tells them apart.
 pub(crate) fn profile(name: &str) -> ModelProfile {
-    ModelProfile {
-        model: name.into(),
-        max_tokens: 200,
-        context_tokens: 1_000,
-        temperature_milli: Some(700),
-    }
+    ModelProfile { temperature_milli: Some(700), ..ModelProfile::new(name, 200, 1_000) }
 }
 
 /// Settings with every profile.
@@ -252,7 +250,19 @@ pub(crate) fn accepted(message: &str) -> Accepted {
         message: message.into(),
         attachments: Vec::new(),
         metadata: Map::new(),
+        trace: None,
     }
+}
+
+/// What settles a model call of the first turn, whose message was [`accepted`] at [`second`] 0.
+pub(crate) fn settles(call: u32, used: Tokens) -> UsageChange {
+    let Accepted { tenant, persona_id, .. } = accepted("hi");
+    let reservation = Reservation {
+        key: ReservationKey { turn_id: turn_id(1), call },
+        account: Account { tenant, persona_id },
+        window: BudgetWindow::at(second(0)),
+    };
+    UsageChange::Settle { reservation, used }
 }
 
 /// The turns that the tests are about.

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::budget::Tokens;
-use crate::conversation::model::ModelProfile;
+use crate::conversation::profile::ModelProfile;
 
 /// The settings of one turn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,14 +28,8 @@ impl TurnConfig {
     /// The usual settings for one model: answers of up to 1024 tokens, 8192 tokens in all, 8 rounds
     /// of tools, 3 tries, no limit on the budget.
     pub fn of(model: impl Into<String>) -> Self {
-        let dialogue = ModelProfile {
-            model: model.into(),
-            max_tokens: 1_024,
-            context_tokens: 8_192,
-            temperature_milli: None,
-        };
         Self {
-            dialogue,
+            dialogue: ModelProfile::new(model, 1_024, 8_192),
             escalation: None,
             fallback: None,
             max_tool_rounds: 8,

@@ -12,6 +12,7 @@ use crate::ids::{EventId, PersonaId, SessionId, TenantId};
 use crate::policy::Decision;
 use crate::time::Timestamp;
 use crate::tool::ToolOutcome;
+use crate::trace::TraceContext;
 
 /// One thing that happened to a turn.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -23,6 +24,10 @@ pub enum Input {
     Started {
         /// What it runs with.
         config: Box<TurnConfig>,
+        /// The names of the tools that it is offered; none in a record of an earlier build, whose turns
+        /// were offered what there was.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        tools: Option<Vec<String>>,
     },
     /// The policy engine decided on `conversation.send`, `memory.recall` and `memory.write`.
     Authorized {
@@ -118,6 +123,9 @@ pub struct Accepted {
     pub attachments: Vec<String>,
     /// What the client sent along, without the names that are reserved for identity.
     pub metadata: Map<String, Value>,
+    /// The trace that its request belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
 }
 
 /// What the model will be shown beside the message: references, so that a record stays small.

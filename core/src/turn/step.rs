@@ -4,9 +4,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
 use super::machine::Turn;
+use crate::budget::window::BudgetWindow;
 use crate::budget::{Tokens, UsageChange};
 use crate::conversation::event::{EventType, NewEvent, Role};
-use crate::conversation::model::ModelProfile;
+use crate::conversation::profile::ModelProfile;
 use crate::digest::Nonce;
 use crate::ids::{EventId, PersonaId, TurnId};
 use crate::memory::MemoryWrite;
@@ -68,6 +69,8 @@ pub enum Request {
     Reserve {
         /// Which model call of the turn it is for, from 1.
         call: u32,
+        /// The window that pays.
+        window: BudgetWindow,
         /// Prompt and longest answer.
         want: Tokens,
         /// Prompt and shortest useful answer.

@@ -14,6 +14,7 @@ use crate::outbox::message::OutboxMessage;
 use crate::policy::Decision;
 use crate::time::Timestamp;
 use crate::tool::CallChange;
+use crate::trace::TraceContext;
 use crate::turn::input::RecordedInput;
 
 /// Everything that must become durable together, for one session.
@@ -32,6 +33,9 @@ pub struct Commit {
     pub at: Timestamp,
     /// Who may make it.
     pub fence: Fence,
+    /// The trace that it belongs to, and with it what it publishes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// A client's request that it answers: a repetition gets the first answer.
     pub request: Option<ClientRequest>,
     /// Opens the session if there is none; without it, a missing session is [`CommitOutcome::NoSession`].
@@ -43,6 +47,8 @@ pub struct Commit {
     pub expected: Option<Seq>,
     /// The session must have no unfinished turn.
     pub only_if_idle: bool,
+    /// The session must have fewer unfinished turns, if named.
+    pub most_unfinished: Option<u64>,
     /// This turn must not be done: nothing follows a terminal event.
     pub live_turn: Option<TurnId>,
     /// Marks unfinished turns as cancelled.
@@ -61,7 +67,7 @@ pub struct Commit {
     pub memory: Vec<MemoryWrite>,
     /// Decisions of the policy engine.
     pub decisions: Vec<Decision>,
-    /// Messages beside the published events; one whose topic and dedupe key are known is skipped.
+    /// Messages beside the published events.
     pub outbox: Vec<OutboxMessage>,
     /// What is set aside.
     pub dead: Vec<DeadLetter>,
@@ -93,11 +99,13 @@ impl Commit {
             session_id,
             at,
             fence,
+            trace: None,
             request: None,
             open: None,
             chain: None,
             expected: None,
             only_if_idle: false,
+            most_unfinished: None,
             live_turn: None,
             cancel: None,
             accept: None,
@@ -216,7 +224,8 @@ pub enum CommitOutcome {
     Answered(Receipt),
     /// The client used the key for another request.
     KeyReused,
-    /// The session has moved on from what the commit expected, or is not idle.
+    /// The session has moved on from what the commit expected, is not idle, or has too many unfinished
+    /// turns.
     Conflict,
     /// The turn that must be live is done.
     TurnDone,

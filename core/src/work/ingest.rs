@@ -1,11 +1,10 @@
 //! Records of the log that become work: position and effects in one transaction.
 
-use serde::{Deserialize, Serialize};
-
 use crate::digest::Digest32;
-use crate::ids::{CallId, SessionId, TenantId, TurnId};
+use crate::ids::{SessionId, TenantId};
 use crate::memory::WalEvent;
 use crate::outbox::dead::DeadLetter;
+use crate::outbox::wire::Subject;
 use crate::time::Timestamp;
 use crate::work::lease::PartitionLease;
 
@@ -38,17 +37,6 @@ pub struct Arrival {
     pub subject: Subject,
     /// The record as a dead letter: kept if there is no such subject of this tenant and session.
     pub otherwise: DeadLetter,
-}
-
-/// What arrived.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum Subject {
-    /// An accepted message: its turn becomes ready.
-    Turn(TurnId),
-    /// A request of a tool: the call becomes ready.
-    ToolRequest(CallId),
-    /// A tool's result: the turn that waits for it becomes ready.
-    ToolResult(CallId),
 }
 
 /// What a replica applies.

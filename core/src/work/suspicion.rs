@@ -1,13 +1,13 @@
 //! Which work kills its workers, and which only happened to be there when one was killed.
 //!
-//! Nobody can see why a process died. So nothing is counted against work that died in company: it
-//! becomes suspect, and is worked on again beside fewer suspects than before, until it is on trial:
-//! the only suspect that its owner holds, and the only one on trial at all. What dies on trial is
-//! counted; after [`MOST_TRIES`] it is given up. Between two trials the court adjourns: if owners die
-//! then, too, somebody kills them from outside, a death on trial proves nothing, and what was counted
-//! is forgotten.
+//! Nobody can see why a process died. So nothing is counted against work whose worker died with other
+//! work in hand: it becomes a suspect, and is claimed again beside fewer other suspects than before,
+//! until it is isolated: the only suspect that its owner holds, and the only isolated one of all. A
+//! death with isolated work is counted; after [`MOST_TRIES`] the work is given up. Between two of
+//! them no work is isolated: if owners die then, too, somebody kills them from outside, a death with
+//! isolated work proves nothing, and what was counted is forgotten.
 //!
-//! Work that kills whoever takes it up is on trial after at most a few deaths (64 claims at once, then
+//! Work that kills whoever claims it is isolated after at most a few deaths (64 claims at once, then
 //! 16, then 4 suspects, then 1) and given up after three more.
 
 use std::time::Duration;
@@ -16,46 +16,46 @@ use serde::{Deserialize, Serialize};
 
 use crate::time::Timestamp;
 
-/// Work that failed, or killed its worker on trial, so often is given up.
+/// Work that failed, or killed its worker while isolated, so often is given up.
 pub const MOST_TRIES: u32 = 3;
-/// How long nothing is tried after a death on trial.
-pub const ADJOURNMENT: Duration = Duration::from_secs(10);
+/// How long no work is isolated after a death with isolated work.
+pub const ISOLATION_PAUSE: Duration = Duration::from_secs(10);
 
 /// As many suspects as there are: said of work that is none.
 const ANY: u32 = u32::MAX;
-/// After a death in company work is tried again beside at least so many suspects.
-const FIRST_COMPANY: u32 = 4;
-/// By how much the company of suspects shrinks with each death.
+/// After its first death, work is claimed again with at most so many suspects, or more.
+const FIRST_MAX_SUSPECTS: u32 = 4;
+/// By how much the number of suspects together is divided with each death.
 const SHRINKS_BY: u32 = 4;
 
 /// What is held against a piece of work.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Suspicion {
     /// The most suspects, itself included, that its owner may hold: `u32::MAX` if it is not a suspect,
-    /// 1 if it is on trial.
-    pub company: u32,
-    /// How often it failed, or killed its worker on trial, since it last made progress.
+    /// 1 if it is isolated.
+    pub max_suspects: u32,
+    /// How often it failed, or killed its worker while isolated, since it last made progress.
     pub tries: u32,
-    /// How many owners had died with nothing on trial when it was judged last.
+    /// How many owners had died with no isolated work when it was judged last.
     pub deaths: u64,
 }
 
 impl Default for Suspicion {
     /// None.
     fn default() -> Self {
-        Self { company: ANY, tries: 0, deaths: 0 }
+        Self { max_suspects: ANY, tries: 0, deaths: 0 }
     }
 }
 
 impl Suspicion {
     /// Whether its last worker died.
     pub const fn is_suspect(self) -> bool {
-        self.company != ANY
+        self.max_suspects != ANY
     }
 
     /// Whether the next death is counted.
-    pub const fn is_on_trial(self) -> bool {
-        self.company == 1
+    pub const fn is_isolated(self) -> bool {
+        self.max_suspects == 1
     }
 
     /// The work failed, and would fail again.
@@ -64,84 +64,84 @@ impl Suspicion {
         Self { tries: self.tries.saturating_add(1), ..self }
     }
 
-    /// It died on trial, or all alone.
-    const fn tried(self, deaths: u64) -> Self {
+    /// Its worker died while it was isolated, or the only work in hand.
+    const fn died_isolated(self, deaths: u64) -> Self {
         let tries = if self.deaths < deaths { 0 } else { self.tries.saturating_add(1) };
-        Self { tries, deaths, company: 1 }
+        Self { tries, deaths, max_suspects: 1 }
     }
 }
 
 /// What is known of the deaths of those who work on one kind of work.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Court {
-    /// How many owners died with nothing on trial.
+pub struct Blame {
+    /// How many owners died with no isolated work.
     pub deaths: u64,
-    /// Nothing is tried before this.
+    /// No work is isolated before this.
     pub resumes_at: Timestamp,
 }
 
-impl Court {
+impl Blame {
     /// Judges together all that a dead owner held.
     pub fn judge(&mut self, held: &mut [Suspicion], now: Timestamp) {
         let count = |held: usize| u32::try_from(held).unwrap_or(ANY - 1);
         let all = count(held.len());
         let suspects = count(held.iter().filter(|work| work.is_suspect()).count());
         let before = self.deaths;
-        if held.iter().any(|work| work.is_on_trial()) {
-            self.resumes_at = now + ADJOURNMENT;
+        if held.iter().any(|work| work.is_isolated()) {
+            self.resumes_at = now + ISOLATION_PAUSE;
         } else {
             self.deaths = before.saturating_add(1);
         }
         for work in held {
             let deaths = self.deaths;
-            *work = if work.is_on_trial() {
-                work.tried(before)
+            *work = if work.is_isolated() {
+                work.died_isolated(before)
             } else if work.is_suspect() {
-                let company = work.company.min(suspects) / SHRINKS_BY;
-                Suspicion { company: company.max(1), deaths, ..*work }
+                let max_suspects = work.max_suspects.min(suspects) / SHRINKS_BY;
+                Suspicion { max_suspects: max_suspects.max(1), deaths, ..*work }
             } else if all == 1 {
-                Suspicion { deaths, ..*work }.tried(deaths)
+                Suspicion { deaths, ..*work }.died_isolated(deaths)
             } else {
-                let company = all.div_ceil(SHRINKS_BY).max(FIRST_COMPANY);
-                Suspicion { company, deaths, ..*work }
+                let max_suspects = all.div_ceil(SHRINKS_BY).max(FIRST_MAX_SUSPECTS);
+                Suspicion { max_suspects, deaths, ..*work }
             };
         }
     }
 
-    /// Which suspects an owner may take up that holds none; `trial` says whether anybody holds work
-    /// that is on trial.
-    pub fn bench(&self, trial: bool, now: Timestamp) -> Bench {
-        Bench { suspects: 0, company: ANY, trial: trial || now < self.resumes_at }
+    /// Which suspects an owner may take up that holds none; `isolated` says whether anybody holds work
+    /// that is isolated.
+    pub fn suspect_limit(&self, isolated: bool, now: Timestamp) -> SuspectLimit {
+        SuspectLimit { suspects: 0, max_suspects: ANY, isolated: isolated || now < self.resumes_at }
     }
 }
 
 /// Which suspects an owner may take up beside what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Bench {
+pub struct SuspectLimit {
     suspects: u32,
-    /// The least company that one of them bears.
-    company: u32,
+    /// The least `max_suspects` of one of them.
+    max_suspects: u32,
     /// Whether nothing else may be tried.
-    trial: bool,
+    isolated: bool,
 }
 
-impl Bench {
+impl SuspectLimit {
     /// The owner holds this, too.
     pub fn add(&mut self, work: Suspicion) {
         if work.is_suspect() {
             self.suspects += 1;
-            self.company = self.company.min(work.company);
-            self.trial |= work.is_on_trial();
+            self.max_suspects = self.max_suspects.min(work.max_suspects);
+            self.isolated |= work.is_isolated();
         }
     }
 
-    /// The owner may take up whatever bears this company.
-    pub fn least_company(&self) -> u32 {
-        if self.suspects >= self.company {
+    /// The owner may claim work whose `max_suspects` is at least this.
+    pub fn least_max_suspects(&self) -> u32 {
+        if self.suspects >= self.max_suspects {
             return ANY;
         }
         let beside = self.suspects.saturating_add(1);
-        if self.trial { beside.max(2) } else { beside }
+        if self.isolated { beside.max(2) } else { beside }
     }
 }
 
@@ -149,24 +149,24 @@ impl Bench {
 mod tests {
     use super::*;
 
-    fn suspect(company: u32) -> Suspicion {
-        Suspicion { company, ..Suspicion::default() }
+    fn suspect(max_suspects: u32) -> Suspicion {
+        Suspicion { max_suspects, ..Suspicion::default() }
     }
 
     fn on_trial(tries: u32, deaths: u64) -> Suspicion {
-        Suspicion { company: 1, tries, deaths }
+        Suspicion { max_suspects: 1, tries, deaths }
     }
 
     const NOW: Timestamp = Timestamp::from_micros(1_762_171_200_000_000);
 
-    fn court(deaths: u64) -> Court {
-        Court { deaths, ..Court::default() }
+    fn blame(deaths: u64) -> Blame {
+        Blame { deaths, ..Blame::default() }
     }
 
     fn judged(held: &[Suspicion], deaths: u64) -> (Vec<Suspicion>, u64) {
-        let (mut held, mut court) = (held.to_vec(), court(deaths));
-        court.judge(&mut held, NOW);
-        (held, court.deaths)
+        let (mut held, mut blame) = (held.to_vec(), blame(deaths));
+        blame.judge(&mut held, NOW);
+        (held, blame.deaths)
     }
 
     #[test]
@@ -174,7 +174,7 @@ mod tests {
         let (held, deaths) = judged(&[Suspicion::default(); 64], 7);
 
         assert_eq!(deaths, 8);
-        assert_eq!(held, [Suspicion { company: 16, tries: 0, deaths: 8 }; 64]);
+        assert_eq!(held, [Suspicion { max_suspects: 16, tries: 0, deaths: 8 }; 64]);
     }
 
     #[test]
@@ -182,72 +182,73 @@ mod tests {
         for count in [2, 3, 16] {
             let (held, _) = judged(&vec![Suspicion::default(); count], 0);
 
-            assert!(held.iter().all(|work| (work.company, work.tries) == (4, 0)), "{held:?}");
+            assert!(held.iter().all(|work| (work.max_suspects, work.tries) == (4, 0)), "{held:?}");
         }
     }
 
     #[test]
     fn work_that_dies_alone_is_counted_and_given_up_after_three() {
-        let (mut work, mut court) = ([Suspicion::default()], court(0));
+        let (mut work, mut blame) = ([Suspicion::default()], blame(0));
         for tries in 1..=MOST_TRIES {
-            court.judge(&mut work, NOW);
+            blame.judge(&mut work, NOW);
 
-            assert_eq!((work[0].company, work[0].tries), (1, tries));
+            assert_eq!((work[0].max_suspects, work[0].tries), (1, tries));
         }
-        assert_eq!(court.deaths, 1, "a death on trial is no sign of others");
+        assert_eq!(blame.deaths, 1, "a death with isolated work is no sign of others");
     }
 
     #[test]
-    fn company_of_suspects_shrinks_until_one_is_on_trial() {
-        let mut companies = Vec::new();
+    fn number_of_suspects_together_shrinks_until_one_is_isolated() {
+        let mut sizes = Vec::new();
         let mut work = Suspicion::default();
         let mut beside = 64;
-        while !work.is_on_trial() {
+        while !work.is_isolated() {
             work = judged(&vec![work; beside], 0).0[0];
-            beside = beside.min(work.company as usize);
-            companies.push(work.company);
+            beside = beside.min(work.max_suspects as usize);
+            sizes.push(work.max_suspects);
         }
 
-        assert_eq!(companies, [16, 4, 1]);
+        assert_eq!(sizes, [16, 4, 1]);
     }
 
     #[test]
     fn suspect_that_dies_beside_fewer_than_it_bears_is_suspected_the_more() {
         let (held, _) = judged(&[suspect(16), suspect(16), Suspicion::default()], 0);
 
-        assert_eq!(held.iter().map(|work| work.company).collect::<Vec<_>>(), [1, 1, 4]);
+        assert_eq!(held.iter().map(|work| work.max_suspects).collect::<Vec<_>>(), [1, 1, 4]);
         assert_eq!(held.iter().map(|work| work.tries).collect::<Vec<_>>(), [0, 0, 0]);
     }
 
     #[test]
-    fn only_what_is_on_trial_is_counted() {
+    fn only_what_is_isolated_is_counted() {
         let (held, deaths) = judged(&[on_trial(1, 5), Suspicion::default()], 5);
 
         assert_eq!(held[0], on_trial(2, 5));
-        assert_eq!((held[1].company, held[1].tries), (4, 0));
+        assert_eq!((held[1].max_suspects, held[1].tries), (4, 0));
         assert_eq!(deaths, 5);
     }
 
     #[test]
     fn owners_that_die_meanwhile_with_nothing_on_trial_are_the_proof_of_innocence() {
-        let (mut work, mut court) = ([on_trial(2, 5)], court(5));
-        court.judge(&mut [], NOW);
+        let (mut work, mut blame) = ([on_trial(2, 5)], blame(5));
+        blame.judge(&mut [], NOW);
 
-        court.judge(&mut work, NOW);
+        blame.judge(&mut work, NOW);
 
         assert_eq!(work, [on_trial(0, 6)]);
-        court.judge(&mut work, NOW);
+        blame.judge(&mut work, NOW);
         assert_eq!(work, [on_trial(1, 6)], "nobody died meanwhile");
     }
 
     /// As under `kill -9` once in a while, whatever is worked on: the next owner begins at once.
     #[test]
     fn work_is_not_given_up_because_its_owners_are_killed_from_outside() {
-        let (mut work, mut court) = ([Suspicion::default()], Court::default());
+        let (mut work, mut blame) = ([Suspicion::default()], Blame::default());
         let mut now = NOW;
         for _ in 0..100 {
-            let tried = court.bench(false, now).least_company() <= work[0].company;
-            court.judge(if tried { &mut work } else { &mut [] }, now);
+            let tried =
+                blame.suspect_limit(false, now).least_max_suspects() <= work[0].max_suspects;
+            blame.judge(if tried { &mut work } else { &mut [] }, now);
             now = now + Duration::from_millis(1_600);
 
             assert!(work[0].tries < MOST_TRIES, "{work:?}");
@@ -256,10 +257,10 @@ mod tests {
 
     #[test]
     fn works_that_kill_in_turn_do_not_excuse_each_other() {
-        let (mut works, mut court) = ([on_trial(0, 0); 2], Court::default());
+        let (mut works, mut blame) = ([on_trial(0, 0); 2], Blame::default());
         for _ in 0..MOST_TRIES {
             for work in &mut works {
-                court.judge(std::slice::from_mut(work), NOW);
+                blame.judge(std::slice::from_mut(work), NOW);
             }
         }
 
@@ -268,41 +269,48 @@ mod tests {
 
     #[test]
     fn nothing_is_tried_for_a_while_after_a_death_on_trial() {
-        let mut court = Court::default();
-        court.judge(&mut [Suspicion::default()], NOW);
-        assert_eq!(court.bench(false, NOW).least_company(), 1, "the first death was none");
+        let mut blame = Blame::default();
+        blame.judge(&mut [Suspicion::default()], NOW);
+        assert_eq!(
+            blame.suspect_limit(false, NOW).least_max_suspects(),
+            1,
+            "the first death was none"
+        );
 
-        court.judge(&mut [on_trial(1, 1)], NOW);
+        blame.judge(&mut [on_trial(1, 1)], NOW);
 
-        let later = NOW + ADJOURNMENT;
-        assert_eq!(court.bench(false, later - Duration::from_secs(1)).least_company(), 2);
-        assert_eq!(court.bench(false, later).least_company(), 1);
+        let later = NOW + ISOLATION_PAUSE;
+        assert_eq!(
+            blame.suspect_limit(false, later - Duration::from_secs(1)).least_max_suspects(),
+            2
+        );
+        assert_eq!(blame.suspect_limit(false, later).least_max_suspects(), 1);
     }
 
     #[test]
     fn bench_admits_as_many_suspects_as_each_of_them_bears() {
-        let mut bench = Court::default().bench(false, NOW);
-        assert_eq!(bench.least_company(), 1);
-        bench.add(Suspicion::default());
-        assert_eq!(bench.least_company(), 1, "what is no suspect does not matter");
+        let mut suspect_limit = Blame::default().suspect_limit(false, NOW);
+        assert_eq!(suspect_limit.least_max_suspects(), 1);
+        suspect_limit.add(Suspicion::default());
+        assert_eq!(suspect_limit.least_max_suspects(), 1, "what is no suspect does not matter");
         for held in 1..4 {
-            bench.add(suspect(if held == 2 { 4 } else { 16 }));
-            assert_eq!(bench.least_company(), held + 1);
+            suspect_limit.add(suspect(if held == 2 { 4 } else { 16 }));
+            assert_eq!(suspect_limit.least_max_suspects(), held + 1);
         }
-        bench.add(suspect(16));
+        suspect_limit.add(suspect(16));
 
-        assert_eq!(bench.least_company(), ANY);
+        assert_eq!(suspect_limit.least_max_suspects(), ANY);
     }
 
     #[test]
-    fn one_at_a_time_is_on_trial() {
-        let mut owner = Court::default().bench(false, NOW);
+    fn one_at_a_time_is_isolated() {
+        let mut owner = Blame::default().suspect_limit(false, NOW);
         owner.add(on_trial(0, 0));
-        let mut another = Court::default().bench(true, NOW);
+        let mut another = Blame::default().suspect_limit(true, NOW);
 
-        assert_eq!(owner.least_company(), ANY);
-        assert_eq!(another.least_company(), 2);
+        assert_eq!(owner.least_max_suspects(), ANY);
+        assert_eq!(another.least_max_suspects(), 2);
         another.add(suspect(4));
-        assert_eq!(another.least_company(), 2);
+        assert_eq!(another.least_max_suspects(), 2);
     }
 }

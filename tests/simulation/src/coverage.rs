@@ -19,11 +19,14 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::Session,
             Point::Sessions,
             Point::Events,
+            Point::Heads,
+            Point::ToolSpecs,
             Point::Erase,
             Point::Fetch,
             Point::Bounds,
             Point::Forget,
             Point::Decide,
+            Point::WorkBacklog,
         ],
     ),
     (
@@ -49,6 +52,7 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::Fetch,
             Point::Recall,
             Point::Decide,
+            Point::ToolSpecs,
             Point::Generate,
         ],
     ),
@@ -69,6 +73,7 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::Leave,
             Point::Fetch,
             Point::Decide,
+            Point::ToolSpecs,
             Point::RunTool,
         ],
     ),
@@ -88,7 +93,6 @@ const AWAITS: &[(Unit, &[Point])] = &[
         &[
             Point::DueMemory,
             Point::SettleMemory,
-            Point::RetryMemory,
             Point::DueForgets,
             Point::Forgot,
             Point::Remember,
@@ -98,7 +102,6 @@ const AWAITS: &[(Unit, &[Point])] = &[
     (
         Unit::OutboxSync,
         &[
-            Point::OutboxLanes,
             Point::ReadOutbox,
             Point::SettleOutbox,
             Point::Publish,

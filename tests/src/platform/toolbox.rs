@@ -25,7 +25,7 @@ impl Tools {
         Self::of(vec![tool])
     }
 
-    /// With these, which are in the order of their names.
+    /// With these.
     pub fn of(tools: Vec<Arc<dyn Tool>>) -> Arc<dyn Toolbox> {
         Arc::new(InprocToolbox::new(tools))
     }

@@ -1,17 +1,19 @@
 //! The hot counter: here it is the ledger itself.
 
 use async_trait::async_trait;
-use soma_core::budget::account::LedgerAccount;
+use soma_core::budget::account::{Balance, LedgerAccount};
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens};
-use soma_core::ports::{Budget, PortResult};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
+use soma_core::ports::{Budget, PortResult, UsageLedger};
 
 use super::InprocLedger;
 
-impl InprocLedger {
-    /// Every reservation of an account in a window: what a counter elsewhere is rebuilt from.
-    pub fn account(&self, account: &Account, window: BudgetWindow) -> Option<LedgerAccount> {
-        self.state().usage.account(account, window).cloned()
+#[async_trait]
+impl UsageLedger for InprocLedger {
+    async fn balance(&self, account: &Account, window: BudgetWindow) -> PortResult<Balance> {
+        let state = self.state();
+        let account = state.usage.account(account, window);
+        Ok(account.map(LedgerAccount::balance).unwrap_or_default())
     }
 }
 
@@ -21,8 +23,8 @@ impl Budget for InprocLedger {
         Ok(self.state().usage.reserve(request))
     }
 
-    async fn settle(&self, key: ReservationKey, used: Tokens) -> PortResult<()> {
-        self.state().usage.settle(key, used);
+    async fn settle(&self, reservation: &Reservation, used: Tokens) -> PortResult<()> {
+        self.state().usage.settle(reservation, used);
         Ok(())
     }
 
@@ -31,6 +33,6 @@ impl Budget for InprocLedger {
     }
 
     async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
-        Ok(self.state().usage.spent(account, window))
+        Ok(self.balance(account, window).await?.spent())
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::btree_map::Entry;
 
 use soma_core::conversation::event::Event;
-use soma_core::outbox::message::OutboxMessage;
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence};
 
@@ -65,7 +64,9 @@ impl State {
     fn mismatch(&self, conversation: &Conversation, commit: &Commit) -> Option<CommitOutcome> {
         let count = conversation.session.chain.count;
         let moved_on = commit.expected.is_some_and(|expected| expected != count);
-        let busy = commit.only_if_idle && conversation.head().is_some();
+        let unfinished = conversation.unfinished();
+        let busy = commit.only_if_idle && unfinished > 0
+            || commit.most_unfinished.is_some_and(|most| unfinished >= most);
         let known_turn = commit
             .accept
             .as_ref()
@@ -90,19 +91,19 @@ impl State {
             self.requests.insert((commit.tenant.clone(), request.key.clone()), request);
         }
         let events = self.apply_to_session(&mut commit);
-        for change in commit.usage {
+        for change in &commit.usage {
             self.usage.change(change);
         }
         for write in commit.memory {
-            self.memory.upsert(write, commit.at);
+            self.memory.upsert(write);
         }
         for decision in commit.decisions {
             self.decisions.push((commit.session_id, decision));
         }
-        let published = events.iter().map(|event| OutboxMessage::event(&commit.tenant, event));
-        let others = commit.outbox.into_iter().map(|message| message.numbered(&events));
-        for message in published.chain(others) {
-            self.outbox.enqueue(message, commit.at);
+        let trace = commit.trace.as_ref();
+        self.outbox.refer(&commit.tenant, &events, trace, commit.at);
+        for message in commit.outbox {
+            self.outbox.enqueue(message.completed(&events, trace), commit.at);
         }
         for letter in commit.dead {
             self.outbox.set_aside(letter);

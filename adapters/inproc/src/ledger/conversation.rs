@@ -134,6 +134,11 @@ impl Conversation {
         self.turns.iter().find(|known| known.record.turn_id == turn)
     }
 
+    /// How many turns are not done.
+    pub(super) const fn unfinished(&self) -> u64 {
+        self.session.turns_accepted - self.session.turns_done
+    }
+
     /// The oldest unfinished turn: the only one that may run.
     pub(super) fn head(&self) -> Option<&Turn> {
         self.turns.iter().find(|turn| turn.is_unfinished())
@@ -185,6 +190,19 @@ impl Conversation {
             EventRange::HistoryBefore(seq) => {
                 let history = |event: &&Event| event.seq < seq && event.kind.is_history();
                 cloned(&mut self.events.iter().rev().filter(history))
+            }
+        }
+    }
+
+    /// Whether the turn that is to run was cancelled, or a turn that waits for an open call.
+    pub(super) fn is_cancelled(&self, kind: WorkKind) -> bool {
+        let is_cancelled = |turn: &Turn| turn.record.cancel_requested;
+        match kind {
+            WorkKind::Turns => self.head().is_some_and(is_cancelled),
+            WorkKind::Calls => {
+                let mut open = self.calls.iter().filter(|call| call.is_open());
+                let turn = |call: &Call| call.record.turn_id.and_then(|turn| self.turn(turn));
+                open.any(|call| turn(call).is_some_and(is_cancelled))
             }
         }
     }

@@ -7,20 +7,22 @@ use async_trait::async_trait;
 use soma_core::ids::{OwnerId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::dead::DeadLetter;
-use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::memory_queue::{DueForget, DueWrite};
+use soma_core::outbox::wire;
+use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite, WriteOutcome};
 use soma_core::ports::{MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
 
 use super::InprocLedger;
+use super::state::State;
 
 #[derive(Debug)]
 struct Row {
     write: MemoryWrite,
     token: u64,
     tries: u32,
-    due_at: Timestamp,
+    /// Until when it was put off, if it was.
+    put_off_until: Option<Timestamp>,
     /// Until when whoever took it up holds it, unless it was given back.
     held_until: Option<Timestamp>,
     /// Whether it cannot be read.
@@ -28,14 +30,9 @@ struct Row {
 }
 
 impl Row {
-    /// Nobody holds it, and it is due at another time.
-    const fn put_off(&mut self, at: Timestamp) {
-        self.due_at = at;
-        self.held_until = None;
-    }
-
     fn is_due(&self, now: Timestamp) -> bool {
-        self.due_at <= now && self.held_until.is_none_or(|until| until <= now)
+        let over = |until: Option<Timestamp>| until.is_none_or(|until| until <= now);
+        over(self.put_off_until) && over(self.held_until)
     }
 }
 
@@ -43,8 +40,8 @@ impl Row {
 #[derive(Debug, Default)]
 pub(super) struct MemoryTable {
     rows: BTreeMap<u64, Row>,
-    /// What is to be forgotten, and when, in the order of erasure.
-    forgets: Vec<(DueForget, Timestamp)>,
+    /// What is to be forgotten, and when if not at once, in the order of erasure.
+    forgets: Vec<(DueForget, Option<Timestamp>)>,
     last_id: u64,
     last_token: u64,
 }
@@ -52,16 +49,16 @@ pub(super) struct MemoryTable {
 impl MemoryTable {
     /// Queues a write; one with the same key is overwritten, and stays held by whoever makes it: were
     /// it due at once, the older text could be remembered last.
-    pub(super) fn upsert(&mut self, write: MemoryWrite, now: Timestamp) {
+    pub(super) fn upsert(&mut self, write: MemoryWrite) {
         let token = self.next_token();
-        if let Some(row) = self.rows.values_mut().find(|row| row.write.key == write.key) {
-            let held_until = row.held_until;
-            *row = Row { write, token, tries: 0, due_at: now, held_until, damaged: false };
+        let new =
+            Row { write, token, tries: 0, put_off_until: None, held_until: None, damaged: false };
+        if let Some(row) = self.rows.values_mut().find(|row| row.write.key == new.write.key) {
+            *row = Row { held_until: row.held_until, ..new };
             return;
         }
         self.last_id += 1;
-        let row = Row { write, token, tries: 0, due_at: now, held_until: None, damaged: false };
-        self.rows.insert(self.last_id, row);
+        self.rows.insert(self.last_id, new);
     }
 
     /// Removes what waits of a session, and leaves it to be forgotten.
@@ -69,11 +66,11 @@ impl MemoryTable {
         let of = |write: &MemoryWrite| write.tenant == *tenant && write.session_id == session_id;
         self.rows.retain(|_, row| !of(&row.write));
         let forget = DueForget { tenant: tenant.clone(), session_id, erased_at: at };
-        self.forgets.push((forget, at));
+        self.forgets.push((forget, None));
     }
 
     fn due_forgets(&self, now: Timestamp, limit: usize) -> Vec<DueForget> {
-        let due = self.forgets.iter().filter(|(_, due_at)| *due_at <= now);
+        let due = self.forgets.iter().filter(|(_, due_at)| due_at.is_none_or(|at| at <= now));
         due.map(|(forget, _)| forget.clone()).take(limit).collect()
     }
 
@@ -82,7 +79,7 @@ impl MemoryTable {
             Some(at) => {
                 let again = self.forgets.iter_mut().find(|(forget, _)| forget == forgotten);
                 if let Some((_, due_at)) = again {
-                    *due_at = at;
+                    *due_at = Some(at);
                 }
             }
             None => self.forgets.retain(|(forget, _)| forget != forgotten),
@@ -122,8 +119,17 @@ impl MemoryTable {
         self.rows.get_mut(&due.id).filter(|row| row.token == due.token)
     }
 
+    /// Takes the row away if it is still its taker's.
     fn remove(&mut self, due: &DueWrite) -> bool {
         self.held(due).is_some() && self.rows.remove(&due.id).is_some()
+    }
+
+    /// Makes the row due again at that time if it is still its taker's.
+    fn put_off(&mut self, due: &DueWrite, until: Timestamp) -> bool {
+        let Some(row) = self.held(due) else { return false };
+        row.put_off_until = Some(until);
+        row.held_until = None;
+        true
     }
 
     const fn next_token(&mut self) -> u64 {
@@ -132,15 +138,40 @@ impl MemoryTable {
     }
 }
 
+impl State {
+    /// Settles one write; whether it was still its taker's.
+    fn settle_memory(&mut self, settlement: &SettledWrite, now: Timestamp) -> bool {
+        let SettledWrite { due, outcome } = settlement;
+        match outcome {
+            WriteOutcome::PutOff(span) => self.memory.put_off(due, now + *span),
+            WriteOutcome::Made(at) => {
+                let ours = self.memory.remove(due);
+                if ours {
+                    let wal = WalEvent::new(due.write.clone(), *at);
+                    self.outbox.enqueue(wire::memory_written(&wal), *at);
+                }
+                ours
+            }
+            WriteOutcome::Refused(letter) => {
+                let ours = self.memory.remove(due);
+                if ours {
+                    self.outbox.set_aside(letter.clone());
+                }
+                ours
+            }
+        }
+    }
+}
+
 #[async_trait]
 impl MemoryQueue for InprocLedger {
     async fn due(
         &self,
         _owner: OwnerId,
-        now: Timestamp,
         hold: Duration,
         limit: usize,
     ) -> PortResult<Vec<DueWrite>> {
+        let now = self.clock.now();
         let mut state = self.state();
         for letter in state.memory.take_unreadable(now) {
             state.outbox.set_aside(letter);
@@ -148,34 +179,18 @@ impl MemoryQueue for InprocLedger {
         Ok(state.memory.take_up(now, hold, limit))
     }
 
-    async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
+    async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>> {
+        let now = self.clock.now();
         let mut state = self.state();
-        let settled = state.memory.remove(due);
-        if settled {
-            let at = wal.written_at;
-            state.outbox.enqueue(wal_message(&wal), at);
-        }
-        Ok(settled)
+        Ok(settlements.iter().map(|one| state.settle_memory(one, now)).collect())
     }
 
-    async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
-        Ok(self.state().memory.held(due).map(|row| row.put_off(at)).is_some())
+    async fn forgets(&self, limit: usize) -> PortResult<Vec<DueForget>> {
+        Ok(self.state().memory.due_forgets(self.clock.now(), limit))
     }
 
-    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
-        let mut state = self.state();
-        let dead_lettered = state.memory.remove(due);
-        if dead_lettered {
-            state.outbox.set_aside(letter);
-        }
-        Ok(dead_lettered)
-    }
-
-    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
-        Ok(self.state().memory.due_forgets(now, limit))
-    }
-
-    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()> {
+    async fn forgot(&self, forget: &DueForget, again_after: Option<Duration>) -> PortResult<()> {
+        let again_at = again_after.map(|span| self.clock.now() + span);
         self.state().memory.forgot(forget, again_at);
         Ok(())
     }
@@ -196,18 +211,5 @@ fn unreadable_letter(id: u64, write: &MemoryWrite, at: Timestamp) -> DeadLetter 
         payload: "damaged".into(),
         error: "it was damaged".into(),
         at,
-    }
-}
-
-/// The publication of a write that was made.
-fn wal_message(wal: &WalEvent) -> OutboxMessage {
-    OutboxMessage {
-        topic: Topic::MemoryWal,
-        key: wal.write.session_id.to_string(),
-        kind: WalEvent::TYPE.into(),
-        tenant: wal.write.tenant.clone(),
-        dedupe_key: *wal.write.event_id.as_uuid(),
-        payload: serde_json::to_value(wal).unwrap_or_default().into(),
-        numbered_by: None,
     }
 }

@@ -27,8 +27,8 @@ use state::State;
 
 /// [`Store`](soma_core::ports::Store), [`Work`](soma_core::ports::Work),
 /// [`Leases`](soma_core::ports::Leases), [`Outbox`](soma_core::ports::Outbox),
-/// [`MemoryQueue`](soma_core::ports::MemoryQueue), [`Replica`](soma_core::ports::Replica) and
-/// [`Budget`](soma_core::ports::Budget) over one state: what a commit changes is seen by all of
+/// [`MemoryQueue`](soma_core::ports::MemoryQueue), [`Replica`](soma_core::ports::Replica),
+/// [`Budget`](soma_core::ports::Budget) and [`UsageLedger`](soma_core::ports::UsageLedger) over one state: what a commit changes is seen by all of
 /// them at once.
 pub struct InprocLedger {
     state: Mutex<State>,

@@ -1,67 +1,124 @@
 //! Messages that wait to be published, and what was set aside.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use async_trait::async_trait;
+use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::{OutboxMessage, OutboxRow};
-use soma_core::outbox::topic::Topic;
-use soma_core::ports::outbox::OutboxDepth;
+use soma_core::ports::outbox::{OutboxDepth, Settlement};
 use soma_core::ports::{Outbox, PortResult};
 use soma_core::time::Timestamp;
-use soma_core::work::lease::{PartitionLease, Resource};
+use soma_core::trace::TraceContext;
+use soma_core::work::lease::Resource;
 use uuid::Uuid;
 
 use super::InprocLedger;
+use super::state::State;
 
-/// The rows, by lane and id, and every key that ever was among them.
+/// What a row publishes.
+#[derive(Debug)]
+enum Content {
+    Message(OutboxMessage),
+    /// The events of a session with these numbers, first and last.
+    Events(SessionId, Seq, Seq, Option<TraceContext>),
+}
+
+#[derive(Debug)]
+struct Row {
+    lane: Lane,
+    tenant: TenantId,
+    key: String,
+    content: Content,
+    created_at: Timestamp,
+}
+
+/// The rows by id, and what was set aside.
 #[derive(Debug, Default)]
 pub(super) struct OutboxTable {
-    /// No lane of these is empty.
-    lanes: BTreeMap<Lane, BTreeMap<u64, OutboxRow>>,
-    known: BTreeSet<(Topic, Uuid)>,
+    rows: BTreeMap<u64, Row>,
     dead: BTreeMap<Uuid, DeadLetter>,
     last_id: u64,
 }
 
 impl OutboxTable {
-    /// Adds a message, unless its key is known.
+    /// Adds a message.
     pub(super) fn enqueue(&mut self, message: OutboxMessage, at: Timestamp) {
-        if !self.known.insert((message.topic, message.dedupe_key)) {
-            return;
-        }
+        let (tenant, key) = (message.tenant.clone(), message.key.clone());
+        self.add(tenant, key, Content::Message(message), at);
+    }
+
+    /// Adds the publication of the events of a commit: one row, however many they are.
+    pub(super) fn refer(
+        &mut self,
+        tenant: &TenantId,
+        events: &[Event],
+        trace: Option<&TraceContext>,
+        at: Timestamp,
+    ) {
+        let (Some(first), Some(last)) = (events.first(), events.last()) else { return };
+        let session = first.session_id;
+        let content = Content::Events(session, first.seq, last.seq, trace.cloned());
+        self.add(tenant.clone(), session.to_string(), content, at);
+    }
+
+    fn add(&mut self, tenant: TenantId, key: String, content: Content, created_at: Timestamp) {
         self.last_id += 1;
-        let lane = Lane::of(&message.key);
-        let row = OutboxRow { id: self.last_id, lane, message, created_at: at };
-        self.lanes.entry(lane).or_default().insert(row.id, row);
+        let row = Row { lane: Lane::of(&key), tenant, key, content, created_at };
+        self.rows.insert(self.last_id, row);
     }
 
-    /// Takes a row out of a lane.
-    fn remove(&mut self, lane: Lane, id: u64) -> Option<OutboxRow> {
-        let rows = self.lanes.get_mut(&lane)?;
-        let removed = rows.remove(&id);
-        if rows.is_empty() {
-            self.lanes.remove(&lane);
-        }
-        removed
-    }
-
-    /// Keeps a dead letter and publishes it.
+    /// Keeps a dead letter and publishes it, unless one of its origin is kept.
     pub(super) fn set_aside(&mut self, letter: DeadLetter) {
-        self.enqueue(letter.message(&platform()), letter.at);
-        self.dead.entry(letter.id()).or_insert(letter);
+        if !self.dead.contains_key(&letter.id()) {
+            self.enqueue(letter.message(&platform()), letter.at);
+            self.dead.insert(letter.id(), letter);
+        }
+    }
+
+    /// Takes a row out of a lane. Answers whether it was there.
+    fn remove(&mut self, lane: Lane, id: u64) -> bool {
+        self.rows.get(&id).is_some_and(|row| row.lane == lane) && self.rows.remove(&id).is_some()
     }
 
     pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) {
         let key = session.to_string();
-        self.lanes.retain(|_, rows| {
-            rows.retain(|_, row| !(row.message.tenant == *tenant && row.message.key == key));
-            !rows.is_empty()
-        });
+        self.rows.retain(|_, row| !(row.tenant == *tenant && row.key == key));
         let of = Some(tenant);
         self.dead.retain(|_, letter| !(letter.tenant.as_ref() == of && letter.key == key));
+    }
+}
+
+impl State {
+    /// What a row publishes, as it is read.
+    fn messages(&self, row: &Row) -> Vec<OutboxMessage> {
+        match &row.content {
+            Content::Message(message) => vec![message.clone()],
+            Content::Events(session, first, last, trace) => {
+                let conversation = self.conversation(&row.tenant, *session);
+                let events = conversation.map_or(&[][..], |found| &found.events);
+                let referred = events.iter().filter(|event| (first..=last).contains(&&event.seq));
+                let publish = |event| OutboxMessage::event(&row.tenant, event, trace.as_ref());
+                referred.map(publish).collect()
+            }
+        }
+    }
+
+    /// Answers whether the lease holds; then its rows are gone.
+    fn settle(&mut self, settlement: &Settlement) -> bool {
+        let held = self.leases.is_held(&settlement.lease);
+        if let Resource::Lane(lane) = settlement.lease.resource
+            && held
+        {
+            for row in &settlement.rows {
+                if self.outbox.remove(lane, row.id) {
+                    row.dead.iter().cloned().for_each(|letter| self.outbox.set_aside(letter));
+                }
+            }
+        }
+        held
     }
 }
 
@@ -73,48 +130,27 @@ fn platform() -> TenantId {
 
 #[async_trait]
 impl Outbox for InprocLedger {
-    async fn lanes(&self) -> PortResult<BTreeSet<Lane>> {
-        Ok(self.state().outbox.lanes.keys().copied().collect())
-    }
-
-    async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>> {
+    async fn read(&self, lanes: &[Lane], after: u64, limit: usize) -> PortResult<Vec<OutboxRow>> {
         let state = self.state();
-        let rows = state.outbox.lanes.get(&lane).into_iter().flat_map(BTreeMap::values);
-        Ok(rows.take(limit).cloned().collect())
+        let rows = state.outbox.rows.range(after.saturating_add(1)..);
+        let asked = rows.filter(|(_, row)| lanes.contains(&row.lane)).take(limit);
+        let read = |(id, row): (&u64, &Row)| OutboxRow {
+            id: *id,
+            lane: row.lane,
+            messages: state.messages(row),
+            created_at: row.created_at,
+        };
+        Ok(asked.map(read).collect())
     }
 
-    async fn settle(&self, lease: &PartitionLease, ids: &[u64]) -> PortResult<bool> {
+    async fn settle(&self, settlements: &[Settlement]) -> PortResult<Vec<bool>> {
         let mut state = self.state();
-        let held = state.leases.is_held(lease);
-        if held && let Resource::Lane(lane) = lease.resource {
-            for id in ids {
-                state.outbox.remove(lane, *id);
-            }
-        }
-        Ok(held)
-    }
-
-    async fn dead_letter(
-        &self,
-        lease: &PartitionLease,
-        id: u64,
-        letter: DeadLetter,
-    ) -> PortResult<bool> {
-        let mut state = self.state();
-        let held = state.leases.is_held(lease);
-        if held
-            && let Resource::Lane(lane) = lease.resource
-            && state.outbox.remove(lane, id).is_some()
-        {
-            state.outbox.set_aside(letter);
-        }
-        Ok(held)
+        Ok(settlements.iter().map(|settlement| state.settle(settlement)).collect())
     }
 
     async fn depth(&self) -> PortResult<OutboxDepth> {
         let state = self.state();
-        let rows = state.outbox.lanes.values().flat_map(BTreeMap::values);
-        let (count, oldest) = (rows.clone().count(), rows.map(|row| row.created_at).min());
-        Ok(OutboxDepth { rows: count as u64, oldest })
+        let oldest = state.outbox.rows.values().map(|row| row.created_at).min();
+        Ok(OutboxDepth { rows: state.outbox.rows.len() as u64, oldest })
     }
 }

@@ -6,7 +6,7 @@ use soma_core::ids::{OwnerId, SessionId};
 use soma_core::ports::work::{ClaimRequest, Holding};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
-use soma_core::work::suspicion::{Bench, Court, Suspicion};
+use soma_core::work::suspicion::{Blame, SuspectLimit, Suspicion};
 
 use super::conversation::{ClaimSlot, Conversation};
 use super::state::State;
@@ -17,7 +17,7 @@ pub(super) struct Owners {
     /// Until when each counts as alive.
     pub(super) until: BTreeMap<OwnerId, Timestamp>,
     /// Judges the work of the dead.
-    pub(super) court: Court,
+    pub(super) blame: Blame,
 }
 
 /// The owners of each kind of work.
@@ -63,43 +63,48 @@ impl State {
     pub(super) fn judge_dead(&mut self, kind: WorkKind, now: Timestamp) {
         let dead = self.owners.entry(kind).or_default().dead(now);
         for owner in dead {
-            let mut court = self.court(kind);
+            let mut blame = self.blame(kind);
             let mut slots: Vec<_> = self.slots_of(kind, owner).map(|(_, slot)| slot).collect();
             let mut held: Vec<Suspicion> = slots.iter().map(|slot| slot.suspicion).collect();
-            court.judge(&mut held, now);
+            blame.judge(&mut held, now);
             for (slot, judged) in slots.iter_mut().zip(held) {
                 slot.owner = None;
                 slot.suspicion = judged;
             }
             let owners = self.owners.entry(kind).or_default();
-            owners.court = court;
+            owners.blame = blame;
             owners.until.remove(&owner);
         }
     }
 
-    /// The owner is alive: for `ttl` if it was given something, and else for at least half of it.
+    /// The owner is alive: for `ttl` if it was given something, and else for at least two thirds of it.
     pub(super) fn keep_alive(&mut self, request: &ClaimRequest, now: Timestamp, given: bool) {
         let owners = self.owners.entry(request.kind).or_default();
         let until = owners.until.entry(request.owner).or_default();
-        if given || *until < now + request.ttl / 2 {
+        if given || *until < now + request.ttl * 2 / 3 {
             *until = now + request.ttl;
         }
     }
 
-    fn court(&self, kind: WorkKind) -> Court {
-        self.owners.get(&kind).map(|owners| owners.court).unwrap_or_default()
+    fn blame(&self, kind: WorkKind) -> Blame {
+        self.owners.get(&kind).map(|owners| owners.blame).unwrap_or_default()
     }
 
     /// Which suspects the owner may take up.
-    pub(super) fn bench(&self, kind: WorkKind, owner: OwnerId, now: Timestamp) -> Bench {
+    pub(super) fn suspect_limit(
+        &self,
+        kind: WorkKind,
+        owner: OwnerId,
+        now: Timestamp,
+    ) -> SuspectLimit {
         let slots = self.conversations.values().filter_map(|found| found.claims.get(&kind));
         let claimed: Vec<&ClaimSlot> = slots.filter(|slot| slot.owner.is_some()).collect();
-        let trial = claimed.iter().any(|slot| slot.suspicion.is_on_trial());
-        let mut bench = self.court(kind).bench(trial, now);
+        let isolated = claimed.iter().any(|slot| slot.suspicion.is_isolated());
+        let mut suspect_limit = self.blame(kind).suspect_limit(isolated, now);
         for slot in claimed.iter().filter(|slot| slot.owner == Some(owner)) {
-            bench.add(slot.suspicion);
+            suspect_limit.add(slot.suspicion);
         }
-        bench
+        suspect_limit
     }
 }
 

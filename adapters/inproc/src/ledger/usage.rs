@@ -1,68 +1,46 @@
 //! The usage ledger: what was reserved and what was used.
 
 use std::collections::BTreeMap;
-use std::collections::btree_map::Entry::Vacant;
 
-use soma_core::budget::account::{Entry, LedgerAccount};
+use soma_core::budget::account::LedgerAccount;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{
-    Account, Grant, ReservationKey, ReservationRequest, Spent, Tokens, UsageChange,
-};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Tokens, UsageChange};
 use soma_core::ids::TurnId;
 
-type Place = (Account, BudgetWindow);
-
-/// The accounts, and where each reservation was made.
+/// The accounts, by window.
 #[derive(Debug, Default)]
 pub(super) struct UsageTable {
-    accounts: BTreeMap<Place, LedgerAccount>,
-    places: BTreeMap<ReservationKey, Place>,
+    accounts: BTreeMap<(Account, BudgetWindow), LedgerAccount>,
 }
 
 impl UsageTable {
-    /// Sets tokens aside; the first grant of a key stands, in whatever window it was made.
+    /// Sets tokens aside; the first grant of a key stands.
     pub(super) fn reserve(&mut self, request: &ReservationRequest) -> Grant {
         let ReservationRequest { key, account, window, limit, want, least } = request;
-        let asked = (account.clone(), *window);
-        let place = self.places.get(key).unwrap_or(&asked).clone();
-        let grant =
-            self.accounts.entry(place.clone()).or_default().reserve(*key, *limit, *want, *least);
-        if matches!(grant, Grant::Granted(_)) {
-            self.places.insert(*key, place);
-        }
-        grant
+        self.account_mut(account, *window).reserve(*key, *limit, *want, *least)
     }
 
     /// Replaces a reservation by what was used.
-    pub(super) fn settle(&mut self, key: ReservationKey, used: Tokens) {
-        if let Some(account) = self.places.get(&key).and_then(|place| self.accounts.get_mut(place))
-        {
-            account.settle(key, used);
-        }
+    pub(super) fn settle(&mut self, reservation: &Reservation, used: Tokens) {
+        let Reservation { key, account, window } = reservation;
+        self.account_mut(account, *window).settle(*key, used);
     }
 
     /// Counts as used, whole, what a turn has set aside.
     pub(super) fn settle_in_full(&mut self, turn: TurnId) {
-        let key = |call| ReservationKey { turn_id: turn, call };
-        for (key, place) in self.places.range(key(u32::MIN)..=key(u32::MAX)) {
-            let Some(account) = self.accounts.get_mut(place) else { continue };
-            let reserved = account.entry(*key).map_or(0, |entry| entry.reserved);
-            account.settle(*key, reserved);
+        for account in self.accounts.values_mut() {
+            account.settle_in_full(turn);
         }
     }
 
     /// Applies what a commit says.
-    pub(super) fn change(&mut self, change: UsageChange) {
+    pub(super) fn change(&mut self, change: &UsageChange) {
         match change {
             UsageChange::Reserve { key, account, window, amount, limit: _ } => {
-                if let Vacant(free) = self.places.entry(key) {
-                    let place = free.insert((account, window)).clone();
-                    let entry = Entry { reserved: amount, used: None };
-                    self.accounts.entry(place).or_default().restore(key, entry);
-                }
+                self.account_mut(account, *window).restore(*key, *amount);
             }
-            UsageChange::Settle { key, used } => self.settle(key, used),
-            UsageChange::SettleInFull { turn_id } => self.settle_in_full(turn_id),
+            UsageChange::Settle { reservation, used } => self.settle(reservation, *used),
+            UsageChange::SettleInFull { turn_id } => self.settle_in_full(*turn_id),
         }
     }
 
@@ -70,18 +48,14 @@ impl UsageTable {
     pub(super) fn has_room_for(&self, change: &UsageChange) -> bool {
         match change {
             UsageChange::Reserve { key, account, window, amount, limit: Some(limit) } => {
-                self.places.contains_key(key)
-                    || self.spent(account, *window).total().saturating_add(*amount) <= *limit
+                let account = self.account(account, *window).cloned().unwrap_or_default();
+                account.entry(*key).is_some()
+                    || account.spent().total().saturating_add(*amount) <= *limit
             }
             UsageChange::Reserve { limit: None, .. }
             | UsageChange::Settle { .. }
             | UsageChange::SettleInFull { .. } => true,
         }
-    }
-
-    /// What an account has used and set aside.
-    pub(super) fn spent(&self, account: &Account, window: BudgetWindow) -> Spent {
-        self.account(account, window).map(LedgerAccount::spent).unwrap_or_default()
     }
 
     /// The reservations of an account in a window.
@@ -91,5 +65,9 @@ impl UsageTable {
         window: BudgetWindow,
     ) -> Option<&LedgerAccount> {
         self.accounts.get(&(account.clone(), window))
+    }
+
+    fn account_mut(&mut self, account: &Account, window: BudgetWindow) -> &mut LedgerAccount {
+        self.accounts.entry((account.clone(), window)).or_default()
     }
 }

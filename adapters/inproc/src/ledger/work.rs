@@ -6,12 +6,14 @@ use std::time::Duration;
 use async_trait::async_trait;
 use soma_core::ids::{OwnerId, SessionId, TenantId};
 use soma_core::observe::{self, SetAside};
+use soma_core::outbox::wire::Subject;
 use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
+use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::WorkKind;
-use soma_core::work::ingest::{Arrival, BatchOutcome, Subject, WorkBatch};
+use soma_core::work::ingest::{Arrival, BatchOutcome, WorkBatch};
 use soma_core::work::session::TurnState;
 use soma_core::work::suspicion::Suspicion;
 
@@ -94,12 +96,12 @@ impl State {
             let claimed = conversation.is_claimed(kind);
             *held.entry(&conversation.session.tenant).or_default() += usize::from(claimed);
         }
-        let least = self.bench(kind, request.owner, now).least_company();
+        let least = self.suspect_limit(kind, request.owner, now).least_max_suspects();
         let waiting = self.unclaimed(kind).filter(|(found, _)| !found.is_delayed(kind, now));
         let (may, must_wait): (Vec<_>, Vec<_>) = waiting
             .map(|(found, age)| (held[&found.session.tenant], age, found))
             .partition(|(held, _, found)| {
-                *held < request.tenant_cap && found.suspicion(kind).company >= least
+                *held < request.tenant_cap && found.suspicion(kind).max_suspects >= least
             });
         let next = may.iter().min_by_key(|(held, age, _)| (*held, *age));
         (next.map(|(_, _, found)| found.session.session_id), !must_wait.is_empty())
@@ -203,12 +205,9 @@ impl Work for InprocLedger {
         for named in holding {
             let found = state.conversations.get(&named.session_id);
             let slot = found.and_then(|found| found.claims.get(&kind));
-            let cancelled = found.and_then(Conversation::head);
             if !slot.is_some_and(|slot| slot.is_held_by(owner, named.epoch)) {
                 told.lost.push(*named);
-            } else if kind == WorkKind::Turns
-                && cancelled.is_some_and(|turn| turn.record.cancel_requested)
-            {
+            } else if found.is_some_and(|found| found.is_cancelled(kind)) {
                 told.cancelled.push(*named);
             }
         }
@@ -234,6 +233,27 @@ impl Work for InprocLedger {
         state.slots_of(kind, owner).for_each(|(_, slot)| slot.owner = None);
         state.owners.entry(kind).or_default().until.remove(&owner);
         Ok(())
+    }
+
+    async fn backlog(&self, kind: WorkKind) -> PortResult<Backlog> {
+        let state = self.state();
+        let mut backlog = Backlog::default();
+        for found in state.conversations.values() {
+            let open = match kind {
+                WorkKind::Turns => found.unfinished(),
+                WorkKind::Calls => found.calls.iter().filter(|call| call.is_open()).count() as u64,
+            };
+            backlog.unfinished += open;
+            let waiting = open.saturating_sub(u64::from(found.is_claimed(kind)));
+            if waiting > 0 {
+                *backlog.waiting.entry(found.session.tenant.clone()).or_default() += waiting;
+            }
+        }
+        backlog.accepted = match kind {
+            WorkKind::Turns => state.session_of_turn.len() as u64,
+            WorkKind::Calls => state.session_of_call.len() as u64,
+        };
+        Ok(backlog)
     }
 
     async fn depth(&self, kind: WorkKind) -> PortResult<usize> {

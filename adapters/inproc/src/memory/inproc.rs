@@ -27,6 +27,13 @@ struct Indexed {
     folded: String,
 }
 
+impl Indexed {
+    fn of(write: &MemoryWrite) -> Self {
+        let (terms, folded) = (terms(&write.text), folded(&write.text));
+        Self { memory: write.clone(), terms, folded }
+    }
+}
+
 impl InprocMemory {
     /// An empty memory; what it remembers ages by `clock`.
     pub fn new(clock: Arc<dyn Clock>) -> Self {
@@ -47,15 +54,14 @@ impl InprocMemory {
 
 #[async_trait]
 impl Memory for InprocMemory {
-    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
-        let key = (write.tenant.clone(), write.key.clone());
-        let indexed = Indexed {
-            terms: terms(&write.text),
-            folded: folded(&write.text),
-            memory: write.clone(),
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
+        let indexed: Vec<_> = writes.iter().map(Indexed::of).collect();
+        let mut memories = locked(&self.memories);
+        let keep = |one: Indexed| {
+            memories.insert((one.memory.tenant.clone(), one.memory.key.clone()), one);
+            Ok(())
         };
-        locked(&self.memories).insert(key, indexed);
-        Ok(())
+        Ok(indexed.into_iter().map(keep).collect())
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {

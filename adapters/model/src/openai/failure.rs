@@ -7,6 +7,7 @@ use reqwest::header::{HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 use serde_json::Value;
 use soma_core::conversation::model::ModelFailure;
+use soma_core::ports::model::ModelRequest;
 
 use super::request::Dialect;
 use super::scrub::Scrub;
@@ -18,6 +19,16 @@ const TOO_LONG_CODES: &[&str] = &["context_length_exceeded", "exceed_context_siz
 /// What servers write when a prompt does not fit.
 const TOO_LONG_TEXTS: &[&str] =
     &["context length", "context window", "context size", "prompt is too long"];
+/// What servers write when a model cannot ask for tools.
+const NO_TOOLS_TEXTS: &[&str] =
+    &["does not support tools", "does not support function", "tool use is not supported"];
+/// What servers write when a model knows no role `system`.
+const NO_SYSTEM_TEXTS: &[&str] = &[
+    "system role not supported",
+    "system role is not supported",
+    "does not support system",
+    "developer instruction is not enabled",
+];
 /// Codes and types of errors by which servers say that a filter refused.
 const FILTER_CODES: &[&str] =
     &["content_filter", "content_policy_violation", "ResponsibleAIPolicyViolation"];
@@ -32,14 +43,23 @@ pub(super) struct Refused {
 }
 
 impl Refused {
-    /// The dialect to try next, if the server refused a field that can be left out or renamed.
-    pub(super) fn adapted(&self, dialect: Dialect) -> Option<Dialect> {
+    /// What is learned from it, if the server refused a part of the request that can be left out or
+    /// said otherwise.
+    pub(super) fn adapted(&self, dialect: Dialect, request: &ModelRequest) -> Option<Dialect> {
         let about_fields =
             matches!(self.status, StatusCode::BAD_REQUEST | StatusCode::UNPROCESSABLE_ENTITY);
-        let wanted = if self.text.contains("stream_options") {
+        let lower = self.text.to_lowercase();
+        let says = |known: &[&str]| known.iter().any(|known| lower.contains(known));
+        let wanted = if says(&["stream_options"]) {
             Dialect::NO_STREAM_OPTIONS
-        } else if self.text.contains("max_completion_tokens") {
+        } else if says(&["max_completion_tokens"]) {
             Dialect::COMPLETION_TOKENS
+        } else if says(&["parallel_tool_calls"]) {
+            Dialect::NO_PARALLEL_FIELD
+        } else if says(NO_SYSTEM_TEXTS) {
+            Dialect::NO_SYSTEM_ROLE
+        } else if !request.tools.is_empty() && says(NO_TOOLS_TEXTS) {
+            Dialect::NO_TOOLS
         } else {
             return None;
         };

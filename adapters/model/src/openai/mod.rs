@@ -4,27 +4,28 @@ mod answer;
 mod failure;
 mod request;
 mod scrub;
+mod server;
+mod servers;
 mod stream;
 mod wire;
 
+use std::collections::BTreeMap;
 use std::fmt;
-use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use reqwest::header::HeaderValue;
-use reqwest::{Client, Response, Url};
+use reqwest::Response;
 use soma_core::budget::Tokens;
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ports::Model;
 use soma_core::ports::model::{ModelRequest, ModelStream};
 
-use crate::secret::Secret;
+use crate::secret::{Secret, StoredSecret};
 use crate::tokens::estimate;
-use request::Dialect;
 use scrub::Scrub;
+use server::Server;
+use servers::Servers;
 use soma_core::redact::without_credentials;
 
 /// How a server is reached.
@@ -83,14 +84,10 @@ pub enum BadModelConfig {
     Client(#[source] reqwest::Error),
 }
 
-/// A server of language models.
+/// Models of the server that is configured, and of those that profiles name.
 #[derive(Clone)]
 pub struct OpenAiModel {
-    client: Client,
-    url: Url,
-    config: OpenAiConfig,
-    /// What the server was found to refuse.
-    dialect: Arc<AtomicU8>,
+    servers: Arc<Servers>,
 }
 
 impl OpenAiModel {
@@ -100,45 +97,40 @@ impl OpenAiModel {
     ///
     /// [`BadModelConfig`] if the settings cannot be used.
     pub fn new(config: OpenAiConfig) -> Result<Self, BadModelConfig> {
-        let url = completions(&config.base_url).ok_or(BadModelConfig::Url)?;
-        let key = config.api_key.as_ref().map_or("", Secret::expose);
-        HeaderValue::from_str(key).map_err(|_| BadModelConfig::Key)?;
-        crate::install_tls();
-        let client = Client::builder()
-            .connect_timeout(config.connect)
-            .redirect(reqwest::redirect::Policy::none());
-        // A proxy does not know what this machine calls by its own name.
-        let client = if is_loopback(&url) { client.no_proxy() } else { client };
-        let client = client.build().map_err(BadModelConfig::Client)?;
-        Ok(Self { client, url, config, dialect: Arc::default() })
+        Self::with_secrets(config, BTreeMap::new())
     }
 
-    /// Sends the request; once more in another dialect if the server refuses a field by name.
-    async fn send(&self, request: &ModelRequest) -> Result<Response, ModelFailure> {
+    /// A client of the server, and of others that profiles name with a stored secret. Installs TLS if
+    /// nobody has.
+    ///
+    /// # Errors
+    ///
+    /// [`BadModelConfig`] if the settings cannot be used.
+    pub fn with_secrets(
+        config: OpenAiConfig,
+        secrets: BTreeMap<String, StoredSecret>,
+    ) -> Result<Self, BadModelConfig> {
+        Ok(Self { servers: Arc::new(Servers::new(config, secrets)?) })
+    }
+
+    /// Sends the request; once more in another dialect if the server refuses a part of it by name.
+    async fn send(
+        &self,
+        server: &Server,
+        request: &ModelRequest,
+    ) -> Result<Response, ModelFailure> {
         loop {
-            let bits = self.dialect.load(Ordering::Relaxed);
-            let response = self.post(&request::body(request, Dialect::of(bits))).await?;
+            let dialect = self.servers.dialect(&request.profile);
+            let response = server.post(&request::body(request, dialect)).await?;
             if response.status().is_success() {
                 return Ok(response);
             }
-            let scrub = Scrub(self.config.api_key.as_ref());
-            let refused = failure::read(response, scrub, self.config.silence).await;
-            match refused.adapted(Dialect::of(bits)) {
-                Some(dialect) => self.dialect.fetch_or(dialect.bits(), Ordering::Relaxed),
+            let scrub = Scrub(server.config.api_key.as_ref());
+            let refused = failure::read(response, scrub, server.config.silence).await;
+            match refused.adapted(dialect, request) {
+                Some(dialect) => self.servers.learn(&request.profile, dialect),
                 None => return Err(refused.failure),
-            };
-        }
-    }
-
-    async fn post(&self, body: &serde_json::Value) -> Result<Response, ModelFailure> {
-        let mut post = self.client.post(self.url.clone()).json(body);
-        if let Some(key) = &self.config.api_key {
-            post = post.bearer_auth(key.expose());
-        }
-        match tokio::time::timeout(self.config.first_byte, post.send()).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => Err(failure::unreachable(error)),
-            Err(_) => Err(ModelFailure::Timeout),
+            }
         }
     }
 }
@@ -146,8 +138,9 @@ impl OpenAiModel {
 #[async_trait]
 impl Model for OpenAiModel {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
-        let response = self.send(&request).await?;
-        Ok(stream::events(response, &self.config, request.profile.model))
+        let server = self.servers.of(&request.profile)?;
+        let response = self.send(&server, &request).await?;
+        Ok(stream::events(response, &server.config, request.profile.model))
     }
 
     fn count(&self, text: &str) -> Tokens {
@@ -155,29 +148,8 @@ impl Model for OpenAiModel {
     }
 
     fn describe(&self) -> String {
-        let host = self.url.host_str().unwrap_or_default();
-        match self.url.port() {
-            Some(port) => format!("OpenAI-compatible server at {host}:{port}"),
-            None => format!("OpenAI-compatible server at {host}"),
-        }
+        self.servers.home().describe()
     }
 }
 
 soma_core::opaque_debug!(OpenAiModel);
-
-/// Where completions are asked for; none if the address is not one, or more than one.
-fn completions(base_url: &str) -> Option<Url> {
-    let mut url = Url::parse(base_url).ok()?;
-    let plain = url.username().is_empty() && url.password().is_none();
-    let plain = plain && url.query().is_none() && url.fragment().is_none();
-    if !matches!(url.scheme(), "http" | "https") || !plain {
-        return None;
-    }
-    url.path_segments_mut().ok()?.pop_if_empty().extend(["chat", "completions"]);
-    Some(url)
-}
-
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-    host == "localhost" || host.parse().is_ok_and(|address: IpAddr| address.is_loopback())
-}

@@ -5,6 +5,7 @@ mod answers;
 mod calls;
 mod contract;
 mod failures;
+mod profiles;
 mod requests;
 mod streams;
 mod world;

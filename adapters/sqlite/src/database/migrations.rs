@@ -23,6 +23,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0013_recall.sql"),
     include_str!("../../migrations/0014_history.sql"),
     include_str!("../../migrations/0015_log.sql"),
+    include_str!("../../migrations/0016_backlog.sql"),
+    include_str!("../../migrations/0017_outbox_refers_to_events.sql"),
+    include_str!("../../migrations/0018_usage_open.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

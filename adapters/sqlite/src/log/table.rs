@@ -55,7 +55,7 @@ pub(super) fn insert(
             session.as_ref().map(SessionId::as_uuid),
             seq,
             whole.then_some(&record.key),
-            whole.then_some(&record.value),
+            whole.then_some(&record.value[..]),
             serde_json::to_string(&headers)?,
             record.at.as_micros(),
         ])?;
@@ -138,7 +138,8 @@ fn record(row: &Row<'_>, value: Vec<u8>) -> Result<Record, SqlError> {
         }
         None => row.get(2)?,
     };
-    Ok(Record { key, value, headers, at: Timestamp::from_micros(row.get(5)?) })
+    let at = Timestamp::from_micros(row.get(5)?);
+    Ok(Record { key, value: value.into(), headers, at })
 }
 
 /// The offset of the oldest record.

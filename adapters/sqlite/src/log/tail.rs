@@ -210,7 +210,7 @@ mod tests {
     fn record(value: &str) -> Record {
         Record {
             key: "k".into(),
-            value: value.as_bytes().to_vec(),
+            value: value.as_bytes().to_vec().into(),
             headers: BTreeMap::new(),
             at: Timestamp::from_micros(0),
         }

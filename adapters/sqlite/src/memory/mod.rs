@@ -34,9 +34,11 @@ impl SqliteMemory {
 
 #[async_trait]
 impl Memory for SqliteMemory {
-    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
-        let entry = remember::Entry::of(write);
-        self.database.write(Durability::Relaxed, move |connection| entry.put(connection)).await
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
+        let entries: Vec<_> = writes.iter().map(remember::Entry::of).collect();
+        let put = move |connection: &_| entries.iter().try_for_each(|entry| entry.put(connection));
+        self.database.write(Durability::Relaxed, put).await?;
+        Ok(writes.iter().map(|_| Ok(())).collect())
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {

@@ -92,7 +92,9 @@ impl<'a> Search<'a> {
             }
         }
         let mut looks = self.look_at(&ids, &BTreeSet::new())?;
-        looks.iter_mut().for_each(|look| look.candidate.exact = true);
+        for look in &mut looks {
+            look.candidate.exact = true;
+        }
         Ok(looks)
     }
 

@@ -14,7 +14,7 @@ pub(crate) fn keep(
     letter: &DeadLetter,
     tenant: &TenantId,
 ) -> Result<(), SqlError> {
-    connection
+    let kept = connection
         .prepare_cached(
             "INSERT INTO dlq
                  (letter_id, tenant, topic, partition, position, key, payload, error, at)
@@ -31,5 +31,8 @@ pub(crate) fn keep(
             letter.error,
             letter.at.as_micros(),
         ])?;
-    enqueue(connection, &letter.message(tenant), letter.at)
+    if kept > 0 {
+        enqueue(connection, &letter.message(tenant), letter.at)?;
+    }
+    Ok(())
 }

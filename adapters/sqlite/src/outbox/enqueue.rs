@@ -1,36 +1,27 @@
-//! Putting a message into the outbox, once.
+//! Putting what a commit publishes into the outbox.
 
 use rusqlite::{Connection, params};
+use soma_core::conversation::event::Event;
+use soma_core::ids::TenantId;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxMessage;
+use soma_core::outbox::topic::Topic;
 use soma_core::time::Timestamp;
+use soma_core::trace::TraceContext;
 
-use crate::columns::a_day_before;
 use crate::database::SqlError;
 
-/// Queues the message, unless one with its topic and dedupe key was queued before.
+/// Queues a message.
 pub(crate) fn enqueue(
     connection: &Connection,
     message: &OutboxMessage,
     at: Timestamp,
 ) -> Result<(), SqlError> {
-    enqueue_text(connection, message, &message.payload.to_string(), at)
-}
-
-/// Queues the message, whose payload as text is known already.
-pub(crate) fn enqueue_text(
-    connection: &Connection,
-    message: &OutboxMessage,
-    payload: &str,
-    at: Timestamp,
-) -> Result<(), SqlError> {
-    if !is_new(connection, message, at)? {
-        return Ok(());
-    }
     connection
         .prepare_cached(
-            "INSERT INTO outbox (lane, tenant, topic, key, kind, dedupe_key, payload, created_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+            "INSERT INTO outbox (lane, tenant, topic, key, kind, event_id, payload,
+                                 traceparent, tracestate, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
         .execute(params![
             Lane::of(&message.key).0,
@@ -38,39 +29,43 @@ pub(crate) fn enqueue_text(
             message.topic.as_str(),
             message.key,
             message.kind,
-            message.dedupe_key,
-            payload,
+            message.event_id,
+            &message.payload[..],
+            message.trace.as_ref().map(TraceContext::traceparent),
+            message.trace.as_ref().and_then(TraceContext::tracestate),
             at.as_micros(),
         ])?;
     Ok(())
 }
 
-/// Takes note of the message, and forgets some that are older than a day.
-fn is_new(
+/// Queues the publication of the events of a commit, which are recorded: one row refers to them all.
+pub(crate) fn refer(
     connection: &Connection,
-    message: &OutboxMessage,
+    tenant: &TenantId,
+    events: &[Event],
+    trace: Option<&TraceContext>,
     at: Timestamp,
-) -> Result<bool, SqlError> {
-    let noted = connection
-        .prepare_cached(
-            "INSERT INTO outbox_dedupe (tenant, topic, dedupe_key, at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (dedupe_key, topic) DO NOTHING",
-        )?
-        .execute(params![
-            message.tenant.as_str(),
-            message.topic.as_str(),
-            message.dedupe_key,
-            at.as_micros(),
-        ])?;
-    if noted == 0 {
-        return Ok(false);
-    }
-    // Two out for one in: the table shrinks, and no commit pays for more.
+) -> Result<(), SqlError> {
+    let (Some(first), Some(last)) = (events.first(), events.last()) else { return Ok(()) };
+    let key = first.session_id.to_string();
+    let kinds: Vec<&str> = events.iter().map(|event| event.kind.as_str()).collect();
     connection
         .prepare_cached(
-            "DELETE FROM outbox_dedupe
-              WHERE id IN (SELECT id FROM outbox_dedupe ORDER BY id LIMIT 2) AND at < ?1",
+            "INSERT INTO outbox (lane, tenant, topic, key, kind, first_seq, last_seq,
+                                 traceparent, tracestate, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)",
         )?
-        .execute([a_day_before(at)])?;
-    Ok(true)
+        .execute(params![
+            Lane::of(&key).0,
+            tenant.as_str(),
+            Topic::ConversationOutbound.as_str(),
+            key,
+            kinds.join(" "),
+            first.seq.0,
+            last.seq.0,
+            trace.map(TraceContext::traceparent),
+            trace.and_then(TraceContext::tracestate),
+            at.as_micros(),
+        ])?;
+    Ok(())
 }

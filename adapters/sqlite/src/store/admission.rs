@@ -115,6 +115,9 @@ fn unexpected(
 ) -> Result<Result<Option<TurnState>, CommitOutcome>, SqlError> {
     if commit.expected.is_some_and(|count| count != session.chain.count)
         || (commit.only_if_idle && session.turns_accepted != session.turns_done)
+        || commit
+            .most_unfinished
+            .is_some_and(|most| session.turns_accepted.saturating_sub(session.turns_done) >= most)
     {
         return Ok(Err(CommitOutcome::Conflict));
     }

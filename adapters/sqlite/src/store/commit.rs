@@ -9,7 +9,7 @@ use super::admission::{self, Admission};
 use super::{calls, events, requests, sessions, turns};
 use crate::database::SqlError;
 use crate::memory_queue;
-use crate::outbox::dead;
+use crate::outbox::{dead, enqueue};
 use crate::usage;
 use crate::work::ready;
 
@@ -22,14 +22,18 @@ pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<CommitOut
     move_turns(connection, &mut session, &commit)?;
     calls::apply(connection, &commit)?;
     commit.usage.iter().try_for_each(|change| usage::apply(connection, change))?;
-    commit.memory.iter().try_for_each(|write| memory_queue::put(connection, write, commit.at))?;
+    commit.memory.iter().try_for_each(|write| memory_queue::put(connection, write))?;
     commit.decisions.iter().try_for_each(|made| record_decision(connection, &commit, made))?;
     requests::remember(connection, &commit)?;
     let changed = commit.turn.as_ref().is_some_and(|progress| Some(progress.state) != turn);
     ready::follow(connection, &commit, changed)?;
 
-    let recorded = events::append(connection, &mut session, commit.events, commit.at)?;
-    events::publish(connection, commit.outbox, &recorded, commit.at)?;
+    let (trace, at) = (commit.trace.as_ref(), commit.at);
+    let recorded = events::append(connection, &mut session, commit.events, at)?;
+    enqueue::refer(connection, &session.tenant, &recorded, trace, at)?;
+    for message in commit.outbox {
+        enqueue::enqueue(connection, &message.completed(&recorded, trace), at)?;
+    }
     commit.dead.iter().try_for_each(|letter| dead::keep(connection, letter, &session.tenant))?;
     sessions::save(connection, &session)?;
     Ok(CommitOutcome::Committed(recorded))

@@ -2,7 +2,6 @@
 
 use rusqlite::{Connection, params};
 use soma_core::ids::{SessionId, TenantId};
-use soma_core::outbox::lane::Lane;
 use soma_core::time::Timestamp;
 
 use crate::database::SqlError;
@@ -46,8 +45,8 @@ pub(super) fn erase(
         .execute([session.as_uuid()])?;
     let key = session.to_string();
     connection
-        .prepare_cached("DELETE FROM outbox WHERE lane = ?1 AND key = ?2 AND tenant = ?3")?
-        .execute(params![Lane::of(&key).0, key, tenant.as_str()])?;
+        .prepare_cached("DELETE FROM outbox WHERE key = ?1 AND tenant = ?2")?
+        .execute(params![key, tenant.as_str()])?;
     connection
         .prepare_cached("DELETE FROM dlq WHERE key = ?1 AND tenant = ?2")?
         .execute(params![key, tenant.as_str()])?;

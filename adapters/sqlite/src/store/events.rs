@@ -1,60 +1,43 @@
-//! Events: numbered, chained, recorded and published in one step.
+//! Events: numbered, chained and recorded in one step.
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::conversation::event::{Event, NewEvent, Seq};
 use soma_core::ids::{EventId, SessionId, TenantId};
-use soma_core::outbox::message::OutboxMessage;
 use soma_core::time::Timestamp;
 use soma_core::work::commit::Commit;
 use soma_core::work::session::{EventRange, Session};
 
 use crate::columns::{limit, read_json};
 use crate::database::SqlError;
-use crate::outbox::enqueue::{enqueue, enqueue_text};
 
-/// Appends `events` to the session's chain, and queues them to be published.
+/// Appends `events` to the session's chain. What is kept is what will be published, byte by byte.
 pub(super) fn append(
     connection: &Connection,
     session: &mut Session,
     events: Vec<NewEvent>,
     at: Timestamp,
 ) -> Result<Vec<Event>, SqlError> {
+    let mut insert = connection.prepare_cached(
+        "INSERT INTO session_events
+             (tenant, session_id, seq, event_id, occurred_at, payload, history)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+    )?;
     let mut recorded = Vec::with_capacity(events.len());
     for event in events {
         let event = session.chain.append(session.session_id, event);
-        let message = OutboxMessage::event(&session.tenant, &event);
-        // The record that is published and the row that is kept are the same text.
-        let payload = message.payload.to_string();
-        connection
-            .prepare_cached(
-                "INSERT INTO session_events
-                     (tenant, session_id, seq, event_id, occurred_at, payload, history)
-                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-            )?
-            .execute(params![
-                session.tenant.as_str(),
-                session.session_id.as_uuid(),
-                event.seq.0,
-                event.event_id.as_uuid(),
-                event.occurred_at.as_micros(),
-                payload,
-                event.kind.is_history(),
-            ])?;
-        enqueue_text(connection, &message, &payload, at)?;
+        insert.execute(params![
+            session.tenant.as_str(),
+            session.session_id.as_uuid(),
+            event.seq.0,
+            event.event_id.as_uuid(),
+            event.occurred_at.as_micros(),
+            serde_json::to_string(&event)?,
+            event.kind.is_history(),
+        ])?;
         session.updated_at = session.updated_at.max(at);
         recorded.push(event);
     }
     Ok(recorded)
-}
-
-/// Queues messages, those that ask for it with the number of their event.
-pub(super) fn publish(
-    connection: &Connection,
-    messages: Vec<OutboxMessage>,
-    events: &[Event],
-    at: Timestamp,
-) -> Result<(), SqlError> {
-    messages.into_iter().try_for_each(|message| enqueue(connection, &message.numbered(events), at))
 }
 
 /// Whether one of the commit's events is recorded.

@@ -21,8 +21,8 @@ pub(super) fn claim(
 ) -> Result<Claimed, SqlError> {
     owners::keep_alive(connection, request, now, false)?;
     owners::judge_dead(connection, request.kind, now)?;
-    let bench = owners::bench(connection, request, now)?;
-    let mut queue = Queue::open(connection, request, bench, now)?;
+    let suspect_limit = owners::suspect_limit(connection, request, now)?;
+    let mut queue = Queue::open(connection, request, suspect_limit, now)?;
     let mut claims = Vec::new();
     while claims.len() < request.most
         && let Some(next) = queue.next()?
@@ -96,22 +96,36 @@ pub(super) fn heartbeat(
         let session = named.session_id.as_uuid();
         if !held.exists(params![session, text, owner.as_uuid(), named.epoch])? {
             told.lost.push(*named);
-        } else if kind == WorkKind::Turns && is_cancelled(connection, named.session_id)? {
+        } else if is_cancelled(connection, kind, named.session_id)? {
             told.cancelled.push(*named);
         }
     }
     Ok(told)
 }
 
-/// Whether the turn of the session that is to run was cancelled.
-fn is_cancelled(connection: &Connection, session: SessionId) -> Result<bool, SqlError> {
-    let cancelled = connection
-        .prepare_cached(
-            "SELECT cancel_requested FROM turns
-              WHERE session_id = ?1 AND state <> 'done' ORDER BY number LIMIT 1",
-        )?
-        .query_row([session.as_uuid()], |row| row.get(0))
-        .optional()?;
+/// Whether the turn of the session that is to run was cancelled, or a turn that waits for an open
+/// call.
+fn is_cancelled(
+    connection: &Connection,
+    kind: WorkKind,
+    session: SessionId,
+) -> Result<bool, SqlError> {
+    let cancelled = match kind {
+        WorkKind::Turns => connection
+            .prepare_cached(
+                "SELECT cancel_requested FROM turns
+                  WHERE session_id = ?1 AND state <> 'done' ORDER BY number LIMIT 1",
+            )?
+            .query_row([session.as_uuid()], |row| row.get(0))
+            .optional()?,
+        WorkKind::Calls => connection
+            .prepare_cached(
+                "SELECT max(t.cancel_requested) FROM tool_calls c
+                   JOIN turns t ON t.turn_id = c.turn_id
+                  WHERE c.session_id = ?1 AND c.outcome IS NULL",
+            )?
+            .query_row([session.as_uuid()], |row| row.get(0))?,
+    };
     Ok(cancelled.unwrap_or(false))
 }
 
@@ -131,7 +145,7 @@ pub(super) fn release(
     ];
     let found = connection
         .prepare_cached(
-            "SELECT id, company, tries, deaths FROM work_claims
+            "SELECT id, max_suspects, tries, deaths FROM work_claims
               WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3 AND owner = ?4 AND epoch = ?5",
         )?
         .query_row(key, |row| Ok((row.get::<_, i64>(0)?, owners::suspicion(row, 1)?)))
@@ -144,10 +158,10 @@ pub(super) fn release(
     connection
         .prepare_cached(
             "UPDATE work_claims
-                SET owner = NULL, ready_at = ?2, company = ?3, tries = ?4, deaths = ?5
+                SET owner = NULL, ready_at = ?2, max_suspects = ?3, tries = ?4, deaths = ?5
               WHERE id = ?1",
         )?
-        .execute(params![id, ready_at.as_micros(), left.company, left.tries, left.deaths])?;
+        .execute(params![id, ready_at.as_micros(), left.max_suspects, left.tries, left.deaths])?;
     Ok(())
 }
 

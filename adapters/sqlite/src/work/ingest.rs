@@ -2,8 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use soma_core::observe::{self, SetAside};
+use soma_core::outbox::wire::Subject;
 use soma_core::work::commit::WorkKind;
-use soma_core::work::ingest::{Arrival, BatchOutcome, Subject, WorkBatch};
+use soma_core::work::ingest::{Arrival, BatchOutcome, WorkBatch};
 
 use super::ready;
 use crate::columns::platform;

@@ -1,5 +1,6 @@
 //! The port `Work`: the queues of turns and tool calls.
 
+mod backlog;
 mod claim;
 mod ingest;
 mod overdue;
@@ -15,6 +16,7 @@ use async_trait::async_trait;
 use soma_core::ids::OwnerId;
 use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{Clock, PortResult, Work};
+use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::ingest::{BatchOutcome, WorkBatch};
 
@@ -79,6 +81,10 @@ impl Work for SqliteWork {
 
     async fn leave(&self, kind: WorkKind, owner: OwnerId) -> PortResult<()> {
         self.database.write(Durability::Relaxed, move |c| owners::leave(c, kind, owner)).await
+    }
+
+    async fn backlog(&self, kind: WorkKind) -> PortResult<Backlog> {
+        self.database.read(move |c| backlog::read(c, kind)).await
     }
 
     async fn depth(&self, kind: WorkKind) -> PortResult<usize> {

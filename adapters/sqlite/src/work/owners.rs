@@ -5,7 +5,7 @@ use soma_core::ids::{OwnerId, SessionId};
 use soma_core::ports::work::{ClaimRequest, Holding};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
-use soma_core::work::suspicion::{Bench, Court, Suspicion};
+use soma_core::work::suspicion::{Blame, SuspectLimit, Suspicion};
 
 use crate::columns::kind_text;
 use crate::database::SqlError;
@@ -13,22 +13,22 @@ use crate::database::SqlError;
 /// Reads what is held against a piece of work, from this column on.
 pub(super) fn suspicion(row: &Row<'_>, first: usize) -> rusqlite::Result<Suspicion> {
     Ok(Suspicion {
-        company: row.get(first)?,
+        max_suspects: row.get(first)?,
         tries: row.get(first + 1)?,
         deaths: row.get(first + 2)?,
     })
 }
 
 /// Frees what the owner does not know that it holds. Answers which suspects it may take up.
-pub(super) fn bench(
+pub(super) fn suspect_limit(
     connection: &Connection,
     request: &ClaimRequest,
     now: Timestamp,
-) -> Result<Bench, SqlError> {
+) -> Result<SuspectLimit, SqlError> {
     let kind = kind_text(request.kind);
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     let mut held = connection.prepare_cached(
-        "SELECT id, session_id, epoch, company, tries, deaths FROM work_claims
+        "SELECT id, session_id, epoch, max_suspects, tries, deaths FROM work_claims
           WHERE kind = ?1 AND owner = ?2 AND owner IS NOT NULL",
     )?;
     let mut rows = held.query(params![kind, request.owner.as_uuid()])?;
@@ -45,18 +45,20 @@ pub(super) fn bench(
             .prepare_cached("UPDATE work_claims SET owner = NULL WHERE id = ?1")?
             .execute([id])?;
     }
-    let trial = connection
+    let isolated = connection
         .prepare_cached(
             "SELECT 1 FROM work_claims
-              WHERE kind = ?1 AND company = 1 AND company < 4294967295 AND owner IS NOT NULL",
+              WHERE kind = ?1 AND max_suspects = 1 AND max_suspects < 4294967295 AND owner IS NOT NULL",
         )?
         .exists([kind])?;
-    let mut bench = court(connection, request.kind)?.bench(trial, now);
-    known.into_iter().for_each(|work| bench.add(work));
-    Ok(bench)
+    let mut suspect_limit = blame(connection, request.kind)?.suspect_limit(isolated, now);
+    for work in known {
+        suspect_limit.add(work);
+    }
+    Ok(suspect_limit)
 }
 
-/// The owner is alive: for `ttl` if it was given something, and else for at least half of it.
+/// The owner is alive: for `ttl` if it was given something, and else for at least two thirds of it.
 pub(super) fn keep_alive(
     connection: &Connection,
     request: &ClaimRequest,
@@ -64,7 +66,7 @@ pub(super) fn keep_alive(
     given: bool,
 ) -> Result<(), SqlError> {
     let until = (now + request.ttl).as_micros();
-    let short = if given { until } else { (now + request.ttl / 2).as_micros() };
+    let short = if given { until } else { (now + request.ttl * 2 / 3).as_micros() };
     connection
         .prepare_cached(
             "INSERT INTO work_owners (kind, owner, until) VALUES (?1, ?2, ?3)
@@ -94,13 +96,13 @@ pub(super) fn judge_dead(
     Ok(())
 }
 
-fn court(connection: &Connection, kind: WorkKind) -> Result<Court, SqlError> {
-    let court = connection
-        .prepare_cached("SELECT deaths, resumes_at FROM work_court WHERE kind = ?1")?
+fn blame(connection: &Connection, kind: WorkKind) -> Result<Blame, SqlError> {
+    let blame = connection
+        .prepare_cached("SELECT deaths, resumes_at FROM work_blame WHERE kind = ?1")?
         .query_row([kind_text(kind)], |row| {
-            Ok(Court { deaths: row.get(0)?, resumes_at: Timestamp::from_micros(row.get(1)?) })
+            Ok(Blame { deaths: row.get(0)?, resumes_at: Timestamp::from_micros(row.get(1)?) })
         })?;
-    Ok(court)
+    Ok(blame)
 }
 
 fn judge(
@@ -111,24 +113,24 @@ fn judge(
     let text = kind_text(kind);
     let rows: Vec<(i64, Suspicion)> = connection
         .prepare_cached(
-            "SELECT id, company, tries, deaths FROM work_claims
+            "SELECT id, max_suspects, tries, deaths FROM work_claims
               WHERE kind = ?1 AND owner = ?2 AND owner IS NOT NULL",
         )?
         .query_map(params![text, owner.as_uuid()], |row| Ok((row.get(0)?, suspicion(row, 1)?)))?
         .collect::<Result<_, _>>()?;
     let (ids, mut held): (Vec<i64>, Vec<Suspicion>) = rows.into_iter().unzip();
-    let mut court = court(connection, kind)?;
-    court.judge(&mut held, now);
+    let mut blame = blame(connection, kind)?;
+    blame.judge(&mut held, now);
     connection
-        .prepare_cached("UPDATE work_court SET deaths = ?2, resumes_at = ?3 WHERE kind = ?1")?
-        .execute(params![text, court.deaths, court.resumes_at.as_micros()])?;
+        .prepare_cached("UPDATE work_blame SET deaths = ?2, resumes_at = ?3 WHERE kind = ?1")?
+        .execute(params![text, blame.deaths, blame.resumes_at.as_micros()])?;
     for (id, work) in ids.iter().zip(held) {
         connection
             .prepare_cached(
-                "UPDATE work_claims SET owner = NULL, company = ?2, tries = ?3, deaths = ?4
+                "UPDATE work_claims SET owner = NULL, max_suspects = ?2, tries = ?3, deaths = ?4
                   WHERE id = ?1",
             )?
-            .execute(params![id, work.company, work.tries, work.deaths])?;
+            .execute(params![id, work.max_suspects, work.tries, work.deaths])?;
     }
     forget(connection, kind, owner)
 }

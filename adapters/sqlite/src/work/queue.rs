@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ports::work::ClaimRequest;
 use soma_core::time::Timestamp;
-use soma_core::work::suspicion::{Bench, Suspicion};
+use soma_core::work::suspicion::{SuspectLimit, Suspicion};
 use uuid::Uuid;
 
 use super::owners::suspicion;
@@ -38,7 +38,7 @@ pub(super) struct Queue<'a> {
     kind: &'static str,
     now: i64,
     cap: usize,
-    bench: Bench,
+    suspect_limit: SuspectLimit,
     tenants: Vec<Tenant>,
 }
 
@@ -46,12 +46,12 @@ impl<'a> Queue<'a> {
     pub(super) fn open(
         connection: &'a Connection,
         request: &ClaimRequest,
-        bench: Bench,
+        suspect_limit: SuspectLimit,
         now: Timestamp,
     ) -> Result<Self, SqlError> {
         let kind = kind_text(request.kind);
         let (cap, now) = (request.tenant_cap, now.as_micros());
-        let mut queue = Self { connection, kind, now, cap, bench, tenants: Vec::new() };
+        let mut queue = Self { connection, kind, now, cap, suspect_limit, tenants: Vec::new() };
         queue.fill()?;
         Ok(queue)
     }
@@ -91,13 +91,13 @@ impl<'a> Queue<'a> {
     }
 
     fn next_of(&self, tenant: &str, after: i64) -> Result<Option<Candidate>, SqlError> {
-        let least = self.bench.least_company();
+        let least = self.suspect_limit.least_max_suspects();
         let found = self
             .connection
             .prepare_cached(
-                "SELECT oldest, id, tenant, session_id, epoch, company, tries, deaths
+                "SELECT oldest, id, tenant, session_id, epoch, max_suspects, tries, deaths
                    FROM work_claims
-                  WHERE kind = ?1 AND tenant = ?2 AND oldest > ?3 AND company >= ?4
+                  WHERE kind = ?1 AND tenant = ?2 AND oldest > ?3 AND max_suspects >= ?4
                     AND ready_at <= ?5 AND oldest IS NOT NULL AND owner IS NULL
                   ORDER BY oldest LIMIT 1",
             )?
@@ -116,10 +116,10 @@ impl<'a> Queue<'a> {
             let Some((place, _)) = waiting.min_by_key(order) else { return Ok(None) };
             let tenant = &mut self.tenants[place];
             let Some(first) = tenant.next.take() else { return Ok(None) };
-            let admitted = first.suspicion.company >= self.bench.least_company();
+            let admitted = first.suspicion.max_suspects >= self.suspect_limit.least_max_suspects();
             if admitted {
                 tenant.held += 1;
-                self.bench.add(first.suspicion);
+                self.suspect_limit.add(first.suspicion);
             }
             if self.tenants[place].held < self.cap {
                 let next = self.next_of(&self.tenants[place].name, first.oldest)?;
@@ -147,10 +147,10 @@ impl<'a> Queue<'a> {
             .connection
             .prepare_cached(
                 "SELECT 1 FROM work_claims
-                  WHERE kind = ?1 AND company < ?2 AND company < 4294967295 AND ready_at <= ?3
+                  WHERE kind = ?1 AND max_suspects < ?2 AND max_suspects < 4294967295 AND ready_at <= ?3
                     AND oldest IS NOT NULL AND owner IS NULL LIMIT 1",
             )?
-            .exists(params![self.kind, self.bench.least_company(), self.now])?;
+            .exists(params![self.kind, self.suspect_limit.least_max_suspects(), self.now])?;
         Ok(suspects)
     }
 }

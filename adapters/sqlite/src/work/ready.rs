@@ -46,12 +46,12 @@ pub(crate) fn follow(
 /// Nothing is held any more against the work of a commit; its claim may be released with it.
 fn acquit(connection: &Connection, kind: WorkKind, commit: &Commit) -> Result<(), SqlError> {
     let sql = if commit.releases(kind) {
-        "UPDATE work_claims SET owner = NULL, company = 4294967295, tries = 0, deaths = 0
+        "UPDATE work_claims SET owner = NULL, max_suspects = 4294967295, tries = 0, deaths = 0
           WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3"
     } else {
-        "UPDATE work_claims SET company = 4294967295, tries = 0, deaths = 0
+        "UPDATE work_claims SET max_suspects = 4294967295, tries = 0, deaths = 0
           WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3
-            AND (company < 4294967295 OR tries > 0)"
+            AND (max_suspects < 4294967295 OR tries > 0)"
     };
     let (session, tenant) = (commit.session_id.as_uuid(), commit.tenant.as_str());
     connection.prepare_cached(sql)?.execute(params![session, kind_text(kind), tenant])?;

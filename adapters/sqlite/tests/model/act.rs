@@ -4,14 +4,14 @@ use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use proptest::sample::Index;
-use soma_core::budget::{Tokens, UsageChange};
+use soma_core::budget::Tokens;
 use soma_core::contract::talk::{Talk, talk_of};
 use soma_core::conversation::event::Seq;
 use soma_core::outbox::topic::Topic;
+use soma_core::outbox::wire::Subject;
 use soma_core::ports::work::Release;
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Cancel, Commit, WorkKind};
-use soma_core::work::ingest::Subject;
 use soma_core::work::session::TurnState;
 
 /// One thing that happens.
@@ -101,10 +101,10 @@ fn act() -> impl Strategy<Value = Act> {
         2 => (1..4_usize, fate()).prop_map(|(count, fate)| Act::Remember { count, fate }),
         1 => (talk(), vec(text(), 0..3), lease())
             .prop_map(|(talk, texts, lease)| Act::Replicate { talk, texts, lease }),
-        2 => (talk(), 1..4_u32, option::of(0..200_u64), 0..90_u64, 0..40_u64).prop_map(
+        2 => (payer(), 1..4_u32, option::of(0..200_u64), 0..90_u64, 0..40_u64).prop_map(
             |(talk, call, limit, want, least)| Act::Reserve { talk, call, limit, want, least }
         ),
-        1 => (talk(), 1..4_u32, 0..90_u64)
+        1 => (payer(), 1..4_u32, 0..90_u64)
             .prop_map(|(talk, call, used)| Act::Settle { talk, call, used }),
         1 => talk().prop_map(Act::Erase),
         1 => (0..3_usize, option::of(0..90_u64))
@@ -120,6 +120,11 @@ fn talk() -> impl Strategy<Value = Talk> {
         3 => proptest::sample::select(talks()),
         1 => Just(talk_of("globex", 1)),
     ]
+}
+
+/// Never under a wrong tenant: a turn is one tenant's, and so is what it sets aside.
+fn payer() -> impl Strategy<Value = Talk> {
+    proptest::sample::select(talks())
 }
 
 fn text() -> impl Strategy<Value = &'static str> {
@@ -223,9 +228,10 @@ impl Extra {
             Self::Expects(count) => commit.expected = Some(Seq(count)),
             Self::Request { key, asked } => commit.request = Some(talk.request(key, asked, 1)),
             Self::Cancel(cancel) => commit.cancel = Some(cancel),
+            Self::Reserve { .. } | Self::Settle { .. } if !talks().contains(&talk) => {}
             Self::Reserve { call, amount } => commit.usage.push(talk.reserves(call, amount)),
             Self::Settle { call, used } => {
-                commit.usage.push(UsageChange::Settle { key: talk.reservation(call), used });
+                commit.usage.push(talk.settles(call, used));
             }
             Self::Releases => commit.release = true,
             Self::Memory(text) => commit.memory.push(talk.memory(text)),

@@ -33,9 +33,10 @@ fn sqlite(folder: &TempDir) -> Ledger {
         work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
         leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
-        memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone())),
+        memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
         replica: Arc::new(SqliteReplica::new(database.clone())),
-        budget: Arc::new(SqliteBudget::new(database)),
+        budget: Arc::new(SqliteBudget::new(database.clone())),
+        usage: Arc::new(SqliteBudget::new(database)),
         clock,
         damage: Arc::new(NoDamage),
     }

@@ -9,16 +9,17 @@ use soma_core::contract::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner, part
 use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Event;
 use soma_core::ids::OwnerId;
-use soma_core::memory::WalEvent;
+use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::lane::Lane;
-use soma_core::outbox::message::OutboxMessage;
+use soma_core::outbox::message::{OutboxMessage, OutboxRow};
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::memory_queue::DueForget;
-use soma_core::ports::outbox::OutboxDepth;
+use soma_core::outbox::wire::Subject;
+use soma_core::ports::memory_queue::{DueForget, SettledWrite, WriteOutcome};
+use soma_core::ports::outbox::{OutboxDepth, SettledRow, Settlement};
 use soma_core::ports::work::{Claim, ClaimRequest, Holding};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
-use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
+use soma_core::work::ingest::{Batch, BatchOutcome};
 use soma_core::work::lease::{PartitionLease, Resource};
 use soma_core::work::session::{Session, TurnRecord};
 
@@ -36,6 +37,7 @@ pub(crate) enum Answer {
     /// Which of the claims that were named are lost, and of which the turn was cancelled.
     Beaten(Vec<bool>, Vec<bool>),
     Done(bool),
+    Settled(Vec<bool>),
     Due(Vec<(String, u32)>),
     Forgets(Vec<DueForget>),
     Granted(Grant),
@@ -45,7 +47,7 @@ pub(crate) enum Answer {
 #[derive(Debug, PartialEq)]
 pub(crate) struct Sight {
     talks: Vec<TalkSight>,
-    lanes: Vec<Vec<(OutboxMessage, Timestamp)>>,
+    pending: Vec<(Lane, Vec<OutboxMessage>, Timestamp)>,
     depth: OutboxDepth,
     backlog: u64,
     work: [usize; 2],
@@ -119,7 +121,7 @@ impl World {
                 Answer::Granted(self.ledger.budget.reserve(&request).await.unwrap())
             }
             Act::Settle { talk, call, used } => {
-                self.ledger.budget.settle(talk.reservation(*call), *used).await.unwrap();
+                self.ledger.budget.settle(&talk.reserved(*call), *used).await.unwrap();
                 Answer::Nothing
             }
             Act::Erase(talk) => {
@@ -128,8 +130,7 @@ impl World {
             }
             Act::Forget { count, again } => self.forget(*count, *again).await,
             Act::Pass { seconds } => {
-                self.now = self.now + Duration::from_secs(*seconds);
-                self.ledger.clock.advance(Duration::from_secs(*seconds)).await;
+                self.pass(Duration::from_secs(*seconds)).await;
                 Answer::Nothing
             }
         }
@@ -213,44 +214,52 @@ impl World {
     async fn publish(&self, talk: &Talk, count: usize, dead_letter: bool) -> Answer {
         let lane = Lane::of(&talk.session_id.to_string());
         let lease = self.ledger.lease(&Resource::Lane(lane)).await;
-        let rows = self.ledger.outbox.read(lane, count).await.unwrap();
-        if dead_letter && let Some(row) = rows.first() {
-            let letter = talk.letter(&format!("{:?}", row.message.dedupe_key));
-            return Answer::Done(
-                self.ledger.outbox.dead_letter(&lease, row.id, letter).await.unwrap(),
-            );
+        let mut rows = self.ledger.outbox.read(&[lane], 0, count).await.unwrap();
+        if dead_letter {
+            rows.truncate(1);
         }
-        let ids = rows.iter().map(|row| row.id).collect::<Vec<_>>();
-        Answer::Done(self.ledger.outbox.settle(&lease, &ids).await.unwrap())
+        let settled = |row: &OutboxRow| {
+            let dead = row.messages.iter().filter(|_| dead_letter);
+            let letter = |message: &OutboxMessage| talk.letter(&message.event_id.to_string());
+            SettledRow { id: row.id, dead: dead.map(letter).collect() }
+        };
+        let rows = rows.iter().map(settled).collect();
+        Answer::Settled(self.ledger.outbox.settle(&[Settlement { lease, rows }]).await.unwrap())
     }
 
     async fn remember(&mut self, count: usize, fate: Fate) -> Answer {
         let queue = self.ledger.memory_queue.clone();
-        let due = queue.due(owner(1), self.now, TTL, count).await.unwrap();
-        for due in &due {
-            let talk = Talk { tenant: due.write.tenant.clone(), session_id: due.write.session_id };
-            let held = match fate {
-                Fate::Written => {
-                    queue.settle(due, WalEvent::new(due.write.clone(), self.now)).await
-                }
-                Fate::PutOff => queue.retry_at(due, self.now + TTL).await,
-                Fate::Buried => queue.dead_letter(due, talk.letter(&due.write.key)).await,
-                Fate::Abandoned => Ok(true),
-            };
-            assert!(held.unwrap());
-        }
+        let due = queue.due(owner(1), TTL, count).await.unwrap();
+        let outcome = |write: &MemoryWrite| match fate {
+            Fate::Written => Some(WriteOutcome::Made(self.now)),
+            Fate::PutOff => Some(WriteOutcome::PutOff(TTL)),
+            Fate::Buried => {
+                let talk = Talk { tenant: write.tenant.clone(), session_id: write.session_id };
+                Some(WriteOutcome::Refused(talk.letter(&write.key)))
+            }
+            Fate::Abandoned => None,
+        };
+        let settlements = due.iter().filter_map(|due| {
+            outcome(&due.write).map(|outcome| SettledWrite { due: due.clone(), outcome })
+        });
+        let settled = queue.settle(&settlements.collect::<Vec<_>>()).await.unwrap();
+        assert!(settled.iter().all(|ours| *ours), "{settled:?}");
         if matches!(fate, Fate::Abandoned) {
-            self.now = self.now + AFTER_TTL;
+            self.pass(AFTER_TTL).await;
         }
         Answer::Due(due.into_iter().map(|due| (due.write.key, due.tries)).collect())
     }
 
+    async fn pass(&mut self, span: Duration) {
+        self.now = self.now + span;
+        self.ledger.clock.advance(span).await;
+    }
+
     async fn forget(&self, count: usize, again: Option<u64>) -> Answer {
         let queue = &self.ledger.memory_queue;
-        let due = queue.forgets(self.now, count).await.unwrap();
+        let due = queue.forgets(count).await.unwrap();
         for forget in &due {
-            let again_at = again.map(|seconds| self.now + Duration::from_secs(seconds));
-            queue.forgot(forget, again_at).await.unwrap();
+            queue.forgot(forget, again.map(Duration::from_secs)).await.unwrap();
         }
         Answer::Forgets(due)
     }
@@ -260,15 +269,12 @@ impl World {
         for talk in talks() {
             seen.push(self.sight_of(&talk).await);
         }
-        let mut lanes = Vec::new();
-        for lane in Lane::all() {
-            let rows = self.ledger.outbox.read(lane, MANY).await.unwrap();
-            lanes.push(rows.into_iter().map(|row| (row.message, row.created_at)).collect());
-        }
+        let pending = self.ledger.pending().await.into_iter();
+        let pending = pending.map(|row| (row.lane, row.messages, row.created_at)).collect();
         let work = &self.ledger.work;
         Sight {
             talks: seen,
-            lanes,
+            pending,
             depth: self.ledger.outbox.depth().await.unwrap(),
             backlog: self.ledger.memory_queue.backlog().await.unwrap(),
             work: [

@@ -67,8 +67,8 @@ impl Drop for UnderWay<'_> {
 
 #[async_trait]
 impl Memory for Noted {
-    async fn remember(&self, _: &MemoryWrite) -> PortResult<()> {
-        Ok(())
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
+        Ok(writes.iter().map(|_| Ok(())).collect())
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {
@@ -89,7 +89,7 @@ pub(crate) fn platform(memory: Arc<Noted>) -> Registry {
 }
 
 pub(crate) fn context() -> ToolContext {
-    ToolContext { tenant: TenantId::new("acme").unwrap(), session_id: session() }
+    ToolContext::new(TenantId::new("acme").unwrap(), session())
 }
 
 pub(crate) fn session() -> SessionId {

@@ -15,6 +15,7 @@ use crate::error::Problem;
 use crate::fields::Fields;
 use crate::gateway::Gateway;
 use crate::openapi::schema;
+use crate::trace;
 
 const KEY: &str = "Idempotency-Key";
 
@@ -43,6 +44,7 @@ pub(crate) async fn submit_message(
 ) -> Result<HttpResponse, Problem> {
     let mut message = read(body.0)?;
     message.idempotency_key = key(request.headers())?;
+    message.trace = trace::of(request.headers());
     let receipt = gateway.submit_message.run(&caller.0, message).await?;
     Ok(HttpResponse::Accepted().json(receipt))
 }
@@ -57,6 +59,7 @@ pub(super) fn read(mut fields: Fields) -> Result<NewMessage, Problem> {
         metadata: fields.optional("metadata").unwrap_or_default(),
         when_busy: fields.optional("when_busy").map_or(WhenBusy::default(), Busy::into),
         idempotency_key: None,
+        trace: None,
     };
     fields.finish()?;
     Ok(message)

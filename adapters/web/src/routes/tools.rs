@@ -1,8 +1,8 @@
 //! Tools: listed, and asked for by a client.
 
-use actix_web::HttpResponse;
 use actix_web::http::Method;
 use actix_web::web::Data;
+use actix_web::{HttpRequest, HttpResponse};
 use serde_json::json;
 use soma_core::flows::request_tool::NewToolRequest;
 use soma_core::ids::SessionId;
@@ -14,6 +14,7 @@ use crate::body::Body;
 use crate::error::Problem;
 use crate::gateway::Gateway;
 use crate::openapi::schema;
+use crate::trace;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -31,10 +32,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     ),
 )]
 pub(crate) async fn list_tools(
-    _caller: Caller,
+    caller: Caller,
     gateway: Data<Gateway>,
 ) -> Result<HttpResponse, Problem> {
-    let tools: Vec<_> = gateway.request_tool.tools().collect();
+    let tools = gateway.request_tool.tools(&caller.0).await?;
     Ok(HttpResponse::Ok().json(json!({"count": tools.len(), "tools": tools})))
 }
 
@@ -49,6 +50,7 @@ pub(crate) async fn list_tools(
 pub(crate) async fn request_tool(
     caller: Caller,
     gateway: Data<Gateway>,
+    request: HttpRequest,
     body: Body,
 ) -> Result<HttpResponse, Problem> {
     let mut fields = body.0;
@@ -59,7 +61,8 @@ pub(crate) async fn request_tool(
     let (Some(session_id), Some(tool_name)) = (session_id, tool_name) else {
         return Err(Problem::internal());
     };
-    let request = NewToolRequest { session_id, tool_name, args };
+    let trace = trace::of(request.headers());
+    let request = NewToolRequest { session_id, tool_name, args, trace };
     let call = gateway.request_tool.run(&caller.0, request).await?;
     let (status, event) = ("enqueued", request_event(call));
     let receipt = json!({"status": status, "event_id": event, "call_id": call});

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::future::{Either, select};
 use serde_json::Map;
 use soma_core::conversation::event::{Event, EventType, NewEvent, Role, Seq};
+use soma_core::flows::authenticate::Authenticate;
 use soma_core::flows::hub::Hub;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::submit_message::NewMessage;
@@ -22,11 +23,11 @@ use soma_core::turn::config::TurnConfig;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, Receipt, TurnProgress};
 use soma_core::work::session::{TurnRecord, TurnState};
 use soma_inproc::{
-    CountingIds, InprocLedger, InprocToolbox, InprocWake, LocalSpawner, ManualClock, ManualTimer,
-    Script, ScriptedModel, ScriptedTool,
+    CountingIds, InprocAuthenticator, InprocLedger, InprocToolbox, InprocWake, LocalSpawner,
+    ManualClock, ManualTimer, Script, ScriptedModel, ScriptedTool,
 };
 use soma_services::{Composition, Edge, Ports, Settings};
-use soma_web::{AllowedHosts, FixedPrincipal, Gateway, Health, HealthReport};
+use soma_web::{AllowedHosts, Gateway, Health, HealthReport};
 use tokio::task::JoinHandle;
 
 use crate::bells::Bells;
@@ -46,11 +47,7 @@ pub(crate) struct Parts {
 }
 
 pub(crate) fn principal(tenant: &str) -> Principal {
-    Principal {
-        tenant: TenantId::new(tenant).unwrap(),
-        subject: "someone".into(),
-        scopes: [].into(),
-    }
+    Principal::new(TenantId::new(tenant).unwrap(), "someone")
 }
 
 impl Parts {
@@ -89,8 +86,9 @@ impl Parts {
     }
 
     pub(crate) fn gateway(&self) -> Gateway {
+        let anyone = InprocAuthenticator::anyone(self.caller.clone());
         let edge = Edge {
-            authenticate: Arc::new(FixedPrincipal(self.caller.clone())),
+            authenticate: Authenticate::new(Arc::new(anyone)),
             health: Arc::new(Fine),
             metrics: Arc::new(|| "soma_turns_total 3\n".into()),
             hosts: AllowedHosts::with(["soma.example"]).unwrap(),

@@ -4,11 +4,15 @@ use std::time::Duration;
 
 use serde_json::json;
 use soma_core::ports::rate_limit::Rate;
+use soma_core::trace::TraceContext;
+use soma_core::turn::input::Input;
+use soma_core::work::backlog::BacklogLimits;
 use soma_services::{Composition, Settings};
 
 use crate::app::{App, turn_of};
 
 const MESSAGE: &str = "/v1/session/message";
+const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
 #[tokio::test]
 async fn accepted_message_is_recorded() {
@@ -32,6 +36,21 @@ async fn accepted_message_is_recorded() {
     assert_eq!(event["turn_id"], receipt["turn_id"]);
     assert_eq!(event["message"], "What is the time?");
     assert_eq!(event["persona_id"], "ada");
+}
+
+#[tokio::test]
+async fn message_belongs_to_the_trace_of_its_request() {
+    let app = App::start();
+    for (parent, read) in [(PARENT, Some(PARENT)), ("nonsense", None)] {
+        let request = app.request("POST", MESSAGE).json(&json!({"message": "hi"}));
+
+        let answer = request.header("traceparent", parent).send().await;
+
+        assert_eq!(answer.head.status, 202, "a trace is no reason to refuse a message");
+        let turn = app.parts.store_turn(turn_of(&answer.json()["turn_id"])).await;
+        let Input::Accepted(accepted) = &turn.inputs[0].input else { panic!("{turn:?}") };
+        assert_eq!(accepted.trace.as_ref().map(TraceContext::traceparent), read);
+    }
 }
 
 #[tokio::test]
@@ -128,4 +147,27 @@ async fn too_many_messages_are_refused_for_a_while() {
     assert_eq!(refused.refused(429), "too-many-requests");
     assert_eq!(refused.head.header("Retry-After"), Some("60"));
     assert_eq!(after.head.status, 202);
+}
+
+#[tokio::test]
+async fn too_much_waiting_is_refused_with_the_time_to_come_back() {
+    let tenant = BacklogLimits { per_tenant: 1, ..BacklogLimits::default() };
+    let all = BacklogLimits { in_all: 1, ..BacklogLimits::default() };
+    for (limits, status, problem) in [(tenant, 429, "too-many-requests"), (all, 503, "overloaded")]
+    {
+        let app = App::with(|parts, gateway| {
+            let Composition { ports, settings, world } = parts.composition();
+            let settings = Settings { backlog: Some(limits), ..settings };
+            let limited = Composition { ports, settings, world };
+            gateway.submit_message = limited.gateway(&parts.hub, &parts.stop).submit;
+        });
+        let body = json!({"message": "hi"});
+
+        let accepted = app.post(MESSAGE, &body).await;
+        let refused = app.post(MESSAGE, &body).await;
+
+        assert_eq!(accepted.head.status, 202);
+        assert_eq!(refused.refused(status), problem);
+        assert_eq!(refused.head.header("Retry-After"), Some("10"));
+    }
 }

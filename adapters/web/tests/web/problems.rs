@@ -1,15 +1,18 @@
 //! Every refusal is a problem document, and changes nothing.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::http::header::HeaderMap;
 use async_trait::async_trait;
 use serde_json::json;
-use soma_core::identity::Principal;
-use soma_web::{Authenticate, Unauthenticated};
+use soma_core::flows::authenticate::Authenticate;
+use soma_core::identity::credentials::Credentials;
+use soma_core::identity::{Principal, Scope};
+use soma_core::ports::{Authenticator, PortError, PortResult};
+use soma_inproc::InprocAuthenticator;
 
-use crate::app::{App, nowhere};
+use crate::app::{App, nowhere, principal};
 use crate::client::Request;
 use crate::faulty::{Fault, SECRET};
 
@@ -219,9 +222,21 @@ async fn what_is_broken_is_not_told_to_clients() {
     }
 }
 
+/// A gateway that knows one key for chatting, and one for operating only.
+fn with_keys() -> App {
+    App::with(|_, gateway| {
+        let key = |key: &str| Credentials::ApiKey(key.into());
+        let operator = Principal { scopes: BTreeSet::from([Scope::Admin]), ..principal("acme") };
+        let known = InprocAuthenticator::default()
+            .with(key("sk_ada"), principal("acme"))
+            .with(key("sk_ops"), operator);
+        gateway.authenticate = Authenticate::new(Arc::new(known));
+    })
+}
+
 #[tokio::test]
 async fn caller_without_credentials_is_refused_where_they_are_needed() {
-    let app = App::with(|_, gateway| gateway.authenticate = Arc::new(Nobody));
+    let app = with_keys();
 
     for target in ["/v1/sessions", "/v1/tools", "/v1/session/x/events"] {
         assert_eq!(app.get(target).await.refused(401), "unauthenticated", "{target}");
@@ -233,11 +248,33 @@ async fn caller_without_credentials_is_refused_where_they_are_needed() {
     }
 }
 
-struct Nobody;
+#[tokio::test]
+async fn caller_with_a_key_is_let_in_as_far_as_its_scopes_go() {
+    let app = with_keys();
+
+    let with = |key: &str| app.request("GET", "/v1/sessions").header("X-API-Key", key).send();
+
+    assert_eq!(with("sk_ada").await.head.status, 200);
+    assert_eq!(with("sk_ops").await.refused(403), "out-of-scope");
+    assert_eq!(with("sk_eve").await.refused(401), "unauthenticated");
+}
+
+#[tokio::test]
+async fn caller_whose_credentials_cannot_be_checked_may_come_back() {
+    let app = App::with(|_, gateway| gateway.authenticate = Authenticate::new(Arc::new(Away)));
+
+    let answer = app.get("/v1/sessions").await;
+
+    assert_eq!(answer.refused(503), "unavailable");
+    assert!(answer.head.header("retry-after").is_some());
+}
+
+/// Cannot tell.
+struct Away;
 
 #[async_trait]
-impl Authenticate for Nobody {
-    async fn principal(&self, _headers: &HeaderMap) -> Result<Principal, Unauthenticated> {
-        Err(Unauthenticated)
+impl Authenticator for Away {
+    async fn principal(&self, _credentials: &Credentials) -> PortResult<Option<Principal>> {
+        Err(PortError::Broken { what: "looking up a key", source: SECRET.into() })
     }
 }

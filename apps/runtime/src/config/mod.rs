@@ -23,6 +23,7 @@ use std::time::Duration;
 
 use soma_core::budget::Tokens;
 use soma_core::ids::TenantId;
+use soma_core::work::backlog::BacklogLimits;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub use embedded::NotEmbeddable;
@@ -61,6 +62,11 @@ pub struct Config {
     /// `SOMA_RATE_PER_MINUTE`, `gateway.rate_per_minute`: requests of a tenant per minute; 0 is
     /// without limit. Default 0.
     pub rate_per_minute: Option<NonZeroU32>,
+    /// How much may wait before more is refused: `SOMA_MAX_WAITING_PER_SESSION`,
+    /// `gateway.max_waiting_per_session`, default 32; `SOMA_MAX_WAITING_PER_TENANT`,
+    /// `gateway.max_waiting_per_tenant`, default 1000; `SOMA_MAX_WAITING`, `gateway.max_waiting`,
+    /// default 10000; `SOMA_MAX_WAIT_SECONDS`, `gateway.max_wait_seconds`, default 60.
+    pub backlog: BacklogLimits,
     /// `SOMA_DATA`, `data.folder`: the folder of all data. Default `$XDG_DATA_HOME/soma` or
     /// `~/.local/share/soma`.
     pub data: PathBuf,
@@ -117,6 +123,7 @@ impl Config {
             reader.or(setting::DRAIN, 10, |text| parse::within(text, 0..=3600)),
             reader.or(setting::RETENTION, 168, |text| parse::within(text, 1..=876_000)),
         );
+        let backlog = backlog(&mut reader);
         let info = Targets::new().with_default(LevelFilter::INFO);
         let config = tenant.map(|tenant| Self {
             mode,
@@ -125,6 +132,7 @@ impl Config {
             bind: reader.or(setting::BIND, IpAddr::V4(Ipv4Addr::LOCALHOST), parse::text),
             port: reader.or(setting::PORT, 20016, parse::text),
             rate_per_minute: NonZeroU32::new(reader.or(setting::RATE, 0, parse::text)),
+            backlog,
             data,
             log_retention: Duration::from_hours(retention),
             model,
@@ -136,6 +144,18 @@ impl Config {
             log: reader.or(setting::LOG_LEVEL, info, parse::log_level),
         });
         reader.finish(config)
+    }
+}
+
+fn backlog(reader: &mut Reader<'_>) -> BacklogLimits {
+    let usual = BacklogLimits::default();
+    let many = |text: &str| parse::within(text, 1..=1_000_000);
+    let seconds = |text: &str| parse::within(text, 1..=86_400);
+    BacklogLimits {
+        per_session: reader.or(setting::SESSION_BACKLOG, usual.per_session, many),
+        per_tenant: reader.or(setting::TENANT_BACKLOG, usual.per_tenant, many),
+        in_all: reader.or(setting::BACKLOG, usual.in_all, many),
+        wait: Duration::from_secs(reader.or(setting::WAIT, usual.wait.as_secs(), seconds)),
     }
 }
 

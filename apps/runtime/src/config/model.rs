@@ -1,7 +1,7 @@
 //! The language model: where it is, and how it answers.
 
 use soma_core::budget::Tokens;
-use soma_core::conversation::model::ModelProfile;
+use soma_core::conversation::profile::ModelProfile;
 
 use super::reader::Reader;
 use super::secret::Secret;
@@ -49,10 +49,8 @@ impl Answers {
     /// The profile by which `model` answers.
     pub fn profile(&self, model: &str) -> ModelProfile {
         ModelProfile {
-            model: model.into(),
-            max_tokens: self.max_tokens,
-            context_tokens: self.context_tokens,
             temperature_milli: self.temperature_milli,
+            ..ModelProfile::new(model, self.max_tokens, self.context_tokens)
         }
     }
 

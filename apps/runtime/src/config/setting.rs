@@ -46,6 +46,12 @@ settings! {
     BIND = "SOMA_BIND", "gateway.bind", "an IP address", Shown;
     PORT = "GATEWAY_PORT", "gateway.port", "a port number from 0 to 65535", Shown;
     RATE = "SOMA_RATE_PER_MINUTE", "gateway.rate_per_minute", "a number, 0 for no limit", Shown;
+    SESSION_BACKLOG = "SOMA_MAX_WAITING_PER_SESSION", "gateway.max_waiting_per_session",
+        "a number from 1 to 1000000", Shown;
+    TENANT_BACKLOG = "SOMA_MAX_WAITING_PER_TENANT", "gateway.max_waiting_per_tenant",
+        "a number from 1 to 1000000", Shown;
+    BACKLOG = "SOMA_MAX_WAITING", "gateway.max_waiting", "a number from 1 to 1000000", Shown;
+    WAIT = "SOMA_MAX_WAIT_SECONDS", "gateway.max_wait_seconds", "a number from 1 to 86400", Shown;
     DATA = "SOMA_DATA", "data.folder", "a folder", Shown;
     RETENTION = "SOMA_LOG_RETENTION_HOURS", "data.log_retention_hours",
         "a number from 1 to 876000", Shown;

@@ -59,7 +59,10 @@ impl Embedded {
             leases: Arc::new(SqliteLeases::new(Arc::clone(&database), Arc::clone(&clock))),
             work: Arc::new(SqliteWork::new(Arc::clone(&database), Arc::clone(&clock))),
             outbox: Arc::new(SqliteOutbox::new(Arc::clone(&database))),
-            memory_queue: Arc::new(SqliteMemoryQueue::new(Arc::clone(&database))),
+            memory_queue: Arc::new(SqliteMemoryQueue::new(
+                Arc::clone(&database),
+                Arc::clone(&clock),
+            )),
             replica: Arc::new(SqliteReplica::new(Arc::clone(&database))),
             budget: Arc::new(SqliteBudget::new(Arc::clone(&database))),
             log: Arc::clone(&log) as _,
@@ -70,7 +73,7 @@ impl Embedded {
                 provider: Arc::clone(&provider),
             }),
             tools: Arc::new(tools),
-            limits: Arc::new(InprocRateLimit::new()),
+            limits: Arc::new(InprocRateLimit::new(clock)),
         };
         Ok(Self { ports, database, provider, log })
     }

@@ -5,15 +5,17 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 
+use soma_core::flows::authenticate::Authenticate;
 use soma_core::flows::claims::Capacity;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
 use soma_core::identity::{Principal, Scope};
 use soma_core::ports::rate_limit::Rate;
 use soma_core::turn::config::TurnConfig;
+use soma_inproc::InprocAuthenticator;
 use soma_runtime::config::Config;
 use soma_services::{Composition, Edge, Factory, Settings, Unit, WebGateway};
-use soma_web::{AllowedHosts, FixedPrincipal};
+use soma_web::AllowedHosts;
 
 use crate::health::EmbeddedHealth;
 
@@ -66,6 +68,7 @@ pub(super) fn settings(config: &Config) -> Settings {
             drain: config.drain,
         },
         rate: config.rate_per_minute.map(|requests| per_minute(requests.get())),
+        backlog: Some(config.backlog),
     }
 }
 
@@ -88,7 +91,7 @@ fn gateway(
     let Reached { health, metrics, listener } = reached;
     let gateway = composition.gateway(&health.hub, stop);
     let edge = Edge {
-        authenticate: Arc::new(FixedPrincipal(caller)),
+        authenticate: Authenticate::new(Arc::new(InprocAuthenticator::anyone(caller))),
         health,
         metrics,
         hosts: AllowedHosts::default(),

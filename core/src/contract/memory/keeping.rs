@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::{event, found, query, remember, said, session, tenant};
+use super::{event, found, query, remember, remember_one, said, session, tenant};
 use crate::contract::Fixture;
 use crate::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use crate::ports::Memory;
@@ -31,7 +31,7 @@ where
     let memory = fixture.open().await;
     let write = said(1, "the heron stands\nin the \"water\"");
 
-    memory.remember(&write).await.unwrap();
+    remember_one(&memory, &write).await;
 
     let hits = memory.recall(&query("heron")).await.unwrap();
     let expected = MemoryHit {
@@ -55,9 +55,9 @@ where
     let before = said(1, "the heron stands");
     let after = MemoryWrite { text: "the osprey flies".into(), ..before.clone() };
 
-    memory.remember(&before).await.unwrap();
-    memory.remember(&after).await.unwrap();
-    memory.remember(&after).await.unwrap();
+    remember_one(&memory, &before).await;
+    remember_one(&memory, &after).await;
+    remember_one(&memory, &after).await;
 
     assert_eq!(found(&memory, &query("osprey")).await, ["the osprey flies"]);
     assert_eq!(found(&memory, &query("heron")).await, [""; 0]);
@@ -105,8 +105,8 @@ where
     let elsewhere = MemoryWrite { session_id: session(2), ..said(1, "the heron stands") };
     let others =
         MemoryWrite { key: "bolt/2".into(), tenant: tenant("bolt"), ..said(2, "the heron flies") };
-    memory.remember(&elsewhere).await.unwrap();
-    memory.remember(&others).await.unwrap();
+    remember_one(&memory, &elsewhere).await;
+    remember_one(&memory, &others).await;
 
     memory.forget_session(&tenant("acme"), session(1)).await.unwrap();
 

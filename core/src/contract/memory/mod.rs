@@ -1,6 +1,7 @@
 //! The suite of [`Memory`].
 
 mod keeping;
+mod many;
 mod recalling;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use crate::ports::Memory;
 use crate::time::Timestamp;
 
 pub use keeping::*;
+pub use many::*;
 pub use recalling::*;
 
 super::suite! { memory:
@@ -25,6 +27,11 @@ super::suite! { memory:
     forgetting_leaves_other_sessions_and_tenants,
     no_text_is_too_strange_to_be_remembered,
     no_query_is_too_strange_to_be_answered,
+    many_memories_are_remembered_in_one_call,
+    later_of_two_with_one_key_in_one_call_stands,
+    nothing_is_remembered_in_an_empty_call,
+    calls_at_the_same_time_lose_nothing,
+    same_memories_at_the_same_time_are_there_once,
     rare_word_finds_its_memory,
     rare_word_finds_whatever_its_case_and_accents,
     part_of_a_chinese_sentence_finds_it,
@@ -82,9 +89,21 @@ fn query(text: &str) -> RecallQuery {
 }
 
 async fn remember(memory: &Arc<dyn Memory>, texts: &[&str]) {
-    for (number, text) in (1..).zip(texts) {
-        memory.remember(&said(number, text)).await.unwrap();
+    let writes = (1..).zip(texts).map(|(number, text)| said(number, text));
+    remember_all(memory, &writes.collect::<Vec<_>>()).await;
+}
+
+/// Remembers what must be remembered.
+async fn remember_all(memory: &Arc<dyn Memory>, writes: &[MemoryWrite]) {
+    let results = memory.remember(writes).await.unwrap();
+    assert_eq!(results.len(), writes.len(), "one result for each write");
+    for result in results {
+        result.unwrap();
     }
+}
+
+async fn remember_one(memory: &Arc<dyn Memory>, write: &MemoryWrite) {
+    remember_all(memory, std::slice::from_ref(write)).await;
 }
 
 async fn found(memory: &Arc<dyn Memory>, query: &RecallQuery) -> Vec<String> {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{event, found, query, remember, said};
+use super::{event, found, query, remember, remember_one, said};
 use crate::contract::Fixture;
 use crate::memory::RecallQuery;
 use crate::ports::Memory;
@@ -101,7 +101,7 @@ where
     let memory = fixture.open().await;
     for (number, importance) in (1..).zip([0.0, 1.0, -7.0, 7.0, f64::NAN, f64::INFINITY]) {
         let write = said(number, &format!("heron number {number}"));
-        memory.remember(&crate::memory::MemoryWrite { importance, ..write }).await.unwrap();
+        remember_one(&memory, &crate::memory::MemoryWrite { importance, ..write }).await;
     }
 
     for text in ["heron", "heron number 1", "", "number osprey"] {
@@ -119,7 +119,7 @@ where
 {
     let memory = fixture.open().await;
     for number in 1..=9 {
-        memory.remember(&said(number, &format!("heron heron {number}"))).await.unwrap();
+        remember_one(&memory, &said(number, &format!("heron heron {number}"))).await;
     }
 
     for (text, limit) in [("heron", 4), ("heron heron 3", 4), ("", 4), ("heron", 0), ("heron", 50)]
@@ -154,9 +154,9 @@ where
 {
     let memory = fixture.open().await;
     for number in 1..=250 {
-        memory.remember(&said(number, "heron heron heron")).await.unwrap();
+        remember_one(&memory, &said(number, "heron heron heron")).await;
     }
-    memory.remember(&said(251, "one heron among others of another kind")).await.unwrap();
+    remember_one(&memory, &said(251, "one heron among others of another kind")).await;
 
     let except: Vec<_> = (1..=250).map(event).collect();
     for text in ["heron", ""] {
@@ -177,7 +177,7 @@ where
 {
     let memory = fixture.open().await;
     for number in [3, 1, 4, 2] {
-        memory.remember(&said(number, &format!("number {number}"))).await.unwrap();
+        remember_one(&memory, &said(number, &format!("number {number}"))).await;
     }
 
     for text in ["", " \n"] {

@@ -3,9 +3,9 @@
 use super::super::Fixture;
 use super::super::ledger::Ledger;
 use super::super::talk::{Talk, talk};
+use crate::outbox::wire::Subject;
 use crate::tool::{CallChange, CallRecord, CallState};
 use crate::work::commit::Commit;
-use crate::work::ingest::Subject;
 
 async fn call(ledger: &Ledger, talk: &Talk, number: usize) -> CallRecord {
     ledger.store.call(talk.call(number)).await.unwrap().unwrap()

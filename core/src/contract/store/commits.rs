@@ -44,7 +44,7 @@ pub async fn commit_is_applied_whole(fixture: impl Fixture<Port = Ledger>) {
     assert_eq!((read.len(), calls.len(), memories, spent.reserved), (1, 1, 1, 100));
     assert_eq!(session.map(|session| session.turns_accepted), Some(1));
     assert_eq!(turns[0].as_ref().map(|turn| turn.state), Some(TurnState::Accepted));
-    let mut topics = outbox.iter().map(|row| row.message.topic).collect::<Vec<_>>();
+    let mut topics = outbox.iter().map(|row| row.messages[0].topic).collect::<Vec<_>>();
     topics.sort();
     let expected =
         [Topic::ConversationInbound, Topic::ConversationOutbound, Topic::ConversationInboundDlq];

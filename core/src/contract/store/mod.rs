@@ -60,10 +60,9 @@ super::suite! { store:
     // publishing
     every_event_is_published,
     message_carries_the_number_of_its_event,
-    known_message_is_skipped_and_the_rest_applied,
-    message_is_known_after_it_was_published,
-    same_key_on_another_topic_is_another_message,
-    dead_letter_of_a_commit_is_published,
+    what_is_published_is_in_the_order_of_commits,
+    what_is_published_carries_the_trace_of_its_commit,
+    dead_letter_of_a_commit_is_published_once,
     // requests
     known_key_is_answered_with_the_first_receipt,
     known_key_opens_no_second_session,

@@ -1,13 +1,14 @@
 //! What a commit leaves in the outbox.
 
+use serde_json::Value;
+
 use super::super::Fixture;
 use super::super::ledger::Ledger;
-use super::super::talk::talk;
-use crate::outbox::lane::Lane;
+use super::super::talk::{talk, text};
 use crate::outbox::message::OutboxMessage;
 use crate::outbox::topic::Topic;
+use crate::trace::TraceContext;
 use crate::work::commit::Commit;
-use crate::work::lease::Resource;
 
 pub async fn every_event_is_published(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
@@ -15,7 +16,7 @@ pub async fn every_event_is_published(fixture: impl Fixture<Port = Ledger>) {
 
     let events = ledger.commit(two).await;
 
-    let publications = events.iter().map(|event| OutboxMessage::event(&talk.tenant, event));
+    let publications = events.iter().map(|event| OutboxMessage::event(&talk.tenant, event, None));
     let published = ledger.published(Topic::ConversationOutbound).await;
     assert_eq!(published, publications.collect::<Vec<_>>());
 }
@@ -27,48 +28,46 @@ pub async fn message_carries_the_number_of_its_event(fixture: impl Fixture<Port 
     ledger.commit(talk.accepts(1)).await;
 
     let inbound = ledger.published(Topic::ConversationInbound).await;
-    assert_eq!(inbound[0].payload.get("seq"), Some(&2.into()), "{inbound:?}");
+    let payload: Value = serde_json::from_slice(&inbound[0].payload).unwrap();
+    assert_eq!(payload.get("seq"), Some(&2.into()), "{inbound:?}");
 }
 
-pub async fn known_message_is_skipped_and_the_rest_applied(fixture: impl Fixture<Port = Ledger>) {
+pub async fn what_is_published_is_in_the_order_of_commits(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
-    let known = talk.message(Topic::ToolRequests, "known");
-    ledger.commit(Commit { outbox: vec![known.clone()], ..talk.commit() }).await;
-    let new = talk.message(Topic::ToolRequests, "new");
+    for number in 0..3 {
+        let outbox = vec![talk.message(Topic::ToolRequests, &format!("message {number}"))];
+        ledger.commit(Commit { outbox, ..talk.says(&format!("event {number}")) }).await;
+    }
 
-    let outbox = vec![known.clone(), new.clone(), new.clone()];
-    ledger.commit(Commit { outbox, ..talk.says("a") }).await;
+    let events = ledger.published(Topic::ConversationOutbound).await;
+    let messages = ledger.published(Topic::ToolRequests).await;
 
-    assert_eq!(ledger.published(Topic::ToolRequests).await, [known, new]);
-    assert_eq!(ledger.events(&talk).await.len(), 1);
+    let ids: Vec<_> = events.iter().map(|message| message.event_id).collect();
+    let recorded = ledger.events(&talk).await;
+    assert_eq!(ids, recorded.iter().map(|event| *event.event_id.as_uuid()).collect::<Vec<_>>());
+    let texts: Vec<_> = messages.iter().map(text).collect();
+    assert_eq!(texts, ["message 0", "message 1", "message 2"]);
 }
 
-pub async fn message_is_known_after_it_was_published(fixture: impl Fixture<Port = Ledger>) {
+pub async fn what_is_published_carries_the_trace_of_its_commit(
+    fixture: impl Fixture<Port = Ledger>,
+) {
     let (ledger, talk) = (fixture.open().await, talk(1));
-    let message = talk.message(Topic::ToolRequests, "once");
-    let commit = Commit { outbox: vec![message.clone()], ..talk.commit() };
-    ledger.commit(commit.clone()).await;
-    let lease = ledger.lease(&Resource::Lane(Lane::of(&message.key))).await;
-    let ids = ledger.pending().await.into_iter().map(|row| row.id).collect::<Vec<_>>();
-    assert!(ledger.outbox.settle(&lease, &ids).await.unwrap());
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace = TraceContext::read(parent, Some("rojo=00f067aa0ba902b7"));
+    assert!(trace.is_some());
 
-    ledger.commit(commit).await;
+    ledger.commit(Commit { trace: trace.clone(), ..talk.accepts(1) }).await;
+    ledger.commit(talk.accepts(2)).await;
 
-    assert_eq!(ledger.pending().await, []);
+    for topic in [Topic::ConversationOutbound, Topic::ConversationInbound] {
+        let published = ledger.published(topic).await;
+        let traces: Vec<_> = published.into_iter().map(|message| message.trace).collect();
+        assert_eq!(traces, [trace.clone(), None], "{topic}");
+    }
 }
 
-pub async fn same_key_on_another_topic_is_another_message(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    let one = talk.message(Topic::ToolRequests, "same");
-    let other = talk.message(Topic::ToolResults, "same");
-
-    ledger.commit(Commit { outbox: vec![one.clone(), other.clone()], ..talk.commit() }).await;
-
-    assert_eq!(ledger.published(Topic::ToolRequests).await, [one]);
-    assert_eq!(ledger.published(Topic::ToolResults).await, [other]);
-}
-
-pub async fn dead_letter_of_a_commit_is_published(fixture: impl Fixture<Port = Ledger>) {
+pub async fn dead_letter_of_a_commit_is_published_once(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     let letter = talk.letter("bad \0 bytes");
 

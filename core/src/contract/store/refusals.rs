@@ -5,8 +5,8 @@ use super::super::talk::{Talk, talk};
 use super::super::{Fixture, at_once};
 use super::commits::everything;
 use super::sight::sight;
+use crate::budget::Spent;
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::Seq;
 use crate::outbox::topic::Topic;
 use crate::ports::work::{Claim, Release};
@@ -94,7 +94,7 @@ pub async fn reservation_that_the_ledger_has_no_room_for_changes_nothing(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
-    let settled = UsageChange::Settle { key: talk.reservation(1), used: 40 };
+    let settled = talk.settles(1, 40);
     let usage = vec![talk.reserves(1, 90), settled, talk.reserves(2, 30)];
     ledger.commit(Commit { usage, ..talk.accepts(1) }).await;
     let too_much = Commit { usage: vec![talk.reserves_under(3, 31, 100)], ..all_and_more(&talk) };

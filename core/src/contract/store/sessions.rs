@@ -1,16 +1,19 @@
 //! Sessions: whose they are, how they are listed, and how they end.
 
+use std::time::Duration;
+
 use super::super::Fixture;
-use super::super::ledger::{Ledger, MANY, NOW, TTL, at, owner};
+use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::{Talk, talk, talk_of};
 use super::commits::everything;
 use super::sight::{Sight, sight};
+use crate::budget::Spent;
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::Seq;
 use crate::ids::PersonaId;
+use crate::outbox::wire::Subject;
+use crate::ports::memory_queue::{SettledWrite, WriteOutcome};
 use crate::work::commit::{Commit, CommitOutcome, OpenSession, WorkKind};
-use crate::work::ingest::Subject;
 use crate::work::session::EventRange;
 
 pub async fn session_is_opened_once(fixture: impl Fixture<Port = Ledger>) {
@@ -134,13 +137,16 @@ pub async fn session_is_erased_once(fixture: impl Fixture<Port = Ledger>) {
 pub async fn erased_session_takes_what_was_said_along(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.commit(everything(&talk)).await;
-    let taken = ledger.memory_queue.due(owner(1), NOW, TTL, MANY).await.unwrap();
+    let taken = ledger.memory_queue.due(owner(1), TTL, MANY).await.unwrap();
 
     ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
 
     assert_eq!(ledger.pending().await, []);
-    assert_eq!(ledger.memory_queue.due(owner(1), at(3_600), TTL, MANY).await.unwrap(), []);
-    assert!(!ledger.memory_queue.retry_at(&taken[0], NOW).await.unwrap());
+    let outcome = WriteOutcome::PutOff(Duration::ZERO);
+    let settlement = SettledWrite { due: taken[0].clone(), outcome };
+    assert_eq!(ledger.memory_queue.settle(&[settlement]).await.unwrap(), [false]);
+    ledger.clock.advance(AFTER_TTL).await;
+    assert_eq!(ledger.memory_queue.due(owner(1), TTL, MANY).await.unwrap(), []);
 }
 
 pub async fn erased_session_leaves_no_work(fixture: impl Fixture<Port = Ledger>) {
@@ -186,12 +192,12 @@ pub async fn erasing_leaves_other_sessions_alone(fixture: impl Fixture<Port = Le
     assert_eq!((claim.session_id, claim.turn_id), (kept.session_id, Some(kept.turn(1))));
     assert_eq!(ledger.events(&kept).await.len(), 1);
     assert_eq!(ledger.pending().await.len(), 2);
-    assert_eq!(ledger.memory_queue.due(owner(1), NOW, TTL, MANY).await.unwrap().len(), 1);
+    assert_eq!(ledger.memory_queue.due(owner(1), TTL, MANY).await.unwrap().len(), 1);
 }
 
 pub async fn erasing_settles_what_was_set_aside_in_full(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, gone, kept) = (fixture.open().await, talk(1), talk(2));
-    let settled = UsageChange::Settle { key: gone.reservation(1), used: 7 };
+    let settled = gone.settles(1, 7);
     let usage = vec![gone.reserves(1, 100), settled, gone.reserves(2, 50)];
     ledger.commit(Commit { usage, ..gone.accepts(1) }).await;
     ledger.commit(Commit { usage: vec![kept.reserves(1, 20)], ..kept.accepts(1) }).await;
@@ -200,7 +206,7 @@ pub async fn erasing_settles_what_was_set_aside_in_full(fixture: impl Fixture<Po
 
     let spent = ledger.budget.spent(&gone.account(), BudgetWindow::at(NOW)).await.unwrap();
     assert_eq!(spent, Spent { used: 57, reserved: 20 });
-    ledger.budget.settle(gone.reservation(2), 1).await.unwrap();
+    ledger.budget.settle(&gone.reserved(2), 1).await.unwrap();
     let later = ledger.budget.spent(&gone.account(), BudgetWindow::at(NOW)).await.unwrap();
     assert_eq!(later, spent, "the first settlement stands");
 }

@@ -7,9 +7,9 @@ use super::super::talk::{Talk, talk};
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::{EventType, Seq};
+use crate::outbox::wire::Subject;
 use crate::tool::{CallState, ToolCall};
 use crate::work::commit::{Commit, CommitOutcome, TurnProgress, WorkKind};
-use crate::work::ingest::Subject;
 use crate::work::session::{EventRange, TurnState};
 
 pub async fn turn_with_an_input_that_cannot_be_read_is_handed_over_with_all_that_is_stored(
@@ -121,7 +121,7 @@ pub async fn what_a_turn_has_set_aside_is_settled_in_full(fixture: impl Fixture<
     ledger.commit(talk.accepts(1)).await;
     let usage = vec![talk.reserves(1, 40), talk.reserves(2, 50)];
     ledger.commit(Commit { usage, ..talk.commit() }).await;
-    let settled = UsageChange::Settle { key: talk.reservation(1), used: 7 };
+    let settled = talk.settles(1, 7);
     ledger.commit(Commit { usage: vec![settled], ..talk.commit() }).await;
 
     let in_full = vec![UsageChange::SettleInFull { turn_id: talk.turn(1) }];

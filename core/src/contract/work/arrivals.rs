@@ -4,8 +4,9 @@ use super::super::Fixture;
 use super::super::ledger::{Ledger, NOW};
 use super::super::talk::{Talk, talk, talk_of};
 use crate::outbox::topic::Topic;
+use crate::outbox::wire::Subject;
 use crate::work::commit::WorkKind;
-use crate::work::ingest::{Arrival, Subject};
+use crate::work::ingest::Arrival;
 use crate::work::session::TurnState;
 
 async fn assert_dead(ledger: &Ledger, arrivals: &[Arrival]) {

@@ -5,8 +5,9 @@ use super::super::ledger::{AFTER_TTL, Ledger, NOW, owner, partition};
 use super::super::talk::{Talk, talk};
 use crate::digest::Digest32;
 use crate::outbox::topic::Topic;
+use crate::outbox::wire::Subject;
 use crate::work::commit::WorkKind;
-use crate::work::ingest::{Batch, BatchOutcome, Subject, WorkBatch};
+use crate::work::ingest::{Batch, BatchOutcome, WorkBatch};
 use crate::work::lease::PartitionLease;
 
 /// A batch of one record, with which the first turn's message arrives, and one unreadable one.

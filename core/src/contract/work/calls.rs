@@ -3,13 +3,14 @@
 use std::time::Duration;
 
 use super::super::Fixture;
-use super::super::ledger::Ledger;
+use super::super::ledger::{Ledger, TTL};
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
-use crate::ports::work::Release;
+use crate::outbox::wire::Subject;
+use crate::ports::work::{Heartbeat, Release};
 use crate::tool::CallState;
 use crate::work::commit::{Cancel, Commit, WorkKind};
-use crate::work::ingest::Subject;
+use crate::work::session::TurnState;
 
 /// A ledger with a turn that waits for so many calls.
 async fn waiting(fixture: &impl Fixture<Port = Ledger>, talk: &Talk, calls: usize) -> Ledger {
@@ -118,4 +119,27 @@ pub async fn cancelled_turn_still_waits_for_its_message(fixture: impl Fixture<Po
 
     assert_eq!(before, None);
     assert!(ledger.claim(WorkKind::Turns).await.is_some());
+}
+
+/// Also once the turn is over, and the next one runs.
+pub async fn heartbeat_of_calls_tells_that_their_turn_was_cancelled(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let talk = talk(1);
+    let ledger = waiting(&fixture, &talk, 1).await;
+    ledger.arrive(&talk, Subject::ToolRequest(talk.call(0))).await;
+    let claim = ledger.claim(WorkKind::Calls).await.unwrap();
+    let holding = [claim.holding()];
+    let heartbeat = || ledger.work.heartbeat(claim.kind, claim.owner, &holding, TTL);
+    let before = heartbeat().await.unwrap();
+
+    ledger.commit(Commit { cancel: Some(Cancel::Running), ..talk.commit() }).await;
+    let cancelled = heartbeat().await.unwrap();
+    ledger.ready(&talk, 2).await;
+    ledger.commit(talk.progresses(1, 2, TurnState::Done)).await;
+    let over = heartbeat().await.unwrap();
+
+    assert_eq!(before, Heartbeat::default());
+    let told = Heartbeat { cancelled: holding.to_vec(), lost: Vec::new() };
+    assert_eq!((&cancelled, &over), (&told, &told));
 }

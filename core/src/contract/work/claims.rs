@@ -5,9 +5,9 @@ use std::time::Duration;
 use super::super::ledger::{AFTER_TTL, Ledger, TTL, owner, wants};
 use super::super::talk::talk;
 use super::super::{Fixture, at_once};
+use crate::outbox::wire::Subject;
 use crate::ports::work::{Claim, ClaimRequest, Release};
 use crate::work::commit::{Cancel, Commit, WorkKind};
-use crate::work::ingest::Subject;
 use crate::work::session::TurnState;
 
 async fn release(ledger: &Ledger, claim: &Claim) {

@@ -5,9 +5,9 @@ use std::ops::RangeInclusive;
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, TTL, at, newcomer, wants};
 use super::super::talk::talk_of;
+use crate::outbox::wire::Subject;
 use crate::ports::work::{Claim, ClaimRequest, Release};
 use crate::work::commit::WorkKind;
-use crate::work::ingest::Subject;
 
 /// Sessions of a tenant with one ready turn each, a second apart.
 async fn flood(ledger: &Ledger, tenant: &str, numbers: RangeInclusive<u64>) {

@@ -118,7 +118,7 @@ pub async fn owner_that_nobody_found_dead_is_alive_again(fixture: impl Fixture<P
     assert_eq!((told, claim_by(&ledger, 2).await), (held(), None));
 }
 
-pub async fn owner_that_asks_in_vain_is_alive_for_half_the_time_at_least(
+pub async fn owner_that_asks_in_vain_is_alive_for_two_thirds_of_the_time_at_least(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
@@ -126,10 +126,10 @@ pub async fn owner_that_asks_in_vain_is_alive_for_half_the_time_at_least(
     let claim = claim_by(&ledger, 1).await.unwrap();
     let again = || ClaimRequest { holding: vec![claim.holding()], ..wants(TURNS, owner(1)) };
     for _ in 0..6 {
-        pass(&ledger, 14).await;
+        pass(&ledger, 19).await;
         assert_eq!(ledger.work.claim(again()).await.unwrap().claims, []);
     }
-    pass(&ledger, 14).await;
+    pass(&ledger, 19).await;
 
     assert_eq!(claim_by(&ledger, 2).await, None);
 }

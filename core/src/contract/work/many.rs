@@ -4,6 +4,7 @@ use super::super::ledger::{Ledger, NOW, TTL, owner, wants};
 use super::super::talk::{Talk, talk, talk_of};
 use super::super::{Fixture, at_once};
 use crate::ports::work::{Claim, ClaimRequest, Heartbeat};
+use crate::work::backlog::Backlog;
 use crate::work::commit::{Commit, CommitOutcome, WorkKind};
 use crate::work::session::TurnState;
 
@@ -136,4 +137,52 @@ pub async fn chain_that_has_moved_on_hinders_no_commit(fixture: impl Fixture<Por
 
     assert_eq!(events[0].seq.0, 3);
     assert_eq!(ledger.events(&talk).await.len(), 3);
+}
+
+pub async fn backlog_counts_what_waits_of_each_tenant(fixture: impl Fixture<Port = Ledger>) {
+    let ledger = two_tenants(&fixture).await;
+    let before = ledger.work.backlog(TURNS).await.unwrap();
+    ledger.commit(talk_of("globex", 4).accepts(2)).await;
+    let one = ClaimRequest { most: 1, ..wants(TURNS, owner(1)) };
+    let claim = ledger.work.claim(one).await.unwrap().claims.remove(0);
+
+    let claimed = ledger.work.backlog(TURNS).await.unwrap();
+    ledger.commit(Talk::under(&claim, talk_of("acme", 1).ends(1))).await;
+    ledger.commit(talk_of("acme", 2).ends(1)).await;
+    ledger.commit(talk_of("acme", 3).ends(1)).await;
+    let ended = ledger.work.backlog(TURNS).await.unwrap();
+
+    let of = |backlog: &Backlog| {
+        let waiting = backlog.waiting.iter().map(|(tenant, count)| (tenant.to_string(), *count));
+        (waiting.collect::<Vec<_>>(), backlog.unfinished)
+    };
+    assert_eq!(of(&before), (vec![("acme".into(), 3), ("globex".into(), 3)], 6));
+    assert_eq!(of(&claimed), (vec![("acme".into(), 2), ("globex".into(), 4)], 7));
+    assert_eq!(of(&ended), (vec![("globex".into(), 4)], 4));
+    assert_eq!((claimed.accepted - before.accepted, ended.accepted), (1, claimed.accepted));
+}
+
+pub async fn backlog_counts_calls_apart_from_turns(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    ledger.ready(&talk, 1).await;
+    ledger.commit(talk.asks(3)).await;
+    ledger.commit(talk.finishes(0)).await;
+
+    let backlog = ledger.work.backlog(WorkKind::Calls).await.unwrap();
+
+    assert_eq!((backlog.unfinished, backlog.waiting[&talk.tenant]), (2, 2));
+}
+
+pub async fn session_with_too_many_turns_takes_no_more(fixture: impl Fixture<Port = Ledger>) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let most_unfinished = Some(2);
+    ledger.commit(Commit { most_unfinished, ..talk.accepts(1) }).await;
+    ledger.commit(Commit { most_unfinished, ..talk.accepts(2) }).await;
+
+    let third = Commit { most_unfinished, ..talk.accepts(3) };
+    let refused = ledger.store.commit(third.clone()).await.unwrap();
+    ledger.commit(talk.ends(1)).await;
+
+    assert_eq!(refused, CommitOutcome::Conflict);
+    ledger.commit(third).await;
 }

@@ -74,7 +74,7 @@ super::suite! { work:
     claim_that_its_owner_names_is_not_given_again,
     owner_that_is_heard_of_keeps_its_claims,
     owner_that_nobody_found_dead_is_alive_again,
-    owner_that_asks_in_vain_is_alive_for_half_the_time_at_least,
+    owner_that_asks_in_vain_is_alive_for_two_thirds_of_the_time_at_least,
     heartbeat_tells_of_a_cancellation,
     heartbeat_judges_each_claim_by_itself,
     releasing_a_lost_claim_changes_nothing,
@@ -84,9 +84,9 @@ super::suite! { work:
     // suspects
     work_that_dies_in_company_is_not_counted,
     suspects_are_worked_on_apart,
-    only_death_on_trial_is_counted,
+    only_death_while_isolated_is_counted,
     owners_that_die_without_it_prove_a_suspect_innocent,
-    nothing_is_tried_for_a_while_after_a_death_on_trial,
+    nothing_is_tried_for_a_while_after_a_death_while_isolated,
     work_that_survives_is_no_suspect_any_more,
     suspects_survive_a_restart,
     // many
@@ -98,6 +98,9 @@ super::suite! { work:
     commit_that_released_is_done_already_until_another_has_the_claim,
     commit_without_a_claim_releases_nothing,
     chain_that_has_moved_on_hinders_no_commit,
+    backlog_counts_what_waits_of_each_tenant,
+    backlog_counts_calls_apart_from_turns,
+    session_with_too_many_turns_takes_no_more,
     // calls
     calls_are_claimed_once_one_arrived_and_is_not_done,
     call_whose_executor_died_is_claimed_again,
@@ -106,6 +109,7 @@ super::suite! { work:
     result_that_was_not_recorded_delivers_nothing,
     waiting_turn_that_is_cancelled_is_claimed_at_once,
     cancelled_turn_still_waits_for_its_message,
+    heartbeat_of_calls_tells_that_their_turn_was_cancelled,
     // fairness
     tenant_with_the_fewest_claims_is_served_first,
     oldest_work_of_a_tenant_is_served_first,

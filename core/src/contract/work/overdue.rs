@@ -6,9 +6,9 @@ use super::super::Fixture;
 use super::super::ledger::{Ledger, MANY, at};
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
+use crate::outbox::wire::Subject;
 use crate::tool::CallState;
 use crate::work::commit::{Commit, WorkKind};
-use crate::work::ingest::Subject;
 use crate::work::session::TurnState;
 
 /// How many seconds after the beginning it is in the cases of this file.

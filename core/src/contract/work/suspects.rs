@@ -5,7 +5,7 @@ use super::super::ledger::{AFTER_TTL, Ledger, TTL, owner, wants};
 use super::super::talk::talk;
 use crate::ports::work::{Claim, ClaimRequest, Claimed};
 use crate::work::commit::WorkKind;
-use crate::work::suspicion::ADJOURNMENT;
+use crate::work::suspicion::ISOLATION_PAUSE;
 
 const TURNS: WorkKind = WorkKind::Turns;
 
@@ -24,8 +24,8 @@ async fn claims(ledger: &Ledger, worker: u128, holding: &[Claim]) -> Claimed {
     ledger.work.claim(ClaimRequest { holding, ..wants(TURNS, owner(worker)) }).await.unwrap()
 }
 
-/// Owners die, each with all that it could get, until one gets only what is on trial. Answers that.
-async fn on_trial(ledger: &Ledger, from: u128) -> Claim {
+/// Owners die, each with all that it could get, until one gets only what is isolated. Answers that.
+async fn isolated(ledger: &Ledger, from: u128) -> Claim {
     for worker in from..from + 8 {
         let mut claimed = claims(ledger, worker, &[]).await;
         if claimed.claims.len() == 1 {
@@ -33,7 +33,7 @@ async fn on_trial(ledger: &Ledger, from: u128) -> Claim {
         }
         ledger.all_die(TURNS).await;
     }
-    panic!("nothing is on trial");
+    panic!("nothing is isolated");
 }
 
 pub async fn work_that_dies_in_company_is_not_counted(fixture: impl Fixture<Port = Ledger>) {
@@ -61,15 +61,15 @@ pub async fn suspects_are_worked_on_apart(fixture: impl Fixture<Port = Ledger>) 
 
     let sessions: Vec<_> = first.claims.iter().map(|claim| claim.session_id).collect();
     assert_eq!(sessions, [talk(1).session_id, talk(9).session_id], "one suspect, and who is none");
-    assert!(first.more, "two wait for the trial");
-    assert_eq!((beside.claims.len(), another.claims.len()), (0, 0), "one trial at a time");
+    assert!(first.more, "two wait for the isolated");
+    assert_eq!((beside.claims.len(), another.claims.len()), (0, 0), "one isolated at a time");
     ledger.commit(talk(1).survives(1, 1)).await;
     assert_eq!(claims(&ledger, 4, &[]).await.claims[0].session_id, talk(2).session_id);
 }
 
-pub async fn only_death_on_trial_is_counted(fixture: impl Fixture<Port = Ledger>) {
+pub async fn only_death_while_isolated_is_counted(fixture: impl Fixture<Port = Ledger>) {
     let ledger = busy(&fixture, 2).await;
-    let first = on_trial(&ledger, 10).await;
+    let first = isolated(&ledger, 10).await;
     ledger.all_die(TURNS).await;
 
     let tries: Vec<u32> = {
@@ -104,15 +104,15 @@ pub async fn owners_that_die_without_it_prove_a_suspect_innocent(
     assert_eq!(tries, [0, 1, 0, 0, 0], "only the first death might have been its doing");
 }
 
-pub async fn nothing_is_tried_for_a_while_after_a_death_on_trial(
+pub async fn nothing_is_tried_for_a_while_after_a_death_while_isolated(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let ledger = busy(&fixture, 2).await;
-    on_trial(&ledger, 10).await;
+    isolated(&ledger, 10).await;
     ledger.clock.advance(AFTER_TTL).await;
 
     let at_once = claims(&ledger, 30, &[]).await;
-    ledger.clock.advance(ADJOURNMENT).await;
+    ledger.clock.advance(ISOLATION_PAUSE).await;
     let later = claims(&ledger, 30, &[]).await;
 
     assert_eq!((at_once.claims.len(), at_once.more), (0, true));
@@ -121,18 +121,18 @@ pub async fn nothing_is_tried_for_a_while_after_a_death_on_trial(
 
 pub async fn work_that_survives_is_no_suspect_any_more(fixture: impl Fixture<Port = Ledger>) {
     let ledger = busy(&fixture, 2).await;
-    let claim = on_trial(&ledger, 10).await;
+    let claim = isolated(&ledger, 10).await;
     ledger.commit(talk(1).survives(1, 1)).await;
     ledger.work.leave(TURNS, claim.owner).await.unwrap();
 
     let both = claims(&ledger, 30, &[]).await.claims;
 
-    assert_eq!(both.len(), 2, "one that is on trial, and one that is none");
+    assert_eq!(both.len(), 2, "one that is isolated, and one that is none");
 }
 
 pub async fn suspects_survive_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
     let ledger = busy(&fixture, 2).await;
-    let claim = on_trial(&ledger, 10).await;
+    let claim = isolated(&ledger, 10).await;
     drop(ledger);
 
     let ledger = fixture.open().await;

@@ -133,7 +133,9 @@ impl Drive<'_> {
         let fence = Fence::Work { kind: WorkKind::Turns, epoch: *epoch };
         let mut commit = Commit::new(tenant.clone(), *session_id, fence, at);
         commit.chain = Some(self.chain);
-        let persona = self.turn.accepted().and_then(|accepted| accepted.persona_id.clone());
+        let accepted = self.turn.accepted();
+        let persona = accepted.and_then(|accepted| accepted.persona_id.clone());
+        commit.trace = accepted.and_then(|accepted| accepted.trace.clone());
         let effects = pending.effects;
         commit.events = effects
             .record
@@ -188,7 +190,7 @@ impl Drive<'_> {
             offset: None,
             key: accepted.session_id.to_string(),
             tenant: Some(accepted.tenant.clone()),
-            payload: wire::inbound(self.turn.id(), accepted).payload.to_string(),
+            payload: wire::inbound(self.turn.id(), accepted).text(),
             error: "the turn failed, or killed its worker, too often without progress".into(),
             at: self.flow.world.clock.now(),
         })
@@ -198,8 +200,8 @@ impl Drive<'_> {
 /// Tells the hot counter what the ledger now says; it is rebuilt from the ledger if this fails.
 pub(super) async fn tell_counter(budget: &dyn Budget, changes: Vec<UsageChange>) {
     for change in changes {
-        if let UsageChange::Settle { key, used } = change
-            && let Err(error) = budget.settle(key, used).await
+        if let UsageChange::Settle { reservation, used } = change
+            && let Err(error) = budget.settle(&reservation, used).await
         {
             tracing::debug!(%error, "the counter of tokens is behind the ledger");
         }

@@ -39,13 +39,13 @@ impl Drive<'_> {
         let cost = |messages: &[ChatMessage]| -> Tokens {
             messages.iter().map(|message| message.tokens(&count)).sum()
         };
-        let base = cost(&prompt::least(&self.turn)) + count(&json!(flow.tools).to_string());
+        let base = cost(&prompt::least(&self.turn)) + count(&json!(self.tools).to_string());
         let room = limit.saturating_sub(base);
         let notes_room = if recall { NOTE_TOKENS.min(room / 4) } else { 0 };
 
         let mut history = match self.known_history().await? {
             Some(known) => known,
-            None => self.new_history().await?,
+            None => History::up_to(self.claim.session.chain),
         };
         let chosen = self.look_back(&mut history, room - notes_room, &count).await?;
         let shown = chosen.events();
@@ -87,13 +87,6 @@ impl Drive<'_> {
         let all = news.len() < LOOK_BACK;
         let continued = history.extend(news, LOOK_BACK);
         Ok((all && continued.is_ok()).then_some(history))
-    }
-
-    /// The session's history before anything of it was read.
-    async fn new_history(&self) -> PortResult<History> {
-        let newest = self.events(EventRange::Before(Seq(u64::MAX)), 1).await?;
-        let empty = || History::empty(self.claim.session_id);
-        Ok(newest.first().map_or_else(empty, History::before))
     }
 
     /// The history of the record, read again if this worker did not choose it.

@@ -56,8 +56,7 @@ impl Drive<'_> {
             .piece(deltas.sent, piece);
         let log = &self.flow.ports.log;
         let at = self.flow.world.clock.now();
-        let payload = serde_json::to_value(&delta).unwrap_or_default();
-        let record = Record::direct(claim.session_id, &claim.tenant, DELTA_TYPE, &payload, at);
+        let record = Record::direct(claim.session_id, &claim.tenant, DELTA_TYPE, &delta, at);
         let partition = partition_of(&record.key, log.partitions(TOPIC));
         match log.publish(TOPIC, partition, vec![record]).await {
             Ok(_) => deltas.sent = deltas.text.len(),

@@ -10,7 +10,7 @@ use crate::flows::claims::{Handled, Signals};
 use crate::flows::persist::retry;
 use crate::ports::work::Claim;
 use crate::ports::{Model, PortError, PortResult};
-use crate::tool::{CallRecord, CallState, ToolOutcome, ToolStatus};
+use crate::tool::{CallRecord, CallState, ToolOutcome, ToolSpec, ToolStatus};
 use crate::turn::input::{Input, RecordedInput};
 use crate::turn::machine::{Phase, Turn, Unexpected};
 use crate::turn::prompt;
@@ -34,6 +34,8 @@ pub(super) struct Drive<'a> {
     pub(super) chain: Chain,
     /// Whether the session may have another turn by now.
     pub(super) more: bool,
+    /// The tools that the model may ask for.
+    pub(super) tools: Vec<ToolSpec>,
     /// The history that is shown, once it was read.
     pub(super) history: Option<Vec<ChatMessage>>,
 }
@@ -56,14 +58,13 @@ impl<'a> Drive<'a> {
     ) -> PortResult<Taken<'a>> {
         let nothing = Taken::Off(Handled::default());
         let Some(turn_id) = claim.turn_id else { return Ok(nothing) };
-        let record = match &claim.turn {
-            Some(record) => record.clone(),
-            None => {
-                let store = &flow.ports.store;
-                let read = retry(&flow.world, TRIES, || store.turn(turn_id)).await?;
-                let Some(record) = read else { return Ok(nothing) };
-                record
-            }
+        let record = if let Some(record) = &claim.turn {
+            record.clone()
+        } else {
+            let store = &flow.ports.store;
+            let read = retry(&flow.world, TRIES, || store.turn(turn_id)).await?;
+            let Some(record) = read else { return Ok(nothing) };
+            record
         };
         if record.cancel_requested {
             signals.cancelled.trigger();
@@ -78,10 +79,14 @@ impl<'a> Drive<'a> {
                 return Ok(Taken::Off(handled));
             }
         };
+        let toolbox = &flow.ports.tools;
+        let mut tools = retry(&flow.world, TRIES, || toolbox.specs(&claim.tenant)).await?;
+        tools.retain(ToolSpec::may_run);
         let mut drive = Self {
             flow,
             claim,
             signals,
+            tools: turn.offered(tools),
             pending: Pending::new(turn.steps()),
             turn,
             request,
@@ -123,13 +128,13 @@ impl<'a> Drive<'a> {
                 Some(Request::GatherContext { prompt_limit, recall }) => {
                     self.gather(prompt_limit, recall).await?
                 }
-                Some(Request::Reserve { call, want, least }) => {
+                Some(Request::Reserve { call, window, want, least }) => {
                     // The record knows of one open reservation: the last is settled in it before
                     // tokens are set aside for the next.
                     if self.pending.settles() && !self.commit().await? {
                         return Ok(self.handled(false));
                     }
-                    self.reserve(call, want, least).await?
+                    self.reserve(call, window, want, least).await?
                 }
             };
             self.feed(input)?;
@@ -152,7 +157,9 @@ impl<'a> Drive<'a> {
         }
         match self.turn.phase() {
             Phase::Accepted => {
-                self.feed(Input::Started { config: Box::new(self.flow.config.clone()) })
+                let config = Box::new(self.flow.config.clone());
+                let tools = self.tools.iter().map(|tool| tool.name.clone()).collect();
+                self.feed(Input::Started { config, tools: Some(tools) })
             }
             Phase::Generating => self.feed(Input::Interrupted),
             Phase::AwaitingTools => self.take_results(record),

@@ -174,7 +174,7 @@ impl Drive<'_> {
             turn_id: self.turn.id(),
             profile: generate.profile.clone(),
             messages: prompt::build(&self.turn, history),
-            tools: if generate.tools { self.flow.tools.clone() } else { Vec::new() },
+            tools: if generate.tools { self.tools.clone() } else { Vec::new() },
             max_tokens: generate.max_tokens,
             about,
         })

@@ -24,15 +24,9 @@ pub(super) struct History {
 }
 
 impl History {
-    /// The history of a session in which nothing happened.
-    pub(super) fn empty(session: SessionId) -> Self {
-        Self { chain: Chain::new(session), events: VecDeque::new(), is_whole: true }
-    }
-
-    /// The history up to an event, of which nothing was read yet.
-    pub(super) const fn before(newest: &Event) -> Self {
-        let chain = Chain { count: newest.seq, head: newest.hash };
-        Self { chain, events: VecDeque::new(), is_whole: false }
+    /// The history of a session with these events, of which nothing was read yet.
+    pub(super) const fn up_to(chain: Chain) -> Self {
+        Self { chain, events: VecDeque::new(), is_whole: chain.count.0 == 0 }
     }
 
     /// The number of the last event that was seen.
@@ -164,7 +158,7 @@ mod tests {
         use EventType::{AssistantFinal, AssistantStarted, UserMessage};
         let mut all = events(&[UserMessage, AssistantStarted, AssistantFinal, UserMessage]);
         let news = all.split_off(2);
-        let mut history = History::before(&all[1]);
+        let mut history = History::up_to(Chain { count: all[1].seq, head: all[1].hash });
         all.pop();
         history.extend_back(all);
 
@@ -186,7 +180,7 @@ mod tests {
         let histories = Histories::default();
         let event = events(&[EventType::UserMessage]).remove(0);
         let half = || {
-            let mut history = History::before(&event);
+            let mut history = History::up_to(Chain { count: event.seq, head: event.hash });
             history.extend_back(vec![event.clone(); MOST / 2]);
             history
         };

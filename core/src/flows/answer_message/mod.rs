@@ -17,8 +17,7 @@ use async_trait::async_trait;
 use super::claims::{Handle, Handled, Signals};
 use super::world::World;
 use crate::ports::work::Claim;
-use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store};
-use crate::tool::ToolSpec;
+use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store, Toolbox};
 use crate::turn::config::TurnConfig;
 use drive::{Drive, Taken};
 use histories::Histories;
@@ -38,6 +37,8 @@ pub struct AnswerPorts {
     pub memory: Arc<dyn Memory>,
     /// Answers.
     pub model: Arc<dyn Model>,
+    /// What the model may ask for.
+    pub tools: Arc<dyn Toolbox>,
 }
 
 crate::opaque_debug!(AnswerPorts);
@@ -47,22 +48,15 @@ crate::opaque_debug!(AnswerPorts);
 pub struct AnswerMessage {
     ports: AnswerPorts,
     config: TurnConfig,
-    tools: Vec<ToolSpec>,
     world: World,
     histories: Arc<Histories>,
 }
 
 impl AnswerMessage {
-    /// Puts the use case together. `config` holds for turns that begin from now on. Of `tools` those
-    /// are offered to models that [may run](ToolSpec::may_run).
-    pub fn new(
-        ports: AnswerPorts,
-        config: TurnConfig,
-        mut tools: Vec<ToolSpec>,
-        world: World,
-    ) -> Self {
-        tools.retain(ToolSpec::may_run);
-        Self { ports, config, tools, world, histories: Arc::default() }
+    /// Puts the use case together. `config` holds for turns that begin from now on. Models are offered
+    /// the tools that [may run](crate::tool::ToolSpec::may_run).
+    pub fn new(ports: AnswerPorts, config: TurnConfig, world: World) -> Self {
+        Self { ports, config, world, histories: Arc::default() }
     }
 }
 

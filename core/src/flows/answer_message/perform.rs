@@ -1,47 +1,41 @@
 //! Asking policy and budget.
 
-use futures_util::future::join_all;
 use serde_json::{Map, json};
 
 use super::drive::{Drive, TRIES};
 use crate::budget::window::BudgetWindow;
 use crate::budget::{Account, Grant, ReservationKey, ReservationRequest, Tokens};
+use crate::flows::decide::decide;
 use crate::flows::persist::retry;
-use crate::policy::{Action, Decision, PolicyRequest};
+use crate::policy::{Action, PolicyRequest};
 use crate::ports::PortResult;
 use crate::turn::input::Input;
 
 impl Drive<'_> {
-    /// May this be answered, recalled for, remembered? No decision is a denial.
+    /// May this be answered, recalled for, remembered? One call asks all three; no decision is a
+    /// denial.
     pub(super) async fn authorize(&self) -> Input {
         let actions = [
             (Action::ConversationSend, "message"),
             (Action::MemoryRecall, "memory"),
             (Action::MemoryWrite, "memory"),
         ];
-        let decisions = actions.map(|(action, resource)| self.decide(action, resource));
-        Input::Authorized { decisions: join_all(decisions).await }
+        let requests = actions.map(|(action, resource)| self.policy_request(action, resource));
+        let policy = &*self.flow.ports.policy;
+        Input::Authorized { decisions: decide(policy, &self.flow.world, &requests, TRIES).await }
     }
 
-    async fn decide(&self, action: Action, resource: &str) -> Decision {
+    fn policy_request(&self, action: Action, resource: &str) -> PolicyRequest {
         let accepted = self.turn.accepted();
         let length = accepted.map_or(0, |accepted| accepted.message.len());
         let none = Map::new();
         let metadata = accepted.map_or(&none, |accepted| &accepted.metadata);
-        let request = PolicyRequest {
+        PolicyRequest {
             tenant: self.claim.tenant.clone(),
             persona_id: accepted.and_then(|accepted| accepted.persona_id.clone()),
             action,
             resource: resource.into(),
             context: json!({"message_length": length, "metadata": metadata}),
-        };
-        let policy = &self.flow.ports.policy;
-        match retry(&self.flow.world, TRIES, || policy.decide(&request)).await {
-            Ok(decision) => decision,
-            Err(error) => {
-                tracing::warn!(%error, %action, "no policy decision: denied");
-                Decision::unreachable(&request)
-            }
         }
     }
 
@@ -50,10 +44,10 @@ impl Drive<'_> {
     pub(super) async fn reserve(
         &self,
         call: u32,
+        window: BudgetWindow,
         want: Tokens,
         least: Tokens,
     ) -> PortResult<Input> {
-        let window = BudgetWindow::at(self.flow.world.clock.now());
         let persona_id = self.turn.accepted().and_then(|accepted| accepted.persona_id.clone());
         let request = ReservationRequest {
             key: ReservationKey { turn_id: self.turn.id(), call },

@@ -200,7 +200,7 @@ impl Claims {
             match select(told, finished).await {
                 Either::Left(_) => return,
                 Either::Right(_) if more => return,
-                Either::Right((_, still)) => told = still,
+                Either::Right(((), still)) => told = still,
             }
         }
     }
@@ -258,34 +258,29 @@ impl Claims {
             abandon.wait().await;
             self.world.timer.sleep(LAST_COMMIT).await;
         });
-        let mut left = false;
-        let (how, rest) = match select(handling, select(lost, abandoned)).await {
-            Either::Left((Ok(Ok(Handled { released: true, more })), _)) => {
-                return self.in_hand.note(more);
-            }
-            Either::Left((Ok(Ok(Handled { released: false, more })), _)) => {
-                left = more;
-                (Release::Orderly, Duration::ZERO)
-            }
-            Either::Right((Either::Right(_), _)) => (Release::Orderly, Duration::ZERO),
-            Either::Left((Ok(Err(error)), _)) => {
-                tracing::warn!(%error, session = %claim.session_id, "a session is released");
-                let passing = error.is_transient();
-                (if passing { Release::Orderly } else { Release::Failed }, REST)
-            }
-            Either::Left((Err(_), _)) => {
-                tracing::error!(session = %claim.session_id, "the work of a session panicked");
-                (Release::Failed, REST)
-            }
-            Either::Right((Either::Left(_), _)) => {
-                tracing::warn!(session = %claim.session_id, "a claim was lost");
-                return;
-            }
+        let end = match select(handling, select(lost, abandoned)).await {
+            Either::Left((handled, _)) => end_of(claim, handled),
+            Either::Right((Either::Right(_), _)) => End::Release(Release::Orderly, Duration::ZERO),
+            Either::Right((Either::Left(_), _)) => End::Lost,
         };
+        match end {
+            End::Released { more } => self.in_hand.note(more),
+            End::Done { more } => {
+                self.release(claim, Release::Orderly, Duration::ZERO).await;
+                self.in_hand.note(more);
+            }
+            End::Release(how, rest) => {
+                self.release(claim, how, rest).await;
+                self.in_hand.note(false);
+            }
+            End::Lost => tracing::warn!(session = %claim.session_id, "a claim was lost"),
+        }
+    }
+
+    async fn release(&self, claim: &Claim, how: Release, rest: Duration) {
         if let Err(error) = self.work.release(claim, how, rest).await {
             tracing::debug!(%error, session = %claim.session_id, "a claim is freed later");
         }
-        self.in_hand.note(left);
     }
 
     /// Has the claims looked after at once when a turn of the session is cancelled.
@@ -320,6 +315,34 @@ impl Claims {
                     self.in_hand.lose_unless_heard(now + HEARTBEAT, TTL);
                 }
             }
+        }
+    }
+}
+
+/// How the work of a claim ended.
+enum End {
+    /// The last commit released it.
+    Released { more: bool },
+    /// There is nothing more to do for now, and it is still held.
+    Done { more: bool },
+    /// It is given up, and rests for so long.
+    Release(Release, Duration),
+    /// It is someone else's.
+    Lost,
+}
+
+fn end_of(claim: &Claim, handled: std::thread::Result<PortResult<Handled>>) -> End {
+    match handled {
+        Ok(Ok(Handled { released: true, more })) => End::Released { more },
+        Ok(Ok(Handled { released: false, more })) => End::Done { more },
+        Ok(Err(error)) => {
+            tracing::warn!(%error, session = %claim.session_id, "a session is released");
+            let passing = error.is_transient();
+            End::Release(if passing { Release::Orderly } else { Release::Failed }, REST)
+        }
+        Err(_) => {
+            tracing::error!(session = %claim.session_id, "the work of a session panicked");
+            End::Release(Release::Failed, REST)
         }
     }
 }

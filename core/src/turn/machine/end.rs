@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use super::super::input::ModelAnswer;
 use super::super::step::{Effects, Step};
 use super::{Phase, Turn};
-use crate::budget::{ReservationKey, UsageChange};
+use crate::budget::UsageChange;
 use crate::conversation::escalation::cost_usd;
 use crate::conversation::event::{EventType, Role};
 use crate::conversation::model::{ModelFailure, Usage};
@@ -137,8 +137,7 @@ impl Turn {
             | Phase::AwaitingTools
             | Phase::Done => self.model_calls + 1,
         };
-        let key = ReservationKey { turn_id: self.id, call };
-        Some(UsageChange::Settle { key, used: 0 })
+        self.settlement(call, 0)
     }
 
     fn usage_json(&self) -> serde_json::Value {

@@ -16,15 +16,16 @@ use super::config::TurnConfig;
 use super::input::{Accepted, Context, Input, RecordedInput};
 use super::step::{Effects, EventDraft, Request, Step};
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Account, ReservationKey, Tokens};
+use crate::budget::{Account, Reservation, ReservationKey, Tokens};
 use crate::conversation::analysis::Analysis;
 use crate::conversation::escalation::Escalation;
 use crate::conversation::event::{EventType, Role};
-use crate::conversation::model::{ModelProfile, Usage};
+use crate::conversation::model::Usage;
+use crate::conversation::profile::ModelProfile;
 use crate::digest::Digest32;
 use crate::ids::{EventId, TurnId};
 use crate::time::Timestamp;
-use crate::tool::{ToolCall, ToolOutcome};
+use crate::tool::{ToolCall, ToolOutcome, ToolSpec};
 
 /// Where a turn is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +75,7 @@ pub struct Turn {
     steps: u32,
     accepted: Option<Accepted>,
     config: Option<TurnConfig>,
+    tools: Option<Vec<String>>,
     analysis: Option<Analysis>,
     escalation: Option<Escalation>,
     choice: Choice,
@@ -81,6 +83,8 @@ pub struct Turn {
     context: Option<Context>,
     prompt_tokens: Tokens,
     model_calls: u32,
+    /// The day whose budget pays: that of the message, whenever the answer comes.
+    window: BudgetWindow,
     reserved: Tokens,
     attempt: u32,
     failures: u32,
@@ -110,6 +114,7 @@ impl Turn {
             steps: 0,
             accepted: None,
             config: None,
+            tools: None,
             analysis: None,
             escalation: None,
             choice: Choice::Dialogue,
@@ -117,6 +122,7 @@ impl Turn {
             context: None,
             prompt_tokens: 0,
             model_calls: 0,
+            window: BudgetWindow(0),
             reserved: 0,
             attempt: 1,
             failures: 0,
@@ -154,8 +160,8 @@ impl Turn {
     pub fn step(mut self, input: Input, now: Timestamp) -> Result<Step, Unexpected> {
         self.steps += 1;
         match (self.phase, input) {
-            (Phase::New, Input::Accepted(accepted)) => Ok(self.accept(accepted)),
-            (Phase::Accepted, Input::Started { config }) => Ok(self.start(*config)),
+            (Phase::New, Input::Accepted(accepted)) => Ok(self.accept(accepted, now)),
+            (Phase::Accepted, Input::Started { config, tools }) => Ok(self.start(*config, tools)),
             (Phase::Authorizing, Input::Authorized { decisions }) => {
                 Ok(self.authorize(decisions, now))
             }
@@ -216,6 +222,15 @@ impl Turn {
         self.config.as_ref()
     }
 
+    /// Of the tools there are now, those that were there when the turn began: nothing changes under
+    /// a model while it answers.
+    pub fn offered(&self, mut tools: Vec<ToolSpec>) -> Vec<ToolSpec> {
+        if let Some(names) = &self.tools {
+            tools.retain(|tool| names.contains(&tool.name));
+        }
+        tools
+    }
+
     /// The rounds of tools so far.
     pub fn rounds(&self) -> &[Round] {
         &self.rounds
@@ -253,8 +268,10 @@ impl Turn {
         Some(Account { tenant: accepted.tenant.clone(), persona_id: accepted.persona_id.clone() })
     }
 
-    const fn reservation(&self) -> ReservationKey {
-        ReservationKey { turn_id: self.id, call: self.model_calls }
+    /// The reservation of a model call; none before the message is accepted.
+    fn reservation(&self, call: u32) -> Option<Reservation> {
+        let key = ReservationKey { turn_id: self.id, call };
+        Some(Reservation { key, account: self.account()?, window: self.window })
     }
 
     fn draft(&self, kind: EventType, what: &str, message: &str) -> EventDraft {

@@ -7,7 +7,7 @@ use super::super::step::{Effects, EventDraft, Generate, Request, Step};
 use super::end::Failure;
 use super::{Choice, Phase, Turn, seconds_until_end};
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Grant, Tokens, UsageChange};
+use crate::budget::{Grant, Reservation, Tokens, UsageChange};
 use crate::conversation::event::EventType;
 use crate::conversation::model::{FinishReason, ModelFailure, Usage};
 use crate::time::Timestamp;
@@ -24,6 +24,7 @@ impl Turn {
         let least = self.config.as_ref().map_or(1, |config| config.least_answer_tokens).min(most);
         let call = Request::Reserve {
             call: self.model_calls,
+            window: self.window,
             want: self.prompt_tokens.saturating_add(most),
             least: self.prompt_tokens.saturating_add(least),
         };
@@ -31,8 +32,9 @@ impl Turn {
     }
 
     pub(super) fn reserve(mut self, window: BudgetWindow, grant: Grant, now: Timestamp) -> Step {
-        let (Grant::Granted(amount), Some(account), Some(profile)) =
-            (grant, self.account(), self.profile().cloned())
+        self.window = window;
+        let (Grant::Granted(amount), Some(Reservation { key, account, window }), Some(profile)) =
+            (grant, self.reservation(self.model_calls), self.profile().cloned())
         else {
             let failure = Failure::over_budget(seconds_until_end(window, now));
             let text = self.kept.clone();
@@ -40,17 +42,17 @@ impl Turn {
         };
         self.reserved = amount;
         self.phase = Phase::Generating;
-        let key = self.reservation();
         let limit = self.config.as_ref().and_then(|config| config.budget_limit);
         let reserve = UsageChange::Reserve { key, account, window, amount, limit };
         let rounds = self.config.as_ref().map_or(0, |config| config.max_tool_rounds);
+        let may_use_tools = profile.abilities.tools != Some(false);
         let generate = Generate {
             profile,
             max_tokens: amount.saturating_sub(self.prompt_tokens).max(1),
             attempt: self.attempt,
             kept: self.kept.clone(),
             streamed: self.streamed,
-            tools: self.rounds.len() < rounds as usize,
+            tools: may_use_tools && self.rounds.len() < rounds as usize,
             failures: self.failures,
             wait_seconds: self.wait_seconds,
         };
@@ -132,8 +134,8 @@ impl Turn {
         }
         self.usage = self.usage.plus(usage);
         self.reserved = 0;
-        let settle = UsageChange::Settle { key: self.reservation(), used: usage.total() };
-        Effects { usage: vec![settle], ..Effects::default() }
+        let settled = self.settlement(self.model_calls, usage.total());
+        Effects { usage: settled.into_iter().collect(), ..Effects::default() }
     }
 
     /// Settles the open reservation as if all of it had been used: nobody knows how much was.

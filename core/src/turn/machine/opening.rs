@@ -7,6 +7,7 @@ use super::super::input::{Accepted, Context};
 use super::super::step::{Effects, EventDraft, Request, Step};
 use super::end::Failure;
 use super::{Choice, Phase, Turn};
+use crate::budget::window::BudgetWindow;
 use crate::conversation::analysis::analyse;
 use crate::conversation::escalation;
 use crate::conversation::event::{EventType, Role};
@@ -14,7 +15,7 @@ use crate::policy::{Action, Decision};
 use crate::time::Timestamp;
 
 impl Turn {
-    pub(super) fn accept(mut self, accepted: Accepted) -> Step {
+    pub(super) fn accept(mut self, accepted: Accepted, now: Timestamp) -> Step {
         let mut metadata = accepted.metadata.clone();
         if !accepted.attachments.is_empty() {
             metadata.insert("attachments".into(), json!(accepted.attachments));
@@ -32,15 +33,17 @@ impl Turn {
         self.analysis = Some(analysis);
         self.accepted = Some(accepted);
         self.phase = Phase::Accepted;
+        self.window = BudgetWindow::at(now);
         self.then(Effects { record: vec![said], ..Effects::default() }, None)
     }
 
-    pub(super) fn start(mut self, config: TurnConfig) -> Step {
+    pub(super) fn start(mut self, config: TurnConfig, tools: Option<Vec<String>>) -> Step {
         let wanted = self.escalation.as_ref().is_some_and(|escalation| escalation.escalate);
         if wanted && config.escalation.is_some() {
             self.choice = Choice::Escalation;
         }
         self.config = Some(config);
+        self.tools = tools;
         self.phase = Phase::Authorizing;
         let started = self.draft(EventType::AssistantStarted, "started", "");
         let mut thinking = self.draft(EventType::AssistantThinking, "thinking", "");

@@ -120,6 +120,7 @@ fn fits(phase: Phase, input: &Input) -> bool {
 #[derive(Default)]
 struct Ledger {
     account: LedgerAccount,
+    places: BTreeMap<ReservationKey, (Account, BudgetWindow)>,
     settled: BTreeMap<ReservationKey, u32>,
 }
 
@@ -128,12 +129,14 @@ impl Ledger {
         let mut ledger = Self::default();
         for change in taken.iter().flat_map(|taken| &taken.step.effects.usage) {
             match change {
-                UsageChange::Reserve { key, amount, .. } => {
+                UsageChange::Reserve { key, amount, account, window, .. } => {
                     assert_eq!(ledger.account.entry(*key), None, "reserved twice");
-                    let entry = Entry { reserved: *amount, used: None };
-                    ledger.account.restore(*key, entry);
+                    ledger.account.restore(*key, *amount);
+                    ledger.places.insert(*key, (account.clone(), *window));
                 }
-                UsageChange::Settle { key, used } => {
+                UsageChange::Settle { reservation: Reservation { key, account, window }, used } => {
+                    let place = ledger.places.get(key);
+                    assert!(place.is_none_or(|place| *place == (account.clone(), *window)));
                     *ledger.settled.entry(*key).or_default() += 1;
                     assert!(ledger.account.entry(*key).is_some() || *used == 0, "used unreserved");
                     ledger.account.settle(*key, *used);
@@ -212,8 +215,10 @@ fn turn_that_is_written_off_ends_whatever_its_record_and_leaves_nothing_open() {
             let mut account = Ledger::of(&taken[..=index]).account;
             let before = account.spent();
             for change in effects.usage {
-                let UsageChange::Settle { key, used } = change else { panic!("{change:?}") };
-                account.settle(key, used);
+                let UsageChange::Settle { reservation, used } = change else {
+                    panic!("{change:?}")
+                };
+                account.settle(reservation.key, used);
             }
             let used = before.used + before.reserved;
             assert_eq!(account.spent(), Spent { used, reserved: 0 });

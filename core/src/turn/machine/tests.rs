@@ -3,10 +3,12 @@
 use serde_json::{Value, json};
 
 use super::*;
-use crate::budget::{Grant, UsageChange};
+use crate::budget::Grant;
 use crate::conversation::model::{FinishReason, ModelFailure};
 use crate::policy::Action;
-use crate::testing::course::{accepted, answered, config, decision, second, turn_id, usage};
+use crate::testing::course::{
+    accepted, answered, config, decision, second, settles, turn_id, usage,
+};
 use crate::turn::input::ModelAnswer;
 use crate::turn::step::Generate;
 
@@ -65,7 +67,7 @@ fn budget(grant: Grant) -> Input {
 }
 
 fn started() -> Input {
-    Input::Started { config: Box::new(config()) }
+    Input::Started { config: Box::new(config()), tools: None }
 }
 
 fn allowed() -> Input {
@@ -205,8 +207,7 @@ fn cancellation_ends_every_phase_and_keeps_the_text_so_far() {
     let done = driven.feed(cancelled("It is", 33));
 
     assert_eq!(done.text(), "Let me see.\n\nIt is");
-    let key = ReservationKey { turn_id: turn_id(1), call: 2 };
-    assert_eq!(done.step.effects.usage, [UsageChange::Settle { key, used: 33 }]);
+    assert_eq!(done.step.effects.usage, [settles(2, 33)]);
 }
 
 #[test]
@@ -240,8 +241,7 @@ fn what_a_dead_worker_may_have_reserved_unrecorded_is_released() {
 
     let done = reserving.feed(cancelled("", 0));
 
-    let key = ReservationKey { turn_id: turn_id(1), call: 1 };
-    assert_eq!(done.step.effects.usage, [UsageChange::Settle { key, used: 0 }]);
+    assert_eq!(done.step.effects.usage, [settles(1, 0)]);
 }
 
 #[test]
@@ -349,7 +349,7 @@ fn numbers_at_their_limits_do_not_overflow() {
     };
     let mut wide = config();
     (wide.dialogue.max_tokens, wide.dialogue.context_tokens) = (u64::MAX / 2, u64::MAX);
-    let start = Input::Started { config: Box::new(wide) };
+    let start = Input::Started { config: Box::new(wide), tools: None };
 
     let driven = Driven::accepted(accepted("hi"))
         .feed_all([start, allowed(), context(u64::MAX / 2)])

@@ -5,7 +5,8 @@ use serde_json::{Map, json};
 use super::super::input::{Input, RecordedInput};
 use super::super::step::{Effects, EventDraft};
 use super::Turn;
-use crate::budget::{Grant, ReservationKey, Tokens, UsageChange};
+use crate::budget::window::BudgetWindow;
+use crate::budget::{Grant, Tokens, UsageChange};
 use crate::conversation::event::{EventType, Role};
 use crate::ids::TurnId;
 
@@ -19,19 +20,29 @@ impl Turn {
     /// was streamed is void: nobody knows it. What it set aside counts as used, whole, unless it is
     /// settled already; what a worker may have set aside and not recorded is released.
     pub fn write_off(id: TurnId, record: &[RecordedInput]) -> Effects {
-        let granted: Vec<Tokens> = record.iter().filter_map(granted).collect();
         let steps = u32::try_from(record.len()).unwrap_or(u32::MAX);
-        let turn = Self { attempt: highest_attempt(steps), ..Self::new(id) };
-        let (turn, voided) = if granted.is_empty() { (turn, None) } else { turn.voided() };
-        let settle = |(call, used)| {
-            let key = ReservationKey { turn_id: id, call };
-            UsageChange::Settle { key, used }
-        };
-        Effects {
-            record: voided.into_iter().chain([turn.written_off("internal", LOST)]).collect(),
-            usage: (1..).zip(granted.into_iter().chain([0])).map(settle).collect(),
-            ..Effects::default()
+        let mut turn = Self { attempt: highest_attempt(steps), ..Self::new(id) };
+        let (mut usage, mut call) = (Vec::new(), 1);
+        for recorded in record {
+            if let Input::Accepted(accepted) = &recorded.input {
+                turn.accepted.get_or_insert_with(|| accepted.clone());
+                turn.window = BudgetWindow::at(recorded.at);
+            }
+            if let Input::BudgetAnswered { window, grant: Grant::Granted(amount) } = recorded.input
+            {
+                turn.window = window;
+                usage.extend(turn.settlement(call, amount));
+                call += 1;
+            }
         }
+        usage.extend(turn.settlement(call, 0));
+        let (turn, voided) = if call == 1 { (turn, None) } else { turn.voided() };
+        let record = voided.into_iter().chain([turn.written_off("internal", LOST)]).collect();
+        Effects { record, usage, ..Effects::default() }
+    }
+
+    pub(super) fn settlement(&self, call: u32, used: Tokens) -> Option<UsageChange> {
+        self.reservation(call).map(|reservation| UsageChange::Settle { reservation, used })
     }
 
     /// What becomes durable when a turn ends whose record of so many inputs cannot be read. Only the
@@ -62,14 +73,6 @@ impl Turn {
         ]);
         event
     }
-}
-
-/// The tokens that were set aside for a model call, if the input says so.
-const fn granted(recorded: &RecordedInput) -> Option<Tokens> {
-    let Input::BudgetAnswered { grant: Grant::Granted(amount), .. } = recorded.input else {
-        return None;
-    };
-    Some(amount)
 }
 
 /// No attempt was higher: each but the first takes an input.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, ReservationKey, Tokens, UsageChange};
+use soma_core::budget::{Account, Reservation, ReservationKey, Tokens, UsageChange};
 use soma_core::ids::TurnId;
 
 use super::invariant::{Invariant, Wrong};
@@ -11,7 +11,7 @@ use super::invariant::{Invariant, Wrong};
 type Place = (Account, BudgetWindow);
 
 #[derive(Debug)]
-struct Reservation {
+struct Entry {
     place: Place,
     amount: Tokens,
     used: Option<Tokens>,
@@ -30,7 +30,7 @@ struct Sum {
 pub(super) struct Accounts {
     limit: Option<Tokens>,
     sums: BTreeMap<Place, Sum>,
-    reservations: BTreeMap<ReservationKey, Reservation>,
+    reservations: BTreeMap<ReservationKey, Entry>,
     really: BTreeMap<TurnId, Tokens>,
 }
 
@@ -51,14 +51,15 @@ impl Accounts {
                 sum.reserved += amount;
                 let total = sum.reserved + sum.used;
                 let most = self.limit.map(|limit| limit + sum.over);
-                self.reservations.insert(*key, Reservation { place, amount: *amount, used: None });
+                self.reservations.insert(*key, Entry { place, amount: *amount, used: None });
                 if most.is_some_and(|most| total > most) {
                     let what = format!("{account:?} has {total} of {most:?} tokens after {key:?}");
                     return Err((Invariant::Budget, what));
                 }
                 Ok(())
             }
-            UsageChange::Settle { key, used } => {
+            UsageChange::Settle { reservation, used } => {
+                let Reservation { key, account, window } = reservation;
                 let Some(found) = self.reservations.get_mut(key) else {
                     // A release of what may have been set aside and was not.
                     if *used == 0 {
@@ -69,6 +70,10 @@ impl Accounts {
                         format!("{key:?} was settled, never reserved"),
                     ));
                 };
+                if found.place != (account.clone(), *window) {
+                    let what = format!("{reservation:?} was reserved from {:?}", found.place);
+                    return Err((Invariant::Budget, what));
+                }
                 if found.used.is_none() {
                     found.used = Some(*used);
                     let sum = self.sums.entry(found.place.clone()).or_default();
@@ -87,10 +92,14 @@ impl Accounts {
 
     /// What was reserved for an erased session's turn was settled in full.
     pub(super) fn erase(&mut self, turn: TurnId) {
-        let open: Vec<_> = self.of(turn).filter(|(_, found)| found.used.is_none()).collect();
-        let open: Vec<_> = open.into_iter().map(|(key, found)| (*key, found.amount)).collect();
-        for (key, used) in open {
-            let _settled = self.change(&UsageChange::Settle { key, used });
+        let open = self.of(turn).filter(|(_, found)| found.used.is_none());
+        let settled = open.map(|(key, found)| {
+            let (account, window) = found.place.clone();
+            let reservation = Reservation { key: *key, account, window };
+            UsageChange::Settle { reservation, used: found.amount }
+        });
+        for change in settled.collect::<Vec<_>>() {
+            let _settled = self.change(&change);
         }
     }
 
@@ -109,7 +118,7 @@ impl Accounts {
         self.of(turn).filter_map(|(_, reservation)| reservation.used).sum()
     }
 
-    fn of(&self, turn: TurnId) -> impl Iterator<Item = (&ReservationKey, &Reservation)> {
+    fn of(&self, turn: TurnId) -> impl Iterator<Item = (&ReservationKey, &Entry)> {
         let key = |call| ReservationKey { turn_id: turn, call };
         self.reservations.range(key(0)..=key(u32::MAX))
     }

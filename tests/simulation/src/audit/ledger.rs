@@ -1,6 +1,5 @@
 //! The ledger, seen by the auditor: each call at the moment it takes effect.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,18 +7,19 @@ use async_trait::async_trait;
 use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::memory::WalEvent;
-use soma_core::outbox::dead::DeadLetter;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
+use soma_core::outbox::wire::Subject;
 use soma_core::ports::leases::Renewed;
-use soma_core::ports::memory_queue::{DueForget, DueWrite};
-use soma_core::ports::outbox::OutboxDepth;
+use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite};
+use soma_core::ports::outbox::{OutboxDepth, Settlement};
 use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{Leases, MemoryQueue, Outbox, PortResult, Replica, Store, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::{CallRecord, CallState};
+use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
-use soma_core::work::ingest::{Arrival, BatchOutcome, ReplicaBatch, Subject, WorkBatch};
+use soma_core::work::ingest::{Arrival, BatchOutcome, ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::{EventRange, Session, TurnRecord, TurnState};
 use soma_inproc::InprocLedger;
@@ -221,6 +221,10 @@ impl Work for Audited {
         Ok(())
     }
 
+    async fn backlog(&self, kind: WorkKind) -> PortResult<Backlog> {
+        Work::backlog(&*self.ledger, kind).await
+    }
+
     async fn depth(&self, kind: WorkKind) -> PortResult<usize> {
         Work::depth(&*self.ledger, kind).await
     }
@@ -266,36 +270,20 @@ impl Leases for Audited {
 
 #[async_trait]
 impl Outbox for Audited {
-    async fn lanes(&self) -> PortResult<BTreeSet<Lane>> {
-        self.ledger.lanes().await
-    }
-
-    async fn read(&self, lane: Lane, limit: usize) -> PortResult<Vec<OutboxRow>> {
-        let rows = self.ledger.read(lane, limit).await?;
+    async fn read(&self, lanes: &[Lane], after: u64, limit: usize) -> PortResult<Vec<OutboxRow>> {
+        let rows = self.ledger.read(lanes, after, limit).await?;
         self.note(|books| books.publications.read(&rows));
         Ok(rows)
     }
 
-    async fn settle(&self, lease: &PartitionLease, ids: &[u64]) -> PortResult<bool> {
-        let held = Outbox::settle(&*self.ledger, lease, ids).await?;
-        if held {
+    async fn settle(&self, settlements: &[Settlement]) -> PortResult<Vec<bool>> {
+        let held = Outbox::settle(&*self.ledger, settlements).await?;
+        let applied = settlements.iter().zip(&held).filter(|(_, held)| **held);
+        for (Settlement { lease, rows }, _) in applied {
             self.note(|books| {
                 books.positions.fenced(lease)?;
-                books.publications.settled(ids)
+                books.publications.settled(rows)
             });
-        }
-        Ok(held)
-    }
-
-    async fn dead_letter(
-        &self,
-        lease: &PartitionLease,
-        id: u64,
-        letter: DeadLetter,
-    ) -> PortResult<bool> {
-        let held = Outbox::dead_letter(&*self.ledger, lease, id, letter).await?;
-        if held {
-            self.note(|books| books.positions.fenced(lease));
         }
         Ok(held)
     }
@@ -307,48 +295,30 @@ impl Outbox for Audited {
 
 #[async_trait]
 impl MemoryQueue for Audited {
-    async fn due(
-        &self,
-        owner: OwnerId,
-        now: Timestamp,
-        hold: Duration,
-        limit: usize,
-    ) -> PortResult<Vec<DueWrite>> {
-        let due = self.ledger.due(owner, now, hold, limit).await?;
+    async fn due(&self, owner: OwnerId, hold: Duration, limit: usize) -> PortResult<Vec<DueWrite>> {
+        let due = self.ledger.due(owner, hold, limit).await?;
         self.audit.books().memories.taken_up(&due);
         Ok(due)
     }
 
-    async fn settle(&self, due: &DueWrite, wal: WalEvent) -> PortResult<bool> {
-        let settled = MemoryQueue::settle(&*self.ledger, due, wal).await?;
-        if settled {
-            self.note(|books| books.memories.settled(due));
+    async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>> {
+        let settled = MemoryQueue::settle(&*self.ledger, settlements).await?;
+        for (settlement, _) in settlements.iter().zip(&settled).filter(|(_, ours)| **ours) {
+            self.note(|books| books.memories.settled(settlement));
         }
         Ok(settled)
     }
 
-    async fn retry_at(&self, due: &DueWrite, at: Timestamp) -> PortResult<bool> {
-        self.ledger.retry_at(due, at).await
+    async fn forgets(&self, limit: usize) -> PortResult<Vec<DueForget>> {
+        self.ledger.forgets(limit).await
     }
 
-    async fn dead_letter(&self, due: &DueWrite, letter: DeadLetter) -> PortResult<bool> {
-        let dead_lettered = MemoryQueue::dead_letter(&*self.ledger, due, letter).await?;
-        if dead_lettered {
-            self.note(|books| books.memories.dead_lettered(due));
-        }
-        Ok(dead_lettered)
-    }
-
-    async fn forgets(&self, now: Timestamp, limit: usize) -> PortResult<Vec<DueForget>> {
-        self.ledger.forgets(now, limit).await
-    }
-
-    async fn forgot(&self, forget: &DueForget, again_at: Option<Timestamp>) -> PortResult<()> {
-        self.ledger.forgot(forget, again_at).await
+    async fn forgot(&self, forget: &DueForget, again_after: Option<Duration>) -> PortResult<()> {
+        self.ledger.forgot(forget, again_after).await
     }
 
     async fn backlog(&self) -> PortResult<u64> {
-        self.ledger.backlog().await
+        MemoryQueue::backlog(&*self.ledger).await
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soma_core::ids::{EventId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
-use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
 
 use super::invariant::{Invariant, Wrong};
 
@@ -13,7 +13,7 @@ use super::invariant::{Invariant, Wrong};
 enum Fate {
     Queued,
     Made,
-    Buried,
+    Refused,
 }
 
 /// What the auditor needs to know of a write.
@@ -83,26 +83,22 @@ impl Memories {
         self.tokens.extend(due.iter().map(|due| (due.id, due.token)));
     }
 
-    /// A write was made, and its row is gone.
-    pub(super) fn settled(&mut self, due: &DueWrite) -> Result<(), Wrong> {
-        self.end(due, Fate::Made)
-    }
-
-    /// A write was set aside, and its row is gone.
-    pub(super) fn dead_lettered(&mut self, due: &DueWrite) -> Result<(), Wrong> {
-        self.end(due, Fate::Buried)
-    }
-
-    fn end(&mut self, due: &DueWrite, fate: Fate) -> Result<(), Wrong> {
-        if let Some(write) = self.writes.get_mut(&due.write.key) {
-            write.fate = fate;
+    /// A write was settled: its row is gone, unless it was put off.
+    pub(super) fn settled(&mut self, settlement: &SettledWrite) -> Result<(), Wrong> {
+        let SettledWrite { due: DueWrite { id, token, write, .. }, outcome } = settlement;
+        let fate = match outcome {
+            WriteOutcome::Made(_) => Fate::Made,
+            WriteOutcome::Refused(_) => Fate::Refused,
+            WriteOutcome::PutOff(_) => Fate::Queued,
+        };
+        if let Some(known) = self.writes.get_mut(&write.key) {
+            known.fate = fate;
         }
-        let newest = self.tokens.get(&due.id).copied().unwrap_or_default();
-        if newest == due.token {
+        let newest = self.tokens.get(id).copied().unwrap_or_default();
+        if newest == *token {
             return Ok(());
         }
-        let DueWrite { token, write, .. } = due;
-        let what = format!("{} was ended under token {token}, it is at {newest}", write.key);
+        let what = format!("{} was settled under token {token}, it is at {newest}", write.key);
         Err((Invariant::Fencing, what))
     }
 

@@ -4,10 +4,9 @@ mod sessions;
 
 use std::fmt;
 
-use soma_core::budget::account::LedgerAccount;
 use soma_core::ids::SessionId;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::{MemoryQueue, Outbox, Replica, Store};
+use soma_core::ports::{Budget, MemoryQueue, Outbox, Replica, Store};
 use soma_core::work::lease::Resource;
 use soma_inproc::{InprocLedger, InprocMemory};
 
@@ -72,7 +71,7 @@ pub(super) fn unrest(ledger: &InprocLedger, books: &Books) -> Option<Unrest> {
     if rows > 0 {
         return Some(Unrest::Outbox(rows));
     }
-    let waiting = now(ledger.backlog()).unwrap_or_default();
+    let waiting = now(MemoryQueue::backlog(ledger)).unwrap_or_default();
     if waiting > 0 {
         return Some(Unrest::Memories(waiting));
     }
@@ -130,8 +129,7 @@ fn promised(books: &Books, found: &mut Found) {
 fn settled(ledger: &InprocLedger, books: &Books, found: &mut Found) {
     books.accounts.at_rest(found);
     for ((account, window), used) in books.accounts.used() {
-        let spent = ledger.account(account, *window).as_ref().map(LedgerAccount::spent);
-        let spent = spent.unwrap_or_default();
+        let spent = now(ledger.spent(account, *window)).unwrap_or_default();
         if (spent.used, spent.reserved) != (used, 0) {
             let what = format!("{account:?} has {spent:?}, and used {used}");
             found.push((Invariant::Budget, what));

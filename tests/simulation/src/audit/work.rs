@@ -26,7 +26,7 @@ impl Books {
         }
         let owners = &mut self.sessions.owners[kind];
         let until = owners.entry(request.owner).or_default();
-        if *until < now + request.ttl / 2 {
+        if *until < now + request.ttl * 2 / 3 {
             *until = now + request.ttl;
         }
         let dead: Vec<OwnerId> =

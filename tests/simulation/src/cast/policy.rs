@@ -14,15 +14,22 @@ pub struct SimulatedPolicy {
 
 #[async_trait]
 impl Policy for SimulatedPolicy {
-    async fn decide(&self, request: &PolicyRequest) -> PortResult<Decision> {
+    async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
+        Ok(requests.iter().map(|request| self.decide_one(request)).collect())
+    }
+}
+
+impl SimulatedPolicy {
+    fn decide_one(&self, request: &PolicyRequest) -> Decision {
         let denied = match request.action {
             Action::ConversationSend => !request.context["metadata"]["deny"].is_null(),
             Action::ToolExecute => request.resource == "denied",
             Action::MemoryWrite | Action::MemoryRecall => {
                 self.forgetful.as_ref() == Some(&request.tenant)
             }
+            Action::SettingsUpdate | Action::AttachmentUpload | Action::Admin(_) => true,
         };
         let reasons = denied.then(|| "it is denied".to_owned());
-        Ok(Decision::new(request, !denied, reasons.into_iter().collect()))
+        Decision::new(request, !denied, reasons.into_iter().collect())
     }
 }

@@ -4,9 +4,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use soma_core::conversation::model::{
-    ChatMessage, FinishReason, ModelFailure, ModelProfile, ModelToolCall,
-};
+use soma_core::conversation::model::{ChatMessage, FinishReason, ModelFailure, ModelToolCall};
+use soma_core::conversation::profile::ModelProfile;
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::ports::model::{About, ModelEvent, ModelRequest};
 use soma_core::ports::tool::ToolContext;
@@ -43,12 +42,7 @@ fn outcome<T: Send + 'static>(
 
 fn request(process: &Process, messages: Vec<ChatMessage>, max_tokens: u64) -> ModelRequest {
     let ids = process.world().ids;
-    let profile = ModelProfile {
-        model: "simulated".into(),
-        max_tokens,
-        context_tokens: 8_000,
-        temperature_milli: None,
-    };
+    let profile = ModelProfile::new("simulated", max_tokens, 8_000);
     ModelRequest {
         session_id: SessionId::from_uuid(ids.uuid()),
         turn_id: TurnId::from_uuid(ids.uuid()),
@@ -214,10 +208,8 @@ fn runs(initial: char, arguments: &str) -> Vec<Option<ToolStatus>> {
     let (simulation, nature, audit) = simulation();
     let runs = Arc::new(Runs::default());
     let ids = nature.process("client", 0).world().ids;
-    let context = ToolContext {
-        tenant: TenantId::new("acme").unwrap(),
-        session_id: SessionId::from_uuid(ids.uuid()),
-    };
+    let session = SessionId::from_uuid(ids.uuid());
+    let context = ToolContext::new(TenantId::new("acme").unwrap(), session);
     let call = ToolCall {
         call_id: CallId::from_uuid(ids.uuid()),
         model_call_id: "call-0".into(),

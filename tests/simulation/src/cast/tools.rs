@@ -6,9 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use soma_core::ids::CallId;
+use soma_core::ids::{CallId, TenantId};
 use soma_core::ports::tool::ToolContext;
-use soma_core::ports::{Timer, Toolbox};
+use soma_core::ports::{PortResult, Timer, Toolbox};
 use soma_core::tool::{ToolCall, ToolOutcome, ToolSpec, ToolStatus};
 use soma_simulated::Process;
 
@@ -93,8 +93,12 @@ pub fn specs() -> Vec<ToolSpec> {
 
 #[async_trait]
 impl Toolbox for SimulatedToolbox {
-    fn specs(&self) -> Vec<ToolSpec> {
-        specs()
+    fn names(&self) -> Vec<String> {
+        specs().into_iter().map(|spec| spec.name).collect()
+    }
+
+    async fn specs(&self, _tenant: &TenantId) -> PortResult<Vec<ToolSpec>> {
+        Ok(specs())
     }
 
     async fn run(&self, _context: &ToolContext, call: &ToolCall) -> ToolOutcome {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use soma_core::conversation::model::ModelProfile;
+use soma_core::conversation::profile::ModelProfile;
 use soma_core::flows::claims::Capacity;
 use soma_core::turn::config::TurnConfig;
 use soma_services::Settings;
@@ -22,10 +22,5 @@ pub fn settings() -> Settings {
 
 /// A small model.
 pub fn profile(model: &str) -> ModelProfile {
-    ModelProfile {
-        model: model.into(),
-        max_tokens: 200,
-        context_tokens: 4_000,
-        temperature_milli: None,
-    }
+    ModelProfile::new(model, 200, 4_000)
 }

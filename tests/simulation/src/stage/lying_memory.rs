@@ -22,12 +22,14 @@ impl<M> Memory for LyingMemory<M>
 where
     M: Memory,
 {
-    async fn remember(&self, write: &MemoryWrite) -> PortResult<()> {
+    async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
         if self.lies.load(Ordering::Relaxed) {
-            self.audit.memory_lied(&write.key);
-            return Ok(());
+            for write in writes {
+                self.audit.memory_lied(&write.key);
+            }
+            return Ok(writes.iter().map(|_| Ok(())).collect());
         }
-        self.inner.remember(write).await
+        self.inner.remember(writes).await
     }
 
     async fn recall(&self, query: &RecallQuery) -> PortResult<Vec<MemoryHit>> {

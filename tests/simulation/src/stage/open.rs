@@ -128,7 +128,7 @@ impl Common {
             policy: self.policy,
             model: furniture.model(process),
             tools: furniture.tools(process),
-            limits: Arc::new(InprocRateLimit::new()),
+            limits: Arc::new(InprocRateLimit::new(process.world().clock)),
         }
     }
 }

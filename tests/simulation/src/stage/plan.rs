@@ -116,17 +116,9 @@ impl Plan {
         if self.weather.focus.is_some() {
             self.storm = LONG_STORM;
         }
-        match self.weather.focus {
-            // A share is given up by who is stopped.
-            Some(Point::Release | Point::Leave) => {
-                self.strikes = Some(Duration::from_secs(1));
-            }
-            // A write is put off after it failed.
-            Some(Point::RetryMemory) => {
-                self.disasters = Some(Duration::from_secs(1));
-                self.disasters_on = Disaster::ALL.map(|it| it == Disaster::MemoryIsDown);
-            }
-            _ => {}
+        // A share is given up by who is stopped.
+        if matches!(self.weather.focus, Some(Point::Release | Point::Leave)) {
+            self.strikes = Some(Duration::from_secs(1));
         }
         self
     }

@@ -1,6 +1,5 @@
 //! Tokens: never beyond the limit, settled once, and paid for before they are used.
 
-use soma_core::budget::UsageChange;
 use soma_core::contract::talk::talk;
 use soma_core::policy::Action;
 use soma_core::work::commit::Commit;
@@ -25,7 +24,7 @@ fn what_a_call_used_beyond_its_reservation_is_no_breach() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.commit(Commit { usage: vec![talk.reserves(1, 10)], ..talk.accepts(1) });
-    let settled = UsageChange::Settle { key: talk.reservation(1), used: LIMIT + 5 };
+    let settled = talk.settles(1, LIMIT + 5);
     scene.commit(Commit { usage: vec![settled], ..talk.commit() });
 
     scene.commit(Commit { usage: vec![talk.reserves(2, LIMIT)], ..talk.commit() });
@@ -40,7 +39,7 @@ fn settlement_of_an_unknown_reservation_is_told() {
     let scene = Scene::new();
     let talk = talk(1);
 
-    let settled = UsageChange::Settle { key: talk.reservation(1), used: 7 };
+    let settled = talk.settles(1, 7);
     scene.commit(Commit { usage: vec![settled], ..talk.accepts(1) });
 
     assert_eq!(scene.broken(), [Invariant::Budget]);

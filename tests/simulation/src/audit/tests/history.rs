@@ -3,18 +3,19 @@
 use std::time::Duration;
 
 use serde_json::json;
-use soma_core::budget::UsageChange;
 use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
 use soma_core::contract::talk::{Talk, talk};
 use soma_core::conversation::event::EventType;
 use soma_core::memory::WalEvent;
 use soma_core::outbox::topic::Topic;
+use soma_core::outbox::wire::Subject;
 use soma_core::policy::Action;
+use soma_core::ports::memory_queue::{SettledWrite, WriteOutcome};
 use soma_core::ports::work::Release;
 use soma_core::ports::{Memory, MemoryQueue, Replica, Work};
 use soma_core::turn::input::{Input, RecordedInput};
 use soma_core::work::commit::{Commit, WorkKind};
-use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
+use soma_core::work::ingest::{Batch, BatchOutcome};
 use soma_core::work::session::TurnState;
 
 use super::{Scene, after, allowed, now, partition, under};
@@ -66,18 +67,19 @@ impl Scene {
         let mut ends = under(&claim, after(3, talk.ends(1)));
         ends.events[0].kind = EventType::TurnFailed;
         ends.events[0].metadata.insert("usage".into(), json!({"total_tokens": 40}));
-        ends.usage = vec![UsageChange::Settle { key: talk.reservation(1), used: 40 }];
+        ends.usage = vec![talk.settles(1, 40)];
         self.commit(ends);
         now(self.ledger.release(&claim, Release::Orderly, Duration::ZERO));
     }
 
     /// What is due is remembered, and replicated.
     fn remembered(&self) {
-        let due = now(self.ledger.due(owner(1), NOW, TTL, MANY));
+        let due = now(self.ledger.due(owner(1), TTL, MANY));
         for due in due {
-            now(self.memory.remember(&due.write));
+            now(self.memory.remember(std::slice::from_ref(&due.write)));
             let wal = WalEvent::new(due.write.clone(), NOW);
-            assert!(now(MemoryQueue::settle(&self.ledger, &due, wal.clone())));
+            let made = SettledWrite { due, outcome: WriteOutcome::Made(NOW) };
+            assert_eq!(now(MemoryQueue::settle(&self.ledger, &[made])), [true]);
             self.relay();
             let lease = self.lease(&partition(Topic::MemoryWal));
             let next_offset = lease.next_offset + 1;

@@ -2,8 +2,7 @@
 
 use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
 use soma_core::contract::talk::talk;
-use soma_core::memory::WalEvent;
-use soma_core::ports::memory_queue::DueWrite;
+use soma_core::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
 use soma_core::ports::{Memory, MemoryQueue, Store};
 use soma_core::work::commit::Commit;
 
@@ -26,8 +25,9 @@ fn write_that_is_settled_and_not_made_is_told_at_rest() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.commit(Commit { memory: vec![talk.memory("hello")], ..talk.says("hello") });
-    let due = now(scene.ledger.due(owner(1), NOW, TTL, MANY)).remove(0);
-    now(MemoryQueue::settle(&scene.ledger, &due, WalEvent::new(due.write.clone(), NOW)));
+    let due = now(scene.ledger.due(owner(1), TTL, MANY)).remove(0);
+    let made = SettledWrite { due, outcome: WriteOutcome::Made(NOW) };
+    now(MemoryQueue::settle(&scene.ledger, &[made]));
 
     scene.audit.at_rest(&scene.memory);
 
@@ -67,9 +67,10 @@ fn write_that_is_settled_under_an_older_token_is_told() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.commit(Commit { memory: vec![talk.memory("hello")], ..talk.says("hello") });
-    let due = now(scene.ledger.due(owner(1), NOW, TTL, MANY)).remove(0);
+    let due = now(scene.ledger.due(owner(1), TTL, MANY)).remove(0);
 
     let stale = DueWrite { token: due.token - 1, ..due };
+    let stale = SettledWrite { due: stale, outcome: WriteOutcome::Made(NOW) };
     let wrong = scene.audit.books().memories.settled(&stale).unwrap_err();
 
     assert_eq!(wrong.0, Invariant::Fencing);
@@ -105,7 +106,7 @@ fn memory_that_was_not_to_be_is_told_at_rest() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.history(&talk);
-    now(scene.memory.remember(&talk.memory("something else")));
+    now(scene.memory.remember(&[talk.memory("something else")]));
 
     scene.audit.at_rest(&scene.memory);
 

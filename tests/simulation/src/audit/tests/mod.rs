@@ -20,14 +20,17 @@ use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Event;
 use soma_core::digest::Digest32;
 use soma_core::ids::OwnerId;
+use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
 use soma_core::outbox::topic::Topic;
+use soma_core::outbox::wire::Subject;
 use soma_core::policy::{Action, Decision};
 use soma_core::ports::log::Fetched;
+use soma_core::ports::outbox::{SettledRow, Settlement};
 use soma_core::ports::work::{Claim, ClaimRequest};
 use soma_core::ports::{Leases, Log, Outbox, PortResult, Store, Work};
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
-use soma_core::work::ingest::{Batch, BatchOutcome, Subject};
+use soma_core::work::ingest::{Batch, BatchOutcome};
 use soma_core::work::lease::{PartitionLease, Resource};
 use soma_inproc::{InprocLedger, InprocLog, InprocMemory, ManualClock, ManualTimer};
 
@@ -101,19 +104,27 @@ impl Scene {
 
     /// Publishes all that waits, as a relay does.
     fn relay(&self) {
-        for lane in now(self.ledger.lanes()) {
+        for lane in Lane::all() {
             let lease = self.lease(&Resource::Lane(lane));
-            let rows = now(self.ledger.read(lane, MANY));
+            let rows = now(self.ledger.read(&[lane], 0, MANY));
             for row in &rows {
                 self.publish(row);
             }
-            let ids: Vec<u64> = rows.iter().map(|row| row.id).collect();
-            now(Outbox::settle(&self.ledger, &lease, &ids));
+            self.settle(lease, &rows);
         }
     }
 
+    /// Settles rows of a lane.
+    fn settle(&self, lease: PartitionLease, rows: &[OutboxRow]) {
+        let settled = |row: &OutboxRow| SettledRow { id: row.id, dead: Vec::new() };
+        let rows = rows.iter().map(settled).collect();
+        now(Outbox::settle(&self.ledger, &[Settlement { lease, rows }]));
+    }
+
     fn publish(&self, row: &OutboxRow) {
-        now(self.log.publish(row.message.topic, 0, vec![row.message.record(NOW)]));
+        for message in &row.messages {
+            now(self.log.publish(message.topic, 0, vec![message.record(NOW)]));
+        }
     }
 
     /// Takes in the one record of a topic that is next.

@@ -3,8 +3,9 @@
 use soma_core::contract::ledger::{AFTER_TTL, NOW, owner};
 use soma_core::contract::talk::talk;
 use soma_core::outbox::topic::Topic;
+use soma_core::outbox::wire::Subject;
 use soma_core::ports::{Leases, Work};
-use soma_core::work::ingest::{Batch, BatchOutcome, Subject, WorkBatch};
+use soma_core::work::ingest::{Batch, BatchOutcome, WorkBatch};
 use soma_core::work::lease::PartitionLease;
 
 use super::outbox::rows;
@@ -161,7 +162,7 @@ fn record_that_comes_to_a_place_that_was_passed_is_told_unless_it_is_the_same() 
     };
 
     cut();
-    rows.iter().filter(|row| row.message.topic == TOPIC).for_each(|row| scene.publish(row));
+    rows.iter().filter(|row| row.messages[0].topic == TOPIC).for_each(|row| scene.publish(row));
     let same = scene.audit.unrest();
     cut();
     scene.commit(other.accepts(1));

@@ -1,6 +1,5 @@
 //! What is found when everything came to rest.
 
-use soma_core::budget::UsageChange;
 use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::{Talk, talk};
 use soma_core::conversation::event::EventType;
@@ -114,7 +113,7 @@ fn account_that_the_ledger_counts_otherwise_is_told() {
 fn turn_that_states_another_usage_than_was_settled_is_told() {
     let talk = talk(1);
     let scene = after_a_history(&talk);
-    let settled = UsageChange::Settle { key: talk.reservation(2), used: 5 };
+    let settled = talk.settles(2, 5);
     scene.commit(Commit { usage: vec![talk.reserves(2, 5), settled], ..talk.commit() });
 
     let told = told(&scene);

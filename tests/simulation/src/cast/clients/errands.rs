@@ -38,8 +38,12 @@ impl Client {
 
     pub(super) async fn request(&mut self, session_id: SessionId, initial: char) {
         self.note(|| format!("asks for {}", name_of(initial)));
-        let request =
-            NewToolRequest { session_id, tool_name: name_of(initial).into(), args: Map::new() };
+        let request = NewToolRequest {
+            session_id,
+            tool_name: name_of(initial).into(),
+            args: Map::new(),
+            trace: None,
+        };
         if let Some(gateway) = self.gateway() {
             let asked = gateway.request_tool.run(&self.caller, request);
             drop(select(pin!(asked), pin!(gateway.gone.wait())).await);
@@ -132,8 +136,12 @@ impl Client {
             message: Words::default().to_string(),
             ..NewMessage::default()
         };
-        let request =
-            NewToolRequest { session_id, tool_name: name_of('e').into(), args: Map::new() };
+        let request = NewToolRequest {
+            session_id,
+            tool_name: name_of('e').into(),
+            args: Map::new(),
+            trace: None,
+        };
         let tried = async {
             let from = Cursor::default();
             let followed = gateway.follow.run(caller, session_id, from, style, Until::Left).await;
@@ -150,7 +158,12 @@ impl Client {
             let open = |refusal: &Option<Refusal>| {
                 !matches!(
                     refusal,
-                    Some(Refusal::NoSession | Refusal::Port(_) | Refusal::TooMany(_))
+                    Some(
+                        Refusal::NoSession
+                            | Refusal::Port(_)
+                            | Refusal::TooMany(_)
+                            | Refusal::Overloaded(_)
+                    )
                 )
             };
             if refusals.iter().any(open) {

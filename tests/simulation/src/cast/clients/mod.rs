@@ -207,7 +207,11 @@ impl Client {
             let mut unsure = false;
             for answer in answers {
                 match (answer, &known) {
-                    (None | Some(Err(Refusal::Port(_) | Refusal::TooMany(_))), _) => unsure = true,
+                    (
+                        None
+                        | Some(Err(Refusal::Port(_) | Refusal::TooMany(_) | Refusal::Overloaded(_))),
+                        _,
+                    ) => unsure = true,
                     (Some(Ok(receipt)), Some(Ok(first))) if receipt != *first => {
                         let what = format!("one key had two answers: {first:?}, {receipt:?}");
                         self.street.audit.violate(Invariant::NothingDuplicated, what);

@@ -1,16 +1,22 @@
 //! Runs the tool calls of a session: claimed before they run, at most once unless they may be
 //! repeated, their results events of the session.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod held;
+
+use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{Either, join_all, select};
+use futures_util::future::{Either, join, join_all, select};
 use serde_json::{Map, Value, json};
 
+use self::held::Held;
 use super::claims::{Handle, Handled, Signals};
+use super::decide::decide;
 use super::persist::{UNTIL_DROPPED, persist, retry};
+use super::stop::Stop;
 use super::world::World;
-use crate::conversation::event::{Event, EventType, NewEvent, Role};
+use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
 use crate::observe::{self, SetAside};
 use crate::outbox::dead::DeadLetter;
@@ -29,6 +35,8 @@ use crate::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 const TRIES: u32 = 6;
 /// How often a tool that may be repeated is run.
 const MAX_RUNS: u32 = 3;
+/// How long a tool may still run that was told that its turn is cancelled.
+const LAST_WORDS: Duration = Duration::from_millis(500);
 
 /// Runs tools.
 #[derive(Clone)]
@@ -37,59 +45,6 @@ pub struct RunTools {
     policy: Arc<dyn Policy>,
     tools: Arc<dyn Toolbox>,
     world: World,
-}
-
-/// The claim, and how far its calls are.
-struct Held<'a> {
-    claim: &'a Claim,
-    progress: Mutex<Progress>,
-}
-
-struct Progress {
-    /// How many calls are not ended yet.
-    open: usize,
-    released: bool,
-    /// How many events the session would have if nobody else wrote in it.
-    expected: u64,
-    /// How many it was seen to have.
-    seen: u64,
-}
-
-impl<'a> Held<'a> {
-    fn new(claim: &'a Claim, open: usize) -> Self {
-        let seen = claim.session.chain.count.0;
-        Self {
-            claim,
-            progress: Mutex::new(Progress { open, released: false, expected: seen, seen }),
-        }
-    }
-
-    /// Whether all calls but one have ended for good: the end of that one may release the claim.
-    fn is_last(&self) -> bool {
-        self.progress().open == 1
-    }
-
-    fn wrote(&self, commit: &Commit, events: &[Event]) {
-        let mut progress = self.progress();
-        progress.expected += events.len() as u64;
-        progress.seen = events.iter().map(|event| event.seq.0).fold(progress.seen, u64::max);
-        progress.released |= commit.release;
-        if commit.calls.iter().any(|change| matches!(change, CallChange::Finish { .. })) {
-            progress.open = progress.open.saturating_sub(1);
-        }
-    }
-
-    /// Whoever else wrote in the session may have asked for another tool.
-    fn handled(&self) -> Handled {
-        let progress = self.progress();
-        let on_their_way = self.claim.calls.iter().any(|call| call.state < CallState::Ready);
-        let more = on_their_way || progress.seen > progress.expected;
-        Handled { released: progress.released, more }
-    }
-
-    fn progress(&self) -> MutexGuard<'_, Progress> {
-        self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }
 
 /// Whether a call is still ours to go on with.
@@ -110,48 +65,68 @@ impl RunTools {
         Self { store, policy, tools, world }
     }
 
-    async fn run_call(&self, held: &Held<'_>, record: CallRecord) -> PortResult<()> {
+    /// Runs calls side by side, as policy decides on them in one call.
+    async fn run_calls(
+        &self,
+        held: &Held<'_>,
+        records: Vec<CallRecord>,
+        cancelled: &Stop,
+    ) -> PortResult<()> {
+        let tenant = &held.claim.tenant;
+        let tools = retry(&self.world, TRIES, || self.tools.specs(tenant)).await?;
+        let may_run =
+            |record: &CallRecord| record.unreadable.is_none() && refusal(record, &tools).is_none();
+        let (due, refused): (Vec<_>, Vec<_>) = records.into_iter().partition(may_run);
+        let refused = join_all(refused.iter().map(|record| self.refuse(held, record, &tools)));
+        let run = async {
+            let requests: Vec<_> = due.iter().map(policy_request).collect();
+            let decisions = match &*requests {
+                [] => Vec::new(),
+                requests => decide(&*self.policy, &self.world, requests, TRIES).await,
+            };
+            let run = |(record, decision)| self.run_call(held, record, decision, cancelled);
+            join_all(due.iter().zip(decisions).map(run)).await
+        };
+        let (refused, run) = join(refused, run).await;
+        refused.into_iter().chain(run).collect()
+    }
+
+    /// Ends a call that is not to be run.
+    async fn refuse(
+        &self,
+        held: &Held<'_>,
+        record: &CallRecord,
+        tools: &[ToolSpec],
+    ) -> PortResult<()> {
         if let Some(unreadable) = &record.unreadable {
-            return self.refuse_unread(held, &record, unreadable).await;
+            return self.refuse_unread(held, record, unreadable).await;
         }
-        if self.needs_approval(&record) {
-            let id = record.call.call_id;
-            let outcome = ToolOutcome::failed(id, ToolStatus::Blocked, NEEDS_APPROVAL);
-            return self.finish(held, &record, outcome, Vec::new()).await;
+        match refusal(record, tools) {
+            Some(outcome) => self.finish(held, record, outcome, Vec::new()).await,
+            None => Ok(()),
         }
-        if record.state == CallState::Claimed && !self.may_repeat(&record) {
-            return self.finish(held, &record, lost(&record), Vec::new()).await;
-        }
-        let decision = self.decide(&record).await;
+    }
+
+    async fn run_call(
+        &self,
+        held: &Held<'_>,
+        record: &CallRecord,
+        decision: Decision,
+        cancelled: &Stop,
+    ) -> PortResult<()> {
         if !decision.allow {
             let reason = decision.reason();
             let outcome = ToolOutcome::failed(record.call.call_id, ToolStatus::Blocked, reason);
-            return self.finish(held, &record, outcome, vec![decision]).await;
+            return self.finish(held, record, outcome, vec![decision]).await;
         }
-        match self.start(held, &record, decision).await? {
+        match self.start(held, record, decision).await? {
             Ours::No => Ok(()),
-            Ours::TurnDone => self.cancel(held, &record).await,
+            Ours::TurnDone => self.cancel(held, record).await,
             Ours::Yes => {
-                let context =
-                    ToolContext { tenant: record.tenant.clone(), session_id: record.session_id };
-                let outcome = self.tools.run(&context, &record.call).await;
-                self.finish(held, &record, outcome, Vec::new()).await
+                let outcome = self.run(record, cancelled).await;
+                self.finish(held, record, outcome, Vec::new()).await
             }
         }
-    }
-
-    /// Whether a call that was started before may be started again.
-    fn may_repeat(&self, record: &CallRecord) -> bool {
-        record.tries < MAX_RUNS && self.spec(record).is_some_and(|spec| spec.idempotent)
-    }
-
-    /// Whether a person would have to agree, who cannot be asked yet.
-    fn needs_approval(&self, record: &CallRecord) -> bool {
-        self.spec(record).is_some_and(|spec| !spec.may_run())
-    }
-
-    fn spec(&self, record: &CallRecord) -> Option<ToolSpec> {
-        self.tools.specs().into_iter().find(|spec| spec.name == record.call.tool_name)
     }
 
     /// Ends a call that cannot be read, and sets it aside: whoever waits for it goes on.
@@ -179,6 +154,28 @@ impl RunTools {
         self.write_result(held, record, &commit).await?;
         observe::dead_letter(&letter, SetAside::Unreadable);
         Ok(())
+    }
+
+    /// Runs a tool. When the turn that waits for it is cancelled it is told so, and dropped if it
+    /// does not end soon. What a client asked for runs to its end.
+    async fn run(&self, record: &CallRecord, cancelled: &Stop) -> ToolOutcome {
+        let context = ToolContext::new(record.tenant.clone(), record.session_id);
+        let over = async {
+            if record.turn_id.is_none() {
+                std::future::pending::<()>().await;
+            }
+            cancelled.wait().await;
+            context.cancelled.trigger();
+            self.world.timer.sleep(LAST_WORDS).await;
+        };
+        let running = self.tools.run(&context, &record.call);
+        match select(running, std::pin::pin!(over)).await {
+            Either::Left((outcome, _)) => outcome,
+            Either::Right(_) => {
+                let message = "the turn was cancelled while the tool ran";
+                ToolOutcome::failed(record.call.call_id, ToolStatus::Cancelled, message)
+            }
+        }
     }
 
     /// Counts the try and says so, before anything is done.
@@ -253,24 +250,6 @@ impl RunTools {
         Ok(())
     }
 
-    async fn decide(&self, record: &CallRecord) -> Decision {
-        let arguments: Value = serde_json::from_str(&record.call.arguments).unwrap_or_default();
-        let request = PolicyRequest {
-            tenant: record.tenant.clone(),
-            persona_id: None,
-            action: Action::ToolExecute,
-            resource: record.call.tool_name.clone(),
-            context: json!({"args": arguments}),
-        };
-        match retry(&self.world, TRIES, || self.policy.decide(&request)).await {
-            Ok(decision) => decision,
-            Err(error) => {
-                tracing::warn!(%error, "no policy decision: denied");
-                Decision::unreachable(&request)
-            }
-        }
-    }
-
     fn commit(&self, held: &Held<'_>, record: &CallRecord) -> Commit {
         let claim = held.claim;
         let fence = Fence::Work { kind: WorkKind::Calls, epoch: claim.epoch };
@@ -329,11 +308,14 @@ impl Handle for RunTools {
         let due: Vec<CallRecord> =
             claim.calls.iter().filter(|call| call.state >= CallState::Ready).cloned().collect();
         let held = Held::new(claim, due.len());
-        let runs = join_all(due.into_iter().map(|record| self.run_call(&held, record)));
-        // A tool cannot be told to stop, and a call that is half run is nothing to commit.
-        match select(runs, std::pin::pin!(signals.stopping.wait())).await {
-            Either::Left((runs, _)) => runs.into_iter().collect::<PortResult<()>>()?,
-            Either::Right(_) => {}
+        {
+            let runs = std::pin::pin!(self.run_calls(&held, due, &signals.cancelled));
+            // A call that is half run is nothing to commit: it is run again, or its outcome is
+            // unknown.
+            match select(runs, std::pin::pin!(signals.stopping.wait())).await {
+                Either::Left((ran, _)) => ran?,
+                Either::Right(_) => {}
+            }
         }
         Ok(held.handled())
     }
@@ -341,8 +323,32 @@ impl Handle for RunTools {
 
 crate::opaque_debug!(RunTools);
 
+/// What becomes of a call that is not to be run, whatever policy says: a person would have to agree,
+/// who cannot be asked yet, or it was started before and must not be started again.
+fn refusal(record: &CallRecord, tools: &[ToolSpec]) -> Option<ToolOutcome> {
+    let spec = tools.iter().find(|spec| spec.name == record.call.tool_name);
+    if spec.is_some_and(|spec| !spec.may_run()) {
+        let id = record.call.call_id;
+        return Some(ToolOutcome::failed(id, ToolStatus::Blocked, NEEDS_APPROVAL));
+    }
+    let may_repeat = record.tries < MAX_RUNS && spec.is_some_and(|spec| spec.idempotent);
+    (record.state == CallState::Claimed && !may_repeat).then(|| outcome_unknown(record))
+}
+
+/// What the policy engine is asked about a call.
+fn policy_request(record: &CallRecord) -> PolicyRequest {
+    let arguments: Value = serde_json::from_str(&record.call.arguments).unwrap_or_default();
+    PolicyRequest {
+        tenant: record.tenant.clone(),
+        persona_id: None,
+        action: Action::ToolExecute,
+        resource: record.call.tool_name.clone(),
+        context: json!({"args": arguments}),
+    }
+}
+
 /// The outcome of a call whose executor died while it ran.
-fn lost(record: &CallRecord) -> ToolOutcome {
+fn outcome_unknown(record: &CallRecord) -> ToolOutcome {
     let message = "the executor was lost while the tool ran; it may or may not have taken effect";
     ToolOutcome::failed(record.call.call_id, ToolStatus::OutcomeUnknown, message)
 }

@@ -1,4 +1,5 @@
-//! The signal to stop: loops look at it, waits end by it.
+//! The signal to stop: loops look at it, waits end by it. It is given to who is called, as a part of
+//! what they are asked.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

@@ -1,0 +1,95 @@
+//! Folders that were made by earlier releases go on.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use rusqlite::{Connection, params};
+use soma_core::contract::ledger::{MANY, NOW};
+use soma_core::contract::talk::{Talk, talk};
+use soma_core::outbox::lane::Lane;
+use soma_core::outbox::message::OutboxMessage;
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::{Outbox, Store};
+use soma_sqlite::{Database, SqliteOutbox, SqliteStore};
+use tempfile::TempDir;
+
+/// A database as the release made it that knew only so many migrations.
+fn of_version(version: usize, folder: &TempDir) -> (PathBuf, Connection) {
+    let path = folder.path().join("soma.db");
+    let connection = Connection::open(&path).unwrap();
+    let migrations = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations/sqlite");
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(migrations).unwrap().map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    for file in files.iter().take(version) {
+        connection.execute_batch(&fs::read_to_string(file).unwrap()).unwrap();
+    }
+    connection.pragma_update(None, "user_version", u32::try_from(version).unwrap()).unwrap();
+    connection.pragma_update(None, "application_id", 0x536f_6d61).unwrap();
+    (path, connection)
+}
+
+/// A row of the outbox as it was before rows referred to events.
+fn insert(connection: &Connection, id: u64, message: &OutboxMessage) {
+    connection
+        .execute(
+            "INSERT INTO outbox (id, lane, tenant, topic, key, kind, dedupe_key, payload, created_at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
+            params![
+                id,
+                Lane::of(&message.key).0,
+                message.tenant.as_str(),
+                message.topic.as_str(),
+                message.key,
+                message.kind,
+                message.event_id,
+                message.text(),
+                NOW.as_micros(),
+            ],
+        )
+        .unwrap();
+}
+
+async fn rows(database: &Arc<Database>, talk: &Talk) -> Vec<(u64, Vec<OutboxMessage>)> {
+    let lane = Lane::of(&talk.session_id.to_string());
+    let rows = SqliteOutbox::new(Arc::clone(database)).read(&[lane], 0, MANY).await.unwrap();
+    rows.into_iter().map(|row| (row.id, row.messages)).collect()
+}
+
+#[tokio::test]
+async fn rows_that_waited_before_rows_referred_to_events_are_published() {
+    let (folder, talk) = (TempDir::new().unwrap(), talk(1));
+    let (path, old) = of_version(15, &folder);
+    let [event, request] = [
+        talk.message(Topic::ConversationOutbound, "an event"),
+        talk.message(Topic::ToolRequests, "ключ \u{1f980}"),
+    ];
+    insert(&old, 7, &event);
+    insert(&old, 9, &request);
+    drop(old);
+
+    let database = Database::open(path).unwrap();
+    let before = rows(&database, &talk).await;
+    SqliteStore::new(Arc::clone(&database)).commit(talk.says("new")).await.unwrap();
+
+    assert_eq!(before, [(7, vec![event]), (9, vec![request])]);
+    let after = rows(&database, &talk).await;
+    assert_eq!(after[..2], before);
+    assert_eq!(after[2].0, 10);
+}
+
+#[tokio::test]
+async fn ids_of_rows_that_left_before_are_not_given_again() {
+    let (folder, talk) = (TempDir::new().unwrap(), talk(1));
+    let (path, old) = of_version(15, &folder);
+    insert(&old, 41, &talk.message(Topic::ToolRequests, "published"));
+    old.execute("DELETE FROM outbox", []).unwrap();
+    drop(old);
+
+    let database = Database::open(path).unwrap();
+    SqliteStore::new(Arc::clone(&database)).commit(talk.says("new")).await.unwrap();
+
+    assert_eq!(rows(&database, &talk).await[0].0, 42);
+}

@@ -1,0 +1,106 @@
+//! One publish to one partition, and what becomes of messages that can never be published.
+
+use super::RelayOutbox;
+use super::TopicPartition;
+use crate::observe;
+use crate::outbox::dead::DeadLetter;
+use crate::outbox::message::{OutboxMessage, OutboxRow, Record};
+use crate::ports::outbox::SettledRow;
+use crate::ports::{PortError, PortResult};
+use crate::work::lease::PartitionLease;
+
+/// Rows for one partition, each with the lease of its lane, in the order of each key.
+pub(super) struct Batch {
+    /// Which partition; none for rows without a message.
+    pub(super) target: Option<TopicPartition>,
+    pub(super) rows: Vec<(PartitionLease, OutboxRow)>,
+}
+
+/// How a publish ended.
+pub(super) struct Outcome {
+    pub(super) target: Option<TopicPartition>,
+    /// The rows that are done with.
+    pub(super) done: Vec<(PartitionLease, SettledRow)>,
+    /// Why the others are not.
+    pub(super) error: Option<PortError>,
+}
+
+impl RelayOutbox {
+    /// Publishes all rows at once. If something of it can never be published, one message after the
+    /// other: nothing overtakes one that has failed for now.
+    pub(super) async fn publish(&self, batch: Batch) -> Outcome {
+        let Batch { target, rows } = batch;
+        let messages = rows.iter().flat_map(|(_, row)| &row.messages);
+        match self.append(target, messages).await {
+            Ok(()) => {
+                observe::published("success");
+                let settled = |row: OutboxRow| SettledRow { id: row.id, dead: Vec::new() };
+                let done = rows.into_iter().map(|(lease, row)| (lease, settled(row))).collect();
+                Outcome { target, done, error: None }
+            }
+            Err(PortError::Broken { .. }) => self.one_by_one(target, rows).await,
+            Err(error) => {
+                observe::published("retry");
+                Outcome { target, done: Vec::new(), error: Some(error) }
+            }
+        }
+    }
+
+    async fn one_by_one(
+        &self,
+        target: Option<TopicPartition>,
+        rows: Vec<(PartitionLease, OutboxRow)>,
+    ) -> Outcome {
+        let mut done = Vec::new();
+        for (lease, row) in rows {
+            let mut settled = SettledRow { id: row.id, dead: Vec::new() };
+            for message in &row.messages {
+                match self.append(target, [message]).await {
+                    Ok(()) => observe::published("success"),
+                    Err(error @ PortError::Broken { .. }) => {
+                        observe::published("failed");
+                        let letter = self.letter(target, &row, message, error.to_string());
+                        settled.dead.push(letter);
+                    }
+                    Err(error) => {
+                        observe::published("retry");
+                        return Outcome { target, done, error: Some(error) };
+                    }
+                }
+            }
+            done.push((lease, settled));
+        }
+        Outcome { target, done, error: None }
+    }
+
+    async fn append(
+        &self,
+        target: Option<TopicPartition>,
+        messages: impl IntoIterator<Item = &OutboxMessage> + Send,
+    ) -> PortResult<()> {
+        let Some((topic, partition)) = target else { return Ok(()) };
+        // Not when they were committed: what is published again is to be told from what was there.
+        let at = self.world.clock.now();
+        let records: Vec<Record> = messages.into_iter().map(|message| message.record(at)).collect();
+        self.log.publish(topic, partition, records).await.map(drop)
+    }
+
+    fn letter(
+        &self,
+        target: Option<TopicPartition>,
+        row: &OutboxRow,
+        message: &OutboxMessage,
+        error: String,
+    ) -> DeadLetter {
+        DeadLetter {
+            topic: message.topic,
+            partition: target.map(|(_, partition)| partition),
+            offset: None,
+            key: message.key.clone(),
+            tenant: Some(message.tenant.clone()),
+            payload: format!("{} of outbox row {}", message.event_id, row.id),
+            error,
+            at: self.world.clock.now(),
+        }
+    }
+}

@@ -1,0 +1,212 @@
+//! The relay of the outbox: a partition in trouble holds up no other, and nothing overtakes what
+//! failed.
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use soma_core::flows::stop::Stop;
+use soma_core::ids::{SessionId, TenantId};
+use soma_core::outbox::message::{OutboxMessage, Record, encode};
+use soma_core::outbox::partition::{Partition, partition_of};
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::log::{Bounds, Fetched};
+use soma_core::ports::outbox::OutboxDepth;
+use soma_core::ports::{Log, PortError, PortResult};
+use soma_core::work::commit::{Commit, CommitOutcome, Fence, OpenSession};
+use soma_inproc::InprocLog;
+use soma_tests::platform::{Ports, Stage, Unit};
+use uuid::Uuid;
+
+use crate::house::Plan;
+use crate::records::dead_letters;
+
+const TOPIC: Topic = Topic::ToolRequests;
+/// More than a relay reads at once.
+const MANY: usize = 1_200;
+
+/// What is wrong with a log.
+#[derive(Clone)]
+enum Trouble {
+    None,
+    /// A partition takes nothing.
+    Refuses(Partition),
+    /// A partition does not answer until then.
+    Hangs(Partition, Stop),
+    /// No partition ever takes a record that says this.
+    Never(&'static str),
+}
+
+struct Troubled {
+    inner: Arc<InprocLog>,
+    trouble: Mutex<Trouble>,
+}
+
+impl Troubled {
+    fn begin(&self, trouble: Trouble) {
+        *self.trouble.lock().unwrap() = trouble;
+    }
+}
+
+#[async_trait]
+impl Log for Troubled {
+    fn partitions(&self, topic: Topic) -> u32 {
+        self.inner.partitions(topic)
+    }
+
+    async fn publish(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        records: Vec<Record>,
+    ) -> PortResult<u64> {
+        let trouble = self.trouble.lock().unwrap().clone();
+        match trouble {
+            Trouble::Refuses(which) if which == partition => {
+                return Err(PortError::Unavailable("no leader".into()));
+            }
+            Trouble::Hangs(which, until) if which == partition => until.wait().await,
+            Trouble::Never(text) if records.iter().any(|record| says(record) == text) => {
+                return Err(PortError::Broken { what: "a record", source: "too large".into() });
+            }
+            Trouble::None | Trouble::Refuses(_) | Trouble::Hangs(..) | Trouble::Never(_) => {}
+        }
+        self.inner.publish(topic, partition, records).await
+    }
+
+    async fn fetch(
+        &self,
+        topic: Topic,
+        partition: Partition,
+        offset: u64,
+        max_bytes: usize,
+        wait: Duration,
+    ) -> PortResult<Fetched> {
+        self.inner.fetch(topic, partition, offset, max_bytes, wait).await
+    }
+
+    async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
+        self.inner.bounds(topic, partition).await
+    }
+}
+
+fn says(record: &Record) -> String {
+    serde_json::from_slice(&record.value).unwrap_or_default()
+}
+
+/// A relay, what it publishes, and a log that is in trouble.
+struct Scene {
+    stage: Stage,
+    ports: Ports,
+    log: Arc<Troubled>,
+    plan: Plan,
+}
+
+impl Scene {
+    fn new() -> Self {
+        let plan = Plan::saying("nothing");
+        let inner = Arc::new(InprocLog::new(Arc::clone(&plan.stage.timer)));
+        let log = Arc::new(Troubled { inner, trouble: Mutex::new(Trouble::None) });
+        let plan = plan.over(&log);
+        Self { stage: plan.stage.clone(), ports: plan.ports.clone(), log, plan }
+    }
+}
+
+/// A session whose messages go to this partition.
+fn session_in(partition: Partition) -> SessionId {
+    let sessions = (1_u128..).map(|number| SessionId::from_uuid(Uuid::from_u128(number)));
+    let mut there = sessions.filter(|session| partition_of(&session.to_string(), 3) == partition);
+    there.next().unwrap()
+}
+
+/// Commits messages of the session of a partition, which say these things.
+async fn send(
+    (stage, ports): (&Stage, &Ports),
+    partition: Partition,
+    texts: impl IntoIterator<Item = String>,
+) {
+    let (session, tenant) = (session_in(partition), TenantId::new("acme").unwrap());
+    let message = |text: String| OutboxMessage {
+        topic: TOPIC,
+        key: session.to_string(),
+        kind: "test".into(),
+        tenant: tenant.clone(),
+        event_id: stage.ids.uuid(),
+        trace: None,
+        payload: encode(&text),
+        numbered_by: None,
+    };
+    let outbox = texts.into_iter().map(message).collect();
+    let open = Some(OpenSession { persona_id: None });
+    let commit = Commit::new(tenant.clone(), session, Fence::Open, stage.clock.now());
+    let outcome = ports.store.commit(Commit { outbox, open, ..commit }).await.unwrap();
+    assert!(matches!(outcome, CommitOutcome::Committed(_)), "{outcome:?}");
+}
+
+/// What a partition of the log has.
+async fn published(log: &Troubled, partition: Partition) -> Vec<String> {
+    let fetched = log.inner.fetch(TOPIC, partition, 0, 1 << 24, Duration::ZERO).await.unwrap();
+    let Fetched::Records(records) = fetched else { panic!("{fetched:?}") };
+    records.iter().map(|place| says(&place.record)).collect()
+}
+
+fn numbers(count: usize) -> Vec<String> {
+    (0..count).map(|number| number.to_string()).collect()
+}
+
+/// Whatever is wrong with partition 0, the others get theirs, and it gets its own in order later.
+async fn others_go_on(trouble: Trouble, over: &Stop) {
+    let Scene { stage, ports, log, plan } = Scene::new();
+    let truth = (&stage, &ports);
+    send(truth, 0, numbers(MANY)).await;
+    send(truth, 1, numbers(MANY)).await;
+    log.begin(trouble);
+    let house = plan.open_with(&[Unit::OutboxSync]);
+
+    house.platform.pass(Duration::from_secs(8)).await;
+    send(truth, 0, ["last".to_owned()]).await;
+    send(truth, 2, numbers(3)).await;
+    house.platform.pass(Duration::from_secs(2)).await;
+
+    assert_eq!(published(&log, 0).await, [""; 0]);
+    assert_eq!(published(&log, 1).await, numbers(MANY));
+    assert_eq!(published(&log, 2).await, numbers(3));
+    let waiting = ports.outbox.depth().await.unwrap();
+    assert_eq!(waiting.rows, MANY as u64 + 1, "what was published was settled");
+
+    log.begin(Trouble::None);
+    over.trigger();
+    house.platform.pass(Duration::from_secs(10)).await;
+
+    let mut all = numbers(MANY);
+    all.push("last".to_owned());
+    assert_eq!(published(&log, 0).await, all);
+    assert_eq!(ports.outbox.depth().await.unwrap(), OutboxDepth::default());
+}
+
+#[tokio::test(start_paused = true)]
+async fn partition_that_takes_nothing_holds_up_no_other() {
+    others_go_on(Trouble::Refuses(0), &Stop::new()).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn partition_that_does_not_answer_holds_up_no_other() {
+    let over = Stop::new();
+    others_go_on(Trouble::Hangs(0, over.clone()), &over).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn message_that_can_never_be_published_is_set_aside_alone() {
+    let Scene { stage, ports, log, plan } = Scene::new();
+    send((&stage, &ports), 1, ["a", "too large", "b"].map(str::to_owned)).await;
+    log.begin(Trouble::Never("too large"));
+    let house = plan.open_with(&[Unit::OutboxSync]);
+
+    house.platform.pass(Duration::from_secs(3)).await;
+
+    assert_eq!(published(&log, 1).await, ["a", "b"]);
+    assert_eq!(ports.outbox.depth().await.unwrap(), OutboxDepth::default());
+    let letters = dead_letters(&house.platform.truth, TOPIC.dead_letters().as_str()).await;
+    assert_eq!(letters.len(), 1);
+    assert_eq!(letters[0]["error_message"], "broken: a record: too large");
+}
