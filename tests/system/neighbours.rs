@@ -9,7 +9,7 @@ use crate::client::{Follower, http, say};
 use crate::soma::{Folder, Soma};
 
 const SESSIONS: usize = 200;
-const ROUNDS: usize = 3;
+const ROUNDS: usize = 5;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn slow_session_does_not_delay_the_others() {
