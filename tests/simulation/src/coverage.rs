@@ -40,7 +40,6 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::RecoverOverdue,
             Point::Claim,
             Point::Heartbeat,
-            Point::ReleaseClaim,
             Point::LeaveWork,
             Point::Acquire,
             Point::Renew,
@@ -65,7 +64,6 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::RecoverOverdue,
             Point::Claim,
             Point::Heartbeat,
-            Point::ReleaseClaim,
             Point::LeaveWork,
             Point::Acquire,
             Point::Renew,
@@ -121,6 +119,9 @@ const RARE: &[(Unit, Point)] = &[
     (Unit::MemorySync, Point::Session),
     (Unit::Worker, Point::RefreshBudget),
     (Unit::Worker, Point::Turn),
+    // A claim is released by its last commit, nearly always.
+    (Unit::Worker, Point::ReleaseClaim),
+    (Unit::Executor, Point::ReleaseClaim),
 ];
 
 /// How often each fault struck at each await point, and each disaster.
