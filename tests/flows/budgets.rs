@@ -144,10 +144,6 @@ impl Budget for Behind {
         self.refreshes.update(Ordering::SeqCst, Ordering::SeqCst, |left| left.saturating_sub(1));
         self.inner.refresh(account, window).await
     }
-
-    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
-        self.inner.spent(account, window).await
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,10 +217,6 @@ impl Budget for Mute {
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
         self.inner.refresh(account, window).await
     }
-
-    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
-        self.inner.spent(account, window).await
-    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -281,8 +273,8 @@ async fn turn_whose_record_is_damaged_leaves_nothing_set_aside() {
     client.until(|view| view.text == "Ouch ").await;
     let account = Account { tenant: client.principal.tenant.clone(), persona_id: None };
     let window = BudgetWindow::at(house.platform.stage.clock.now());
-    let budget = &house.platform.truth.budget;
-    let before = budget.spent(&account, window).await.unwrap();
+    let ledger = &house.platform.truth.usage;
+    let before = ledger.balance(&account, window).await.unwrap().spent();
 
     house.platform.crash(Unit::Worker).await;
     damage(&house.platform.truth, turn_id).await;
@@ -292,6 +284,6 @@ async fn turn_whose_record_is_damaged_leaves_nothing_set_aside() {
     let ended = client.view.ended.values().next().unwrap();
     assert_eq!((ended.kind, ended.reason.as_deref()), (TurnFailed, Some("internal")));
     assert!(before.used == 0 && before.reserved > 0, "{before:?}");
-    let after = budget.spent(&account, window).await.unwrap();
+    let after = ledger.balance(&account, window).await.unwrap().spent();
     assert_eq!(after, Spent { used: before.reserved, reserved: 0 });
 }

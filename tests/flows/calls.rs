@@ -25,7 +25,7 @@ use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
 use soma_core::work::ingest::{BatchOutcome, WorkBatch};
 use soma_core::work::session::{EventRange, Session, TurnRecord, TurnState};
-use soma_inproc::InprocLedger;
+use soma_inproc::{InprocBudget, InprocLedger};
 use soma_tests::platform::{Cast, Stage, Tools};
 use soma_tokio::TokioSpawner;
 use tokio::runtime::Handle;
@@ -130,7 +130,9 @@ fn one_claim(ledger: &Arc<InprocLedger>) -> MockWork {
 async fn turn_without_tools_costs_one_claim_and_two_commits() {
     let (stage, clock, ended) = (Stage::new(), Arc::new(ManualClock::default()), Stop::new());
     let ledger = Arc::new(InprocLedger::new(clock.clone()));
-    Ledger::of(Arc::clone(&ledger), clock, Arc::new(NoDamage)).ready(&talk(1), 1).await;
+    let budget = Arc::new(InprocBudget::new(Arc::clone(&ledger) as _));
+    let ports = Ledger::of(Arc::clone(&ledger), budget, clock, Arc::new(NoDamage));
+    ports.ready(&talk(1), 1).await;
     let ports = stage.ports(Cast::saying(&stage, "Yes."), Tools::none());
     let world = World {
         clock: Arc::clone(&stage.clock),

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Tokens};
 use soma_core::conversation::event::EventType::{AssistantFinal, TurnFailed};
 use soma_core::ports::{Budget, PortError, PortResult};
 use soma_tests::platform::check;
@@ -46,10 +46,6 @@ impl Budget for Failing {
 
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()> {
         self.inner.refresh(account, window).await
-    }
-
-    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent> {
-        self.inner.spent(account, window).await
     }
 }
 

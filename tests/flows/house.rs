@@ -5,7 +5,7 @@ use std::sync::Arc;
 use soma_core::memory::RecallQuery;
 use soma_core::ports::Log;
 use soma_core::ports::model::ModelRequest;
-use soma_inproc::{InprocLedger, Script, ScriptedTool};
+use soma_inproc::{InprocBudget, InprocLedger, Script, ScriptedTool};
 use soma_tests::platform::{
     Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, Watch, asks_for, has_tool_results,
     settings,
@@ -79,7 +79,8 @@ impl Plan {
             ports.outbox = ledger.clone();
             ports.memory_queue = ledger.clone();
             ports.replica = ledger.clone();
-            ports.budget = ledger.clone();
+            ports.usage = ledger.clone();
+            ports.budget = Arc::new(InprocBudget::new(ledger.clone()));
         }
         self
     }

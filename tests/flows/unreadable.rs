@@ -63,7 +63,7 @@ async fn what_a_turn_that_cannot_be_read_had_set_aside_counts_as_used() {
     let truth = &house.platform.truth;
     let account = Account { tenant: client.principal.tenant.clone(), persona_id: None };
     let window = BudgetWindow::at(house.platform.stage.clock.now());
-    let before = truth.budget.spent(&account, window).await.unwrap();
+    let before = truth.usage.balance(&account, window).await.unwrap().spent();
     assert!(before.reserved > 0);
 
     house.platform.crash(Unit::Worker).await;
@@ -71,7 +71,7 @@ async fn what_a_turn_that_cannot_be_read_had_set_aside_counts_as_used() {
     house.platform.start(Unit::Worker);
     client.until_ended(1).await;
 
-    let after = truth.budget.spent(&account, window).await.unwrap();
+    let after = truth.usage.balance(&account, window).await.unwrap().spent();
     assert_eq!(after, Spent { used: before.total(), reserved: 0 });
 }
 
@@ -167,4 +167,25 @@ async fn memory_that_cannot_be_read_is_set_aside_and_others_are_written() {
 
     assert_eq!(house.remembered(&client).await, 2, "only the other's");
     assert_eq!(dead_letters(&house.platform.truth, "memory.wal.dlq").await.len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn outbox_row_that_cannot_be_read_is_set_aside_and_the_rest_is_published() {
+    let (house, ledger) = open(Plan::saying("Here I am."));
+    house.platform.crash(Unit::OutboxSync).await;
+    let mut client = house.client();
+    let turn = client.say("Hello?").await.turn_id;
+
+    // The row of its event; that of the turn stands behind it.
+    ledger.damage_outbox_row(client.session.unwrap());
+    house.platform.start(Unit::OutboxSync);
+    client.until_ended(1).await;
+    client.for_a_while(TAKEN_OVER).await;
+
+    assert_eq!(client.view.ended[&turn].kind, AssistantFinal);
+    let letters = dead_letters(&house.platform.truth, "conversation.outbound.dlq").await;
+    assert_eq!(letters.len(), 1);
+    let error = letters[0]["error_message"].as_str().unwrap();
+    assert!(error.contains("cannot be read"), "{error}");
+    assert_eq!(house.platform.truth.outbox.depth().await.unwrap().rows, 0);
 }

@@ -22,7 +22,7 @@ async fn before_midnight(plan: &Plan) -> BudgetWindow {
 
 async fn spent(house: &House, window: BudgetWindow) -> Spent {
     let account = Account { tenant: house.client().principal.tenant, persona_id: None };
-    house.platform.truth.budget.spent(&account, window).await.unwrap()
+    house.platform.truth.usage.balance(&account, window).await.unwrap().spent()
 }
 
 /// What is set aside before midnight is found and settled after it, by whoever goes on.

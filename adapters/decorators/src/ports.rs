@@ -5,7 +5,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use soma_core::budget::account::Balance;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
+use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Tokens};
 use soma_core::conversation::event::{Event, Seq};
 use soma_core::conversation::model::ModelFailure;
 use soma_core::identity::Principal;
@@ -188,7 +188,6 @@ ports! {
         Reserve: Writes reserve(request: &ReservationRequest) -> Grant;
         SettleBudget: Writes settle(reservation: &Reservation, used: Tokens) -> ();
         RefreshBudget: Writes refresh(account: &Account, window: BudgetWindow) -> ();
-        Spent: Reads spent(account: &Account, window: BudgetWindow) -> Spent;
     }
     UsageLedger {
         Balance: Reads balance(account: &Account, window: BudgetWindow) -> Balance;

@@ -2,6 +2,7 @@
 //! program needs to embed the core without a server or a file.
 
 mod authenticator;
+mod budget;
 mod cache;
 mod ledger;
 mod lock;
@@ -16,6 +17,7 @@ mod vault;
 mod world;
 
 pub use authenticator::InprocAuthenticator;
+pub use budget::InprocBudget;
 pub use cache::InprocCache;
 pub use ledger::InprocLedger;
 pub use log::{InprocLog, PARTITIONS};

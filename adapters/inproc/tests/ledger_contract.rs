@@ -7,7 +7,7 @@ use soma_core::contract::Fixture;
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::damage::{Damage, Damaged};
 use soma_core::contract::ledger::Ledger;
-use soma_inproc::InprocLedger;
+use soma_inproc::{InprocBudget, InprocLedger};
 
 struct Inproc;
 
@@ -23,7 +23,8 @@ impl Fixture for Inproc {
     async fn open(&self) -> Ledger {
         let clock = Arc::new(ManualClock::default());
         let ledger = Arc::new(InprocLedger::new(clock.clone()));
-        Ledger::of(Arc::clone(&ledger), clock, Arc::new(Damages(ledger)))
+        let budget = Arc::new(InprocBudget::new(Arc::clone(&ledger) as _));
+        Ledger::of(Arc::clone(&ledger), budget, clock, Arc::new(Damages(ledger)))
     }
 }
 
@@ -37,6 +38,7 @@ impl Damage for Damages {
             Damaged::Call(call) => self.0.damage_call(call),
             Damaged::Outcome(call) => self.0.damage_outcome(call),
             Damaged::Event(session, seq) => self.0.damage_event(session, seq),
+            Damaged::OutboxRow(session) => self.0.damage_outbox_row(session),
             Damaged::Memories(session) => self.0.damage_memories(session),
         }
     }

@@ -33,7 +33,6 @@
 //! ```
 
 mod alarms;
-mod budget;
 mod calls;
 mod chance;
 mod fault;
@@ -46,7 +45,6 @@ mod state;
 mod trace;
 mod world;
 
-pub use budget::SimulatedBudget;
 pub use chance::{Chance, mix};
 pub use fault::{Fault, Misfortune, Outage, SlowReplies, Weather};
 pub use log::SimulatedLog;

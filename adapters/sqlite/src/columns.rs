@@ -11,6 +11,7 @@ use soma_core::work::commit::WorkKind;
 use soma_core::work::session::TurnState;
 
 use crate::database::SqlError;
+use crate::pack::unpacked;
 
 /// The most rows a query may be asked for.
 pub(crate) fn limit(rows: usize) -> i64 {
@@ -35,22 +36,25 @@ pub(crate) fn raw(column: ValueRef<'_>) -> String {
         ValueRef::Integer(number) => number.to_string(),
         ValueRef::Real(number) => number.to_string(),
         // A letter must not hold what other stores refuse.
-        ValueRef::Text(bytes) | ValueRef::Blob(bytes) => {
-            String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}")
+        ValueRef::Text(bytes) => String::from_utf8_lossy(bytes).replace('\0', "\u{fffd}"),
+        ValueRef::Blob(bytes) => {
+            let digits = bytes.iter().flat_map(|byte| [byte >> 4, byte & 15]);
+            let digits = digits.filter_map(|digit| char::from_digit(digit.into(), 16));
+            "0x".chars().chain(digits).collect()
         }
     }
 }
 
-/// A text column with JSON in it, which another build may have written, or a bad disk.
+/// What is stored in a column that may be packed, for people: unpacked, if it can be.
+pub(crate) fn raw_unpacked(column: ValueRef<'_>) -> String {
+    unpacked(column).map_or_else(|unreadable| unreadable.raw, |text| raw(ValueRef::Text(&text)))
+}
+
+/// A column with JSON in it, packed or not, which another build may have written, or a bad disk.
 pub(crate) fn read_json<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<T, Unreadable> {
-    let unreadable = |error| Unreadable::json(raw(column), &error);
-    match column {
-        ValueRef::Text(bytes) => serde_json::from_slice(bytes).map_err(unreadable),
-        ValueRef::Null | ValueRef::Integer(_) | ValueRef::Real(_) | ValueRef::Blob(_) => {
-            let error = format!("a {} in place of a text", column.data_type());
-            Err(Unreadable { error, raw: raw(column) })
-        }
-    }
+    let text = unpacked(column)?;
+    serde_json::from_slice(&text)
+        .map_err(|error| Unreadable::json(raw(ValueRef::Text(&text)), &error))
 }
 
 /// The tenant of what belongs to no tenant in particular.

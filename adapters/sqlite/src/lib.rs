@@ -3,7 +3,6 @@
 //! [`Database`] owns the file: one thread writes, with group commit, and a few read. The ports are
 //! thin values over it, each cheap to make from an `Arc<Database>`.
 
-mod budget;
 mod cache;
 mod columns;
 mod database;
@@ -17,10 +16,10 @@ mod pack;
 mod replica;
 mod store;
 mod usage;
+mod usage_ledger;
 mod vault;
 mod work;
 
-pub use budget::SqliteBudget;
 pub use cache::SqliteCache;
 pub use database::{Database, OpenError};
 pub use leases::SqliteLeases;
@@ -30,5 +29,6 @@ pub use memory_queue::SqliteMemoryQueue;
 pub use outbox::SqliteOutbox;
 pub use replica::SqliteReplica;
 pub use store::SqliteStore;
+pub use usage_ledger::SqliteUsageLedger;
 pub use vault::SqliteVault;
 pub use work::SqliteWork;

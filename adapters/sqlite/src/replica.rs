@@ -8,13 +8,12 @@ use soma_core::ids::{EventId, TenantId};
 use soma_core::memory::WalEvent;
 use soma_core::ports::{PortResult, Replica};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch};
-use uuid::Uuid;
 
-use crate::columns::{from_json, platform};
+use crate::columns::{platform, read_json};
 use crate::database::{Database, Durability, SqlError};
 use crate::leases;
 use crate::outbox::dead;
-use crate::pack::{packed, unpacked};
+use crate::pack::packed;
 
 /// Keeps the replica in the database. A batch that a loss of power takes back goes with its
 /// position, and is applied again.
@@ -65,7 +64,7 @@ fn apply(connection: &Connection, batch: &ReplicaBatch) -> Result<BatchOutcome, 
             event.write.session_id.as_uuid(),
             event.write.event_id.as_uuid(),
             event.written_at.as_micros(),
-            packed(&serde_json::to_string(event)?, &event.write.session_id.to_string()),
+            packed(&serde_json::to_string(event)?),
         ])?;
     }
     let platform = platform()?;
@@ -78,15 +77,11 @@ fn find(
     tenant: &TenantId,
     event: EventId,
 ) -> Result<Option<WalEvent>, SqlError> {
-    let stored: Option<(Uuid, String)> = connection
-        .prepare_cached(
-            "SELECT session_id, payload FROM memory_replica WHERE tenant = ?1 AND event_id = ?2",
-        )?
-        .query_row(params![tenant.as_str(), event.as_uuid()], |row| Ok((row.get(0)?, row.get(1)?)))
+    let stored = connection
+        .prepare_cached("SELECT payload FROM memory_replica WHERE tenant = ?1 AND event_id = ?2")?
+        .query_row(params![tenant.as_str(), event.as_uuid()], |row| Ok(read_json(row.get_ref(0)?)))
         .optional()?;
-    stored
-        .map(|(session, payload)| from_json(&unpacked(&payload, &session.to_string())))
-        .transpose()
+    stored.transpose().map_err(|unreadable| SqlError::Row(unreadable.error.into()))
 }
 
 fn count(connection: &Connection, tenant: &TenantId) -> Result<u64, SqlError> {

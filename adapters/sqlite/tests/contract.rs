@@ -10,9 +10,10 @@ use soma_core::contract::Fixture;
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::damage::{Damage, Damaged};
 use soma_core::contract::ledger::Ledger;
+use soma_inproc::InprocBudget;
 use soma_sqlite::{
-    Database, SqliteBudget, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica,
-    SqliteStore, SqliteWork,
+    Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica, SqliteStore,
+    SqliteUsageLedger, SqliteWork,
 };
 use tempfile::TempDir;
 
@@ -39,6 +40,7 @@ impl Fixture for Sqlite {
     async fn open(&self) -> Ledger {
         let database = Database::open(self.path()).unwrap();
         let clock = Arc::new(ManualClock::default());
+        let usage = Arc::new(SqliteUsageLedger::new(database.clone()));
         Ledger {
             store: Arc::new(SqliteStore::new(database.clone())),
             work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
@@ -46,8 +48,8 @@ impl Fixture for Sqlite {
             outbox: Arc::new(SqliteOutbox::new(database.clone())),
             memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
             replica: Arc::new(SqliteReplica::new(database.clone())),
-            budget: Arc::new(SqliteBudget::new(database.clone())),
-            usage: Arc::new(SqliteBudget::new(database)),
+            budget: Arc::new(InprocBudget::new(Arc::clone(&usage) as _)),
+            usage,
             clock,
             damage: Arc::new(Damages(self.path())),
         }
@@ -86,6 +88,11 @@ impl Damage for Damages {
                     cut("payload")
                 ),
                 params![session.as_uuid(), seq.0],
+            ),
+            Damaged::OutboxRow(session) => file.execute(
+                "UPDATE outbox SET topic = 'from.tomorrow'
+                  WHERE id = (SELECT min(id) FROM outbox WHERE key = ?1)",
+                [session.to_string()],
             ),
             Damaged::Memories(session) => file.execute(
                 &format!("UPDATE memory_write_outbox SET {} WHERE session_id = ?1", cut("payload")),

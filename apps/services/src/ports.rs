@@ -7,10 +7,12 @@ use soma_core::flows::world::World;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::{
     Budget, Clock, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica,
-    Store, Timer, Toolbox, Work,
+    Store, Timer, Toolbox, UsageLedger, Work,
 };
 use soma_decorators::{Decorated, Intercept};
-use soma_inproc::{InprocLedger, InprocLog, InprocMemory, InprocRateLimit, StaticPolicy};
+use soma_inproc::{
+    InprocBudget, InprocLedger, InprocLog, InprocMemory, InprocRateLimit, StaticPolicy,
+};
 
 use crate::unit::Unit;
 
@@ -24,6 +26,7 @@ pub struct Ports {
     pub outbox: Arc<dyn Outbox>,
     pub memory_queue: Arc<dyn MemoryQueue>,
     pub replica: Arc<dyn Replica>,
+    pub usage: Arc<dyn UsageLedger>,
     pub budget: Arc<dyn Budget>,
     pub log: Arc<dyn Log>,
     pub memory: Arc<dyn Memory>,
@@ -49,7 +52,8 @@ impl Ports {
             outbox: Arc::clone(&ledger) as _,
             memory_queue: Arc::clone(&ledger) as _,
             replica: Arc::clone(&ledger) as _,
-            budget: ledger,
+            usage: Arc::clone(&ledger) as _,
+            budget: Arc::new(InprocBudget::new(ledger)),
             log: Arc::new(InprocLog::new(Arc::clone(timer))),
             memory: Arc::new(InprocMemory::new(Arc::clone(clock))),
             policy: Arc::new(StaticPolicy::allow_all()),
@@ -77,6 +81,7 @@ impl Ports {
             outbox,
             memory_queue,
             replica,
+            usage,
             budget,
             log,
             memory,

@@ -42,40 +42,53 @@ impl Balance {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LedgerAccount {
     entries: BTreeMap<ReservationKey, Entry>,
-    /// What was used by reservations whose entries are not known here.
-    used_before: Tokens,
+    /// The sums of all reservations, also of those whose entries are not known here.
+    spent: Spent,
 }
 
 impl From<Balance> for LedgerAccount {
     /// A counter that knows what the ledger has.
-    fn from(Balance { used, open }: Balance) -> Self {
-        let entries = open.into_iter().map(|(key, reserved)| (key, Entry { reserved, used: None }));
-        Self { entries: entries.collect(), used_before: used }
+    fn from(balance: Balance) -> Self {
+        let spent = balance.spent();
+        let entry = |(key, reserved)| (key, Entry { reserved, used: None });
+        Self { entries: balance.open.into_iter().map(entry).collect(), spent }
     }
 }
 
 impl LedgerAccount {
     /// What is used and set aside.
-    pub fn spent(&self) -> Spent {
-        let before = Spent { used: self.used_before, reserved: 0 };
-        self.entries.values().fold(before, |sum, entry| match entry.used {
-            Some(used) => Spent { used: sum.used + used, ..sum },
-            None => Spent { reserved: sum.reserved + entry.reserved, ..sum },
-        })
+    pub const fn spent(&self) -> Spent {
+        self.spent
+    }
+
+    /// How many reservations are known, settled ones included.
+    pub fn known(&self) -> usize {
+        self.entries.len()
+    }
+
+    /// Forgets the reservations that are settled, but the newest `kept` of all that are known. The sums
+    /// stay.
+    pub fn forget_settled(&mut self, kept: usize) {
+        let mut old = self.entries.len().saturating_sub(kept);
+        self.entries.retain(|_, entry| {
+            let is_old = old > 0;
+            old = old.saturating_sub(1);
+            !is_old || entry.used.is_none()
+        });
     }
 
     /// What a counter is rebuilt from.
     pub fn balance(&self) -> Balance {
         let open = self.entries.iter().filter(|(_, entry)| entry.used.is_none());
         let open = open.map(|(key, entry)| (*key, entry.reserved)).collect();
-        Balance { used: self.spent().used, open }
+        Balance { used: self.spent.used, open }
     }
 
     /// Counts as used, whole, what a turn has set aside.
     pub fn settle_in_full(&mut self, turn_id: TurnId) {
         let key = |call| ReservationKey { turn_id, call };
         for entry in self.entries.range_mut(key(u32::MIN)..=key(u32::MAX)).map(|(_, entry)| entry) {
-            entry.used.get_or_insert(entry.reserved);
+            self.spent.settle(entry, entry.reserved);
         }
     }
 
@@ -95,9 +108,9 @@ impl LedgerAccount {
         if let Some(entry) = self.entries.get(&key) {
             return Grant::Granted(entry.reserved);
         }
-        let grant = grant(self.spent(), limit, want, least);
+        let grant = grant(self.spent, limit, want, least);
         if let Grant::Granted(amount) = grant {
-            self.entries.insert(key, Entry { reserved: amount, used: None });
+            self.restore(key, amount);
         }
         grant
     }
@@ -105,13 +118,27 @@ impl LedgerAccount {
     /// Records that the call under `key` used so many tokens. The first settlement stands.
     pub fn settle(&mut self, key: ReservationKey, used: Tokens) {
         if let Some(entry) = self.entries.get_mut(&key) {
-            entry.used.get_or_insert(used);
+            self.spent.settle(entry, used);
         }
     }
 
     /// Adds a reservation that was granted elsewhere; nothing if the key is there.
     pub fn restore(&mut self, key: ReservationKey, reserved: Tokens) {
-        self.entries.entry(key).or_insert(Entry { reserved, used: None });
+        self.entries.entry(key).or_insert_with(|| {
+            self.spent.reserved = self.spent.reserved.saturating_add(reserved);
+            Entry { reserved, used: None }
+        });
+    }
+}
+
+impl Spent {
+    /// Moves a reservation from what is set aside to what is used, unless it is settled.
+    fn settle(&mut self, entry: &mut Entry, used: Tokens) {
+        if entry.used.is_none() {
+            entry.used = Some(used);
+            self.reserved = self.reserved.saturating_sub(entry.reserved);
+            self.used = self.used.saturating_add(used);
+        }
     }
 }
 
@@ -239,6 +266,23 @@ mod tests {
                 assert_eq!((recorded.used, recorded.reserved + held), (used, reserved));
             }
         });
+    }
+
+    #[test]
+    fn what_is_forgotten_of_an_account_stays_in_its_sums() {
+        let mut account = LedgerAccount::default();
+        for call in 1..=5 {
+            account.reserve(key(call), Some(LIMIT), 10, 10);
+        }
+        for call in [1, 3, 4, 5] {
+            account.settle(key(call), 5);
+        }
+
+        account.forget_settled(2);
+
+        let known = (1..=5).filter(|call| account.entry(key(*call)).is_some());
+        assert_eq!(known.collect::<Vec<_>>(), [2, 4, 5]);
+        assert_eq!(account.spent(), Spent { used: 20, reserved: 10 });
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum Damaged {
     Outcome(CallId),
     /// An event.
     Event(SessionId, Seq),
+    /// The oldest row of the outbox that has this session as its key.
+    OutboxRow(SessionId),
     /// The memory writes of a session that wait.
     Memories(SessionId),
 }

@@ -10,6 +10,8 @@ use uuid::Uuid;
 use super::clock::Steer;
 use super::damage::Damage;
 use super::talk::Talk;
+use crate::budget::Spent;
+use crate::budget::window::BudgetWindow;
 use crate::conversation::event::{Event, Seq};
 use crate::ids::OwnerId;
 use crate::outbox::lane::Lane;
@@ -88,10 +90,15 @@ pub struct Ledger {
 crate::opaque_debug!(Ledger);
 
 impl Ledger {
-    /// The ports of one value that implements them all.
-    pub fn of<L>(ledger: Arc<L>, clock: Arc<dyn Steer>, damage: Arc<dyn Damage>) -> Self
+    /// The ports of one value that implements all of them but the counters of tokens.
+    pub fn of<L>(
+        ledger: Arc<L>,
+        budget: Arc<dyn Budget>,
+        clock: Arc<dyn Steer>,
+        damage: Arc<dyn Damage>,
+    ) -> Self
     where
-        L: Store + Work + Leases + Outbox + MemoryQueue + Replica + Budget + UsageLedger + 'static,
+        L: Store + Work + Leases + Outbox + MemoryQueue + Replica + UsageLedger + 'static,
     {
         Self {
             store: ledger.clone(),
@@ -100,11 +107,16 @@ impl Ledger {
             outbox: ledger.clone(),
             memory_queue: ledger.clone(),
             replica: ledger.clone(),
-            budget: ledger.clone(),
+            budget,
             usage: ledger,
             clock,
             damage,
         }
+    }
+
+    /// What the ledger of usage has of a conversation's account.
+    pub async fn spent(&self, talk: &Talk) -> Spent {
+        self.usage.balance(&talk.account(), BudgetWindow::at(NOW)).await.unwrap().spent()
     }
 
     /// Commits what must be applied, and answers its events.

@@ -14,6 +14,7 @@ use crate::digest::Digest32;
 use crate::ids::{EventId, SessionId, TenantId};
 use crate::time::Timestamp;
 use crate::trace::TraceContext;
+use crate::unreadable::Unreadable;
 
 /// A message to be published: part of a commit. It is encoded once, by whoever makes it, and nobody
 /// on its way parses it.
@@ -117,6 +118,8 @@ pub struct OutboxRow {
     pub lane: Lane,
     /// What is to be published, in this order: all of one topic and one key.
     pub messages: Vec<OutboxMessage>,
+    /// If the row cannot be read: then it has no messages, and is to be settled with a dead letter.
+    pub unreadable: Option<Unreadable>,
     /// When it was committed.
     pub created_at: Timestamp,
 }

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::PortResult;
 use crate::budget::window::BudgetWindow;
-use crate::budget::{Account, Grant, Reservation, ReservationRequest, Spent, Tokens};
+use crate::budget::{Account, Grant, Reservation, ReservationRequest, Tokens};
 
 /// Answers whether an account has room, for all workers at once. The ledger in the store is the
 /// record; this is its projection, and may be rebuilt from it at any time
@@ -39,7 +39,4 @@ pub trait Budget: Send + Sync {
     ///
     /// [`CommitOutcome::OverBudget`]: crate::work::commit::CommitOutcome::OverBudget
     async fn refresh(&self, account: &Account, window: BudgetWindow) -> PortResult<()>;
-
-    /// What an account has used and set aside.
-    async fn spent(&self, account: &Account, window: BudgetWindow) -> PortResult<Spent>;
 }

@@ -50,6 +50,8 @@ pub struct SettledRow {
 ///   their commits were made, and none appears later below one of its key that was answered.
 /// - The id of a row that is gone is not given again.
 /// - A row is answered again until it is settled.
+/// - A row that cannot be read is answered in its place, with all that is stored of it, and stops no
+///   other.
 /// - [`settle`](Self::settle) judges each settlement by its own lease: one whose lease was taken over
 ///   is answered with `false` and changes nothing, and the others are applied.
 /// - What can never be published is a dead letter: kept and published on its topic's dead letters, in

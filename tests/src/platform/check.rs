@@ -212,7 +212,7 @@ fn to_remember(turn: &TurnRecord, events: &[Event]) -> Vec<EventId> {
 async fn settled(platform: &Platform, who: &Principal, report: &Report) -> u64 {
     let account = Account { tenant: who.tenant.clone(), persona_id: None };
     let window = BudgetWindow::at(platform.stage.clock.now());
-    let spent = platform.truth.budget.spent(&account, window).await.expect("the truth");
+    let spent = platform.truth.usage.balance(&account, window).await.expect("the truth").spent();
     let used =
         report.endings().filter_map(|event| event.metadata["usage"]["total_tokens"].as_u64());
     assert_eq!(spent, Spent { used: used.sum(), reserved: 0 }, "all that was reserved is settled");

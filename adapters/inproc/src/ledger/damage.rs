@@ -42,6 +42,11 @@ impl InprocLedger {
         }
     }
 
+    /// The oldest row of the outbox that has this session as its key cannot be read any more.
+    pub fn damage_outbox_row(&self, session: SessionId) {
+        self.state().outbox.damage(&session.to_string(), unreadable);
+    }
+
     /// The memory writes of a session that wait cannot be read any more.
     pub fn damage_memories(&self, session: SessionId) {
         self.state().memory.damage(session);

@@ -3,7 +3,6 @@
 //! It is the model that every other implementation is tested against, so each rule is written down
 //! once and plainly, and nothing is indexed that need not be.
 
-mod budget;
 mod commit;
 mod conversation;
 mod damage;
@@ -16,6 +15,7 @@ mod replica;
 mod state;
 mod store;
 mod usage;
+mod usage_ledger;
 mod work;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};

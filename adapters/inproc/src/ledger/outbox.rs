@@ -12,6 +12,7 @@ use soma_core::ports::outbox::{OutboxDepth, Settlement};
 use soma_core::ports::{Outbox, PortResult};
 use soma_core::time::Timestamp;
 use soma_core::trace::TraceContext;
+use soma_core::unreadable::Unreadable;
 use soma_core::work::lease::Resource;
 use uuid::Uuid;
 
@@ -24,6 +25,8 @@ enum Content {
     Message(OutboxMessage),
     /// The events of a session with these numbers, first and last.
     Events(SessionId, Seq, Seq, Option<TraceContext>),
+    /// What cannot be read.
+    Damaged(Unreadable),
 }
 
 #[derive(Debug)]
@@ -83,6 +86,17 @@ impl OutboxTable {
         self.rows.get(&id).is_some_and(|row| row.lane == lane) && self.rows.remove(&id).is_some()
     }
 
+    /// The oldest row with a key cannot be read any more.
+    pub(super) fn damage(&mut self, key: &str, unreadable: impl FnOnce(String) -> Unreadable) {
+        if let Some(row) = self.rows.values_mut().find(|row| row.key == key) {
+            let raw = match &row.content {
+                Content::Message(message) => message.text(),
+                Content::Events(..) | Content::Damaged(_) => key.to_owned(),
+            };
+            row.content = Content::Damaged(unreadable(raw));
+        }
+    }
+
     pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) {
         let key = session.to_string();
         self.rows.retain(|_, row| !(row.tenant == *tenant && row.key == key));
@@ -103,6 +117,7 @@ impl State {
                 let publish = |event| OutboxMessage::event(&row.tenant, event, trace.as_ref());
                 referred.map(publish).collect()
             }
+            Content::Damaged(_) => Vec::new(),
         }
     }
 
@@ -138,6 +153,10 @@ impl Outbox for InprocLedger {
             id: *id,
             lane: row.lane,
             messages: state.messages(row),
+            unreadable: match &row.content {
+                Content::Damaged(unreadable) => Some(unreadable.clone()),
+                Content::Message(_) | Content::Events(..) => None,
+            },
             created_at: row.created_at,
         };
         Ok(asked.map(read).collect())

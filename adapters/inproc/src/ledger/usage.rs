@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use soma_core::budget::account::LedgerAccount;
 use soma_core::budget::window::BudgetWindow;
-use soma_core::budget::{Account, Grant, Reservation, ReservationRequest, Tokens, UsageChange};
+use soma_core::budget::{Account, Reservation, Tokens, UsageChange};
 use soma_core::ids::TurnId;
 
 /// The accounts, by window.
@@ -14,14 +14,8 @@ pub(super) struct UsageTable {
 }
 
 impl UsageTable {
-    /// Sets tokens aside; the first grant of a key stands.
-    pub(super) fn reserve(&mut self, request: &ReservationRequest) -> Grant {
-        let ReservationRequest { key, account, window, limit, want, least } = request;
-        self.account_mut(account, *window).reserve(*key, *limit, *want, *least)
-    }
-
     /// Replaces a reservation by what was used.
-    pub(super) fn settle(&mut self, reservation: &Reservation, used: Tokens) {
+    fn settle(&mut self, reservation: &Reservation, used: Tokens) {
         let Reservation { key, account, window } = reservation;
         self.account_mut(account, *window).settle(*key, used);
     }
@@ -48,9 +42,10 @@ impl UsageTable {
     pub(super) fn has_room_for(&self, change: &UsageChange) -> bool {
         match change {
             UsageChange::Reserve { key, account, window, amount, limit: Some(limit) } => {
-                let account = self.account(account, *window).cloned().unwrap_or_default();
-                account.entry(*key).is_some()
-                    || account.spent().total().saturating_add(*amount) <= *limit
+                self.account(account, *window).map_or(*amount <= *limit, |account| {
+                    account.entry(*key).is_some()
+                        || account.spent().total().saturating_add(*amount) <= *limit
+                })
             }
             UsageChange::Reserve { limit: None, .. }
             | UsageChange::Settle { .. }

@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0016_backlog.sql"),
     include_str!("../../migrations/0017_outbox_refers_to_events.sql"),
     include_str!("../../migrations/0018_usage_open.sql"),
+    include_str!("../../migrations/0019_packed.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

@@ -3,6 +3,7 @@
 //! A record that says what a recorded event says refers to it. If the event is erased, the record is
 //! gone, too.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -16,6 +17,7 @@ use uuid::Uuid;
 
 use crate::columns::read_json;
 use crate::database::SqlError;
+use crate::pack::{packed, unpacked};
 
 /// How many records are dropped in one transaction: others want to write, too.
 pub(super) const PRUNED_AT_ONCE: u64 = 10_000;
@@ -81,10 +83,10 @@ fn recorded(
     };
     let seq = connection
         .prepare_cached(
-            "SELECT seq FROM session_events
+            "SELECT seq FROM session_events INDEXED BY session_events_event
               WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3 AND payload = ?4",
         )?
-        .query_row(params![session.as_uuid(), event, tenant, payload], |row| row.get(0))
+        .query_row(params![session.as_uuid(), event, tenant, packed(payload)], |row| row.get(0))
         .optional()?;
     let same = session.to_string() == record.key
         && header(EVENT_ID).is_some_and(|text| text == event.to_string());
@@ -106,8 +108,7 @@ pub(super) fn read(
     max_bytes: usize,
 ) -> Result<Found, SqlError> {
     let mut select = connection.prepare_cached(
-        "SELECT position, log.session_id, key, coalesce(value, CAST(payload AS BLOB)), headers, at,
-                event_id, tenant
+        "SELECT position, log.session_id, key, value, headers, at, event_id, tenant, payload
            FROM log LEFT JOIN session_events AS event
                 ON event.session_id = log.session_id AND event.seq = log.seq
           WHERE topic = ?1 AND partition = ?2 AND position >= ?3 AND position < ?4
@@ -116,7 +117,7 @@ pub(super) fn read(
     let mut rows = select.query(params![place.topic.as_str(), place.partition, offset, below])?;
     let (mut records, mut bytes) = (Vec::new(), 0_usize);
     while let Some(row) = rows.next()? {
-        let Some(value) = row.get::<_, Option<Vec<u8>>>(3)? else { continue };
+        let Some(value) = value(row)? else { continue };
         // An empty value counts, too: no answer is without end.
         bytes = bytes.saturating_add(value.len().max(1));
         if bytes > max_bytes && !records.is_empty() {
@@ -125,6 +126,15 @@ pub(super) fn read(
         records.push(Positioned { offset: row.get(0)?, record: record(row, value)?.into() });
     }
     Ok(Found { records, room: Some(max_bytes.saturating_sub(bytes)) })
+}
+
+/// What a record says; nothing if it refers to an event that was erased, or cannot be read.
+fn value(row: &Row<'_>) -> Result<Option<Vec<u8>>, SqlError> {
+    let event = match row.get(3)? {
+        Some(value) => return Ok(Some(value)),
+        None => row.get_ref(8)?,
+    };
+    Ok(unpacked(event).ok().map(Cow::into_owned))
 }
 
 fn record(row: &Row<'_>, value: Vec<u8>) -> Result<Record, SqlError> {

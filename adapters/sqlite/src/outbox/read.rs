@@ -1,17 +1,22 @@
 //! Reading what waits in the outbox, with the events that its rows refer to.
 
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
-use soma_core::ids::{SessionId, TenantId};
+use serde_json::{Map, Value};
+use soma_core::conversation::event::{Event, Seq};
+use soma_core::ids::{EventId, SessionId, TenantId};
 use soma_core::outbox::lane::{LANES, Lane};
 use soma_core::outbox::message::{OutboxMessage, OutboxRow};
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::time::Timestamp;
 use soma_core::trace::TraceContext;
+use soma_core::unreadable::Unreadable;
 use uuid::Uuid;
 
-use crate::columns::limit;
+use crate::columns::{limit, raw};
 use crate::database::SqlError;
+use crate::pack::unpacked;
 
 // A set of lanes is a number with a bit for each.
 const _: () = assert!(LANES < 64);
@@ -36,20 +41,53 @@ pub(super) fn oldest(
 }
 
 fn pending(connection: &Connection, row: &Row<'_>) -> Result<OutboxRow, SqlError> {
-    let header = header(row)?;
-    let payload: Option<Vec<u8>> = row.get(7)?;
-    let messages = match payload {
-        Some(payload) => {
-            vec![OutboxMessage { event_id: row.get(6)?, payload: payload.into(), ..header }]
+    let (messages, unreadable) = match messages(connection, row) {
+        Ok(messages) => (messages, None),
+        Err(SqlError::Row(source)) => {
+            (Vec::new(), Some(Unreadable { error: source.to_string(), raw: stored(row)? }))
         }
-        None => events(connection, &header, row.get(8)?, row.get(9)?)?,
+        Err(error @ (SqlError::Statement(_) | SqlError::Panicked)) => return Err(error),
     };
     Ok(OutboxRow {
         id: row.get(0)?,
         lane: Lane(row.get(1)?),
         messages,
+        unreadable,
         created_at: Timestamp::from_micros(row.get(12)?),
     })
+}
+
+/// All that a row has, for people.
+fn stored(row: &Row<'_>) -> Result<String, SqlError> {
+    const COLUMNS: [(usize, &str); 7] = [
+        (2, "tenant"),
+        (3, "topic"),
+        (4, "key"),
+        (5, "kind"),
+        (7, "payload"),
+        (8, "first_seq"),
+        (9, "last_seq"),
+    ];
+    let text = |(place, name): (usize, &str)| {
+        let mut column = row.get_ref(place)?;
+        if let ValueRef::Blob(payload) = column {
+            column = ValueRef::Text(payload);
+        }
+        Ok((name.to_owned(), raw(column).into()))
+    };
+    let columns = COLUMNS.into_iter().map(text).collect::<Result<Map<_, _>, SqlError>>()?;
+    Ok(Value::Object(columns).to_string())
+}
+
+fn messages(connection: &Connection, row: &Row<'_>) -> Result<Vec<OutboxMessage>, SqlError> {
+    let header = header(row)?;
+    let payload: Option<Vec<u8>> = row.get(7)?;
+    match payload {
+        Some(payload) => {
+            Ok(vec![OutboxMessage { event_id: row.get(6)?, payload: payload.into(), ..header }])
+        }
+        None => events(connection, &header, row.get(8)?, row.get(9)?),
+    }
 }
 
 /// What a row says of each of its messages.
@@ -81,17 +119,26 @@ fn events(
     let mut kinds = header.kind.split(' ');
     connection
         .prepare_cached(
-            "SELECT event_id, payload FROM session_events
+            "SELECT event_id, payload, seq, occurred_at FROM session_events
               WHERE session_id = ?1 AND tenant = ?2 AND seq BETWEEN ?3 AND ?4 ORDER BY seq",
         )?
         .query_and_then(params![session.as_uuid(), header.tenant.as_str(), first, last], |row| {
-            let payload = row.get_ref(1)?.as_bytes().map_err(rusqlite::Error::from)?;
-            Ok(OutboxMessage {
-                kind: kinds.next().unwrap_or_default().into(),
-                event_id: row.get(0)?,
-                payload: payload.to_vec().into(),
-                ..header.clone()
-            })
+            let (id, kind) = (row.get(0)?, kinds.next().unwrap_or_default());
+            let unreadable = match unpacked(row.get_ref(1)?) {
+                Ok(payload) => {
+                    let payload = payload.into_owned().into();
+                    return Ok(OutboxMessage {
+                        kind: kind.into(),
+                        event_id: id,
+                        payload,
+                        ..header.clone()
+                    });
+                }
+                Err(unreadable) => unreadable,
+            };
+            let (seq, at) = (Seq(row.get(2)?), Timestamp::from_micros(row.get(3)?));
+            let event = Event::unreadable(session, seq, EventId::from_uuid(id), at, &unreadable);
+            Ok(OutboxMessage::event(&header.tenant, &event, header.trace.as_ref()))
         })?
         .collect()
 }

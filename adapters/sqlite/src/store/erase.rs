@@ -11,7 +11,8 @@ use crate::{forgets, usage};
 /// says nothing of what was said.
 const TABLES: [&str; 7] = [
     "DELETE FROM session_events WHERE session_id = ?1 AND tenant = ?2",
-    "DELETE FROM turn_inputs WHERE session_id = ?1 AND tenant = ?2",
+    "DELETE FROM turn_inputs WHERE turn_id IN
+         (SELECT turn_id FROM turns WHERE session_id = ?1 AND tenant = ?2)",
     "DELETE FROM turns WHERE session_id = ?1 AND tenant = ?2",
     "DELETE FROM tool_calls WHERE session_id = ?1 AND tenant = ?2",
     "DELETE FROM work_claims WHERE session_id = ?1 AND tenant = ?2",

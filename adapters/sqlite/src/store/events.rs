@@ -9,6 +9,7 @@ use soma_core::work::session::{EventRange, Session};
 
 use crate::columns::{limit, read_json};
 use crate::database::SqlError;
+use crate::pack::packed;
 
 /// Appends `events` to the session's chain. What is kept is what will be published, byte by byte.
 pub(super) fn append(
@@ -31,7 +32,7 @@ pub(super) fn append(
             event.seq.0,
             event.event_id.as_uuid(),
             event.occurred_at.as_micros(),
-            serde_json::to_string(&event)?,
+            packed(&serde_json::to_string(&event)?),
             event.kind.is_history(),
         ])?;
         session.updated_at = session.updated_at.max(at);
@@ -43,7 +44,8 @@ pub(super) fn append(
 /// Whether one of the commit's events is recorded.
 pub(super) fn any_recorded(connection: &Connection, commit: &Commit) -> Result<bool, SqlError> {
     let mut recorded = connection.prepare_cached(
-        "SELECT 1 FROM session_events WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3",
+        "SELECT 1 FROM session_events INDEXED BY session_events_event
+          WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3",
     )?;
     for event in &commit.events {
         let key =
@@ -58,7 +60,8 @@ pub(super) fn any_recorded(connection: &Connection, commit: &Commit) -> Result<b
 /// The events of a commit that was applied before, as they were recorded.
 pub(super) fn recorded(connection: &Connection, commit: &Commit) -> Result<Vec<Event>, SqlError> {
     let mut select = connection.prepare_cached(
-        "SELECT payload, session_id, seq, event_id, occurred_at FROM session_events
+        "SELECT payload, session_id, seq, event_id, occurred_at
+           FROM session_events INDEXED BY session_events_event
           WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3",
     )?;
     let mut events = Vec::with_capacity(commit.events.len());

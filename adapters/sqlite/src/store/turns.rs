@@ -9,8 +9,9 @@ use soma_core::work::commit::{AcceptTurn, Cancel, Commit, TurnProgress};
 use soma_core::work::session::{Session, TurnRecord, TurnState};
 
 use super::calls;
-use crate::columns::{raw, read_json, turn_state, turn_state_text};
+use crate::columns::{raw_unpacked, read_json, turn_state, turn_state_text};
 use crate::database::SqlError;
+use crate::pack::packed;
 
 /// Where a turn is.
 pub(super) struct Place {
@@ -153,7 +154,8 @@ fn read_inputs(connection: &Connection, record: &mut TurnRecord) -> Result<(), S
     }
     drop(rows);
     if let Some(error) = error {
-        let lines = select.query_map([record.turn_id.as_uuid()], |row| Ok(raw(row.get_ref(0)?)))?;
+        let lines = select
+            .query_map([record.turn_id.as_uuid()], |row| Ok(raw_unpacked(row.get_ref(0)?)))?;
         let raw = lines.collect::<Result<Vec<_>, _>>()?.join("\n");
         record.unreadable = Some(Unreadable { error, raw });
     }
@@ -184,15 +186,13 @@ fn record_input(
 ) -> Result<(), SqlError> {
     connection
         .prepare_cached(
-            "INSERT INTO turn_inputs (tenant, session_id, turn_id, step, input)
-             VALUES (?1, ?2, ?3, ?4, ?5)",
+            "INSERT INTO turn_inputs (tenant, turn_id, step, input) VALUES (?1, ?2, ?3, ?4)",
         )?
         .execute(params![
             session.tenant.as_str(),
-            session.session_id.as_uuid(),
             turn.as_uuid(),
             step,
-            serde_json::to_string(input)?,
+            packed(&serde_json::to_string(input)?),
         ])?;
     Ok(())
 }

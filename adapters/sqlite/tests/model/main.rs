@@ -10,10 +10,10 @@ use proptest::test_runner::{Config, TestRng, TestRunner};
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::damage::NoDamage;
 use soma_core::contract::ledger::Ledger;
-use soma_inproc::InprocLedger;
+use soma_inproc::{InprocBudget, InprocLedger};
 use soma_sqlite::{
-    Database, SqliteBudget, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica,
-    SqliteStore, SqliteWork,
+    Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica, SqliteStore,
+    SqliteUsageLedger, SqliteWork,
 };
 use tempfile::TempDir;
 
@@ -22,12 +22,15 @@ use world::World;
 
 fn model() -> Ledger {
     let clock = Arc::new(ManualClock::default());
-    Ledger::of(Arc::new(InprocLedger::new(clock.clone())), clock, Arc::new(NoDamage))
+    let ledger = Arc::new(InprocLedger::new(clock.clone()));
+    let budget = Arc::new(InprocBudget::new(Arc::clone(&ledger) as _));
+    Ledger::of(ledger, budget, clock, Arc::new(NoDamage))
 }
 
 fn sqlite(folder: &TempDir) -> Ledger {
     let database = Database::open(folder.path().join("soma.db")).unwrap();
     let clock = Arc::new(ManualClock::default());
+    let usage = Arc::new(SqliteUsageLedger::new(database.clone()));
     Ledger {
         store: Arc::new(SqliteStore::new(database.clone())),
         work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
@@ -35,8 +38,8 @@ fn sqlite(folder: &TempDir) -> Ledger {
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
         memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
         replica: Arc::new(SqliteReplica::new(database.clone())),
-        budget: Arc::new(SqliteBudget::new(database.clone())),
-        usage: Arc::new(SqliteBudget::new(database)),
+        budget: Arc::new(InprocBudget::new(Arc::clone(&usage) as _)),
+        usage,
         clock,
         damage: Arc::new(NoDamage),
     }

@@ -285,13 +285,12 @@ impl World {
     }
 
     async fn sight_of(&self, talk: &Talk) -> TalkSight {
-        let Ledger { store, replica, budget, .. } = &self.ledger;
+        let Ledger { store, replica, .. } = &self.ledger;
         let (tenant, session) = (&talk.tenant, talk.session_id);
         let mut turns = Vec::new();
         for number in 1..4 {
             turns.push(store.turn(talk.turn(number)).await.unwrap());
         }
-        let window = BudgetWindow::at(NOW);
         TalkSight {
             session: store.session(tenant, session).await.unwrap(),
             events: self.ledger.events(talk).await,
@@ -302,7 +301,7 @@ impl World {
                 replica.count(tenant).await.unwrap(),
                 replica.find(tenant, talk.event("a")).await.unwrap(),
             ),
-            spent: budget.spent(&talk.account(), window).await.unwrap(),
+            spent: self.ledger.spent(talk).await,
         }
     }
 }

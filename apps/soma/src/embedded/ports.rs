@@ -5,15 +5,15 @@ use std::sync::Arc;
 
 use soma_core::flows::world::World;
 use soma_core::ports::{Memory, Model};
-use soma_inproc::InprocRateLimit;
+use soma_inproc::{InprocBudget, InprocRateLimit};
 use soma_model::{OfflineModel, OpenAiConfig, OpenAiModel};
 use soma_policy::RegoPolicy;
 use soma_runtime::config::Config;
 use soma_runtime::report::{Fatal, chain};
 use soma_services::Ports;
 use soma_sqlite::{
-    Database, OpenError, SqliteBudget, SqliteLeases, SqliteLog, SqliteMemory, SqliteMemoryQueue,
-    SqliteOutbox, SqliteReplica, SqliteStore, SqliteWork,
+    Database, OpenError, SqliteLeases, SqliteLog, SqliteMemory, SqliteMemoryQueue, SqliteOutbox,
+    SqliteReplica, SqliteStore, SqliteUsageLedger, SqliteWork,
 };
 
 use crate::provider::{Provider, Watched};
@@ -54,6 +54,7 @@ impl Embedded {
         let tools = soma_tools::registry(Arc::clone(&clock), timer, Arc::clone(&memory));
         let log = Arc::new(SqliteLog::new(Arc::clone(&database), Arc::clone(&world.timer)));
         let provider = Arc::new(Provider::default());
+        let usage = Arc::new(SqliteUsageLedger::new(Arc::clone(&database)));
         let ports = Ports {
             store: Arc::new(SqliteStore::new(Arc::clone(&database))),
             leases: Arc::new(SqliteLeases::new(Arc::clone(&database), Arc::clone(&clock))),
@@ -64,7 +65,8 @@ impl Embedded {
                 Arc::clone(&clock),
             )),
             replica: Arc::new(SqliteReplica::new(Arc::clone(&database))),
-            budget: Arc::new(SqliteBudget::new(Arc::clone(&database))),
+            usage: Arc::clone(&usage) as _,
+            budget: Arc::new(InprocBudget::new(usage)),
             log: Arc::clone(&log) as _,
             memory,
             policy: Arc::new(policy(config)?),

@@ -27,6 +27,7 @@ super::suite! { outbox:
     row_is_in_the_lane_of_its_key,
     events_of_a_commit_are_one_row,
     row_is_read_again_until_it_is_settled,
+    row_that_cannot_be_read_is_handed_over_and_stops_no_other,
     settled_rows_are_gone_and_only_those,
     settlement_under_a_lease_that_was_taken_over_changes_nothing,
     settlement_under_an_older_epoch_changes_nothing,

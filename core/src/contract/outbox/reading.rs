@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::super::damage::Damaged;
 use super::super::ledger::{Ledger, MANY, NOW, at};
 use super::super::talk::{talk, text};
 use super::super::{Fixture, at_once};
@@ -203,4 +204,22 @@ pub async fn rows_survive_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
     let sent = ledger.published(Topic::ToolRequests).await;
     let texts: Vec<String> = sent.iter().map(text).collect();
     assert_eq!(texts, if F::DURABLE { vec!["a", "b"] } else { vec!["b"] });
+}
+
+pub async fn row_that_cannot_be_read_is_handed_over_and_stops_no_other(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    send(&ledger, &talk, "damaged").await;
+    send(&ledger, &talk, "whole").await;
+    let before = read(&ledger, &talk, MANY).await;
+
+    ledger.damage.damage(Damaged::OutboxRow(talk.session_id)).await;
+
+    let rows = read(&ledger, &talk, MANY).await;
+    assert_eq!((rows[0].id, &rows[0].messages[..]), (before[0].id, &[][..]));
+    let unreadable = rows[0].unreadable.as_ref().unwrap();
+    assert!(unreadable.raw.contains("damaged"), "{unreadable:?}");
+    assert!(!unreadable.error.is_empty());
+    assert_eq!(rows[1..], before[1..]);
 }

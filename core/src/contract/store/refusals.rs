@@ -1,12 +1,11 @@
 //! A commit that is refused changes nothing, and the fence is asked first.
 
-use super::super::ledger::{Ledger, NOW, TTL};
+use super::super::ledger::{Ledger, TTL};
 use super::super::talk::{Talk, talk};
 use super::super::{Fixture, at_once};
 use super::commits::everything;
 use super::sight::sight;
 use crate::budget::Spent;
-use crate::budget::window::BudgetWindow;
 use crate::conversation::event::Seq;
 use crate::outbox::topic::Topic;
 use crate::ports::work::{Claim, Release};
@@ -103,7 +102,7 @@ pub async fn reservation_that_the_ledger_has_no_room_for_changes_nothing(
     changes_nothing(&ledger, &talk, too_much, CommitOutcome::OverBudget).await;
 
     ledger.commit(enough).await;
-    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+    let spent = ledger.spent(&talk).await;
     assert_eq!(spent, Spent { used: 40, reserved: 60 });
 }
 
@@ -114,7 +113,7 @@ pub async fn reservation_that_is_on_the_ledger_needs_no_room(fixture: impl Fixtu
 
     ledger.commit(again).await;
 
-    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+    let spent = ledger.spent(&talk).await;
     assert_eq!(spent, Spent { used: 0, reserved: 90 });
 }
 

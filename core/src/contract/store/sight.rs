@@ -1,9 +1,8 @@
 //! What a case compares before and after.
 
-use super::super::ledger::{Ledger, NOW};
+use super::super::ledger::Ledger;
 use super::super::talk::Talk;
 use crate::budget::Spent;
-use crate::budget::window::BudgetWindow;
 use crate::conversation::event::Event;
 use crate::outbox::message::OutboxRow;
 use crate::tool::CallRecord;
@@ -34,6 +33,6 @@ pub(super) async fn sight(ledger: &Ledger, talk: &Talk) -> Sight {
         calls: store.open_calls(session).await.unwrap(),
         outbox: ledger.pending().await,
         memories: ledger.memory_queue.backlog().await.unwrap(),
-        spent: ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap(),
+        spent: ledger.spent(talk).await,
     }
 }

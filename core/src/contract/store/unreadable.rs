@@ -2,9 +2,8 @@
 
 use super::super::Fixture;
 use super::super::damage::Damaged;
-use super::super::ledger::{Ledger, MANY, NOW};
+use super::super::ledger::{Ledger, MANY};
 use super::super::talk::{Talk, talk};
-use crate::budget::window::BudgetWindow;
 use crate::budget::{Spent, UsageChange};
 use crate::conversation::event::{EventType, Seq};
 use crate::outbox::wire::Subject;
@@ -128,6 +127,6 @@ pub async fn what_a_turn_has_set_aside_is_settled_in_full(fixture: impl Fixture<
     ledger.commit(Commit { usage: in_full.clone(), ..talk.commit() }).await;
     ledger.commit(Commit { usage: in_full, ..talk.commit() }).await;
 
-    let spent = ledger.budget.spent(&talk.account(), BudgetWindow::at(NOW)).await.unwrap();
+    let spent = ledger.spent(&talk).await;
     assert_eq!(spent, Spent { used: 57, reserved: 0 });
 }

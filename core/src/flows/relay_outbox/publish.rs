@@ -5,8 +5,10 @@ use super::TopicPartition;
 use crate::observe;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::message::{OutboxMessage, OutboxRow, Record};
+use crate::outbox::topic::Topic;
 use crate::ports::outbox::SettledRow;
 use crate::ports::{PortError, PortResult};
+use crate::unreadable::Unreadable;
 use crate::work::lease::PartitionLease;
 
 /// Rows for one partition, each with the lease of its lane, in the order of each key.
@@ -34,9 +36,8 @@ impl RelayOutbox {
         match self.append(target, messages).await {
             Ok(()) => {
                 observe::published("success");
-                let settled = |row: OutboxRow| SettledRow { id: row.id, dead: Vec::new() };
-                let done = rows.into_iter().map(|(lease, row)| (lease, settled(row))).collect();
-                Outcome { target, done, error: None }
+                let settled = |(lease, row)| (lease, self.settled(&row));
+                Outcome { target, done: rows.into_iter().map(settled).collect(), error: None }
             }
             Err(PortError::Broken { .. }) => self.one_by_one(target, rows).await,
             Err(error) => {
@@ -53,7 +54,7 @@ impl RelayOutbox {
     ) -> Outcome {
         let mut done = Vec::new();
         for (lease, row) in rows {
-            let mut settled = SettledRow { id: row.id, dead: Vec::new() };
+            let mut settled = self.settled(&row);
             for message in &row.messages {
                 match self.append(target, [message]).await {
                     Ok(()) => observe::published("success"),
@@ -71,6 +72,21 @@ impl RelayOutbox {
             done.push((lease, settled));
         }
         Outcome { target, done, error: None }
+    }
+
+    /// A row whose messages were published; one that cannot be read leaves a dead letter.
+    fn settled(&self, row: &OutboxRow) -> SettledRow {
+        let letter = |unreadable: &Unreadable| DeadLetter {
+            topic: Topic::ConversationOutbound,
+            partition: None,
+            offset: None,
+            key: format!("outbox row {}", row.id),
+            tenant: None,
+            payload: unreadable.raw.clone(),
+            error: format!("the row cannot be read: {}", unreadable.error),
+            at: self.world.clock.now(),
+        };
+        SettledRow { id: row.id, dead: row.unreadable.iter().map(letter).collect() }
     }
 
     async fn append(

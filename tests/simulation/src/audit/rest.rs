@@ -6,7 +6,7 @@ use std::fmt;
 
 use soma_core::ids::SessionId;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::{Budget, MemoryQueue, Outbox, Replica, Store};
+use soma_core::ports::{MemoryQueue, Outbox, Replica, Store, UsageLedger};
 use soma_core::work::lease::Resource;
 use soma_inproc::{InprocLedger, InprocMemory};
 
@@ -129,7 +129,7 @@ fn promised(books: &Books, found: &mut Found) {
 fn settled(ledger: &InprocLedger, books: &Books, found: &mut Found) {
     books.accounts.at_rest(found);
     for ((account, window), used) in books.accounts.used() {
-        let spent = now(ledger.spent(account, *window)).unwrap_or_default();
+        let spent = now(ledger.balance(account, *window)).unwrap_or_default().spent();
         if (spent.used, spent.reserved) != (used, 0) {
             let what = format!("{account:?} has {spent:?}, and used {used}");
             found.push((Invariant::Budget, what));

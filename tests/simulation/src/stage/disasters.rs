@@ -8,8 +8,8 @@ use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::Log;
-use soma_inproc::InprocLog;
-use soma_simulated::{Chance, Nature, Outage, SimulatedBudget, SimulatedLog};
+use soma_inproc::{InprocBudget, InprocLog};
+use soma_simulated::{Chance, Nature, Outage, SimulatedLog};
 
 use super::plan::{Disaster, Plan};
 use crate::audit::Audit;
@@ -35,7 +35,7 @@ pub(super) struct Disasters {
     pub(super) calm: Stop,
     pub(super) log: Arc<SimulatedLog<dyn Log>>,
     pub(super) records: Arc<InprocLog>,
-    pub(super) budget: Arc<SimulatedBudget>,
+    pub(super) budget: Arc<InprocBudget>,
     /// Whether the memory lies.
     pub(super) lies: Arc<AtomicBool>,
     pub(super) audit: Arc<Audit>,

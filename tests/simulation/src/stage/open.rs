@@ -7,8 +7,8 @@ use soma_core::flows::claims::Capacity;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::ports::{Log, Model, Toolbox};
-use soma_inproc::{InprocLedger, InprocLog, InprocMemory, InprocRateLimit};
-use soma_simulated::{Nature, Process, SimulatedBudget, SimulatedLog};
+use soma_inproc::{InprocBudget, InprocLedger, InprocLog, InprocMemory, InprocRateLimit};
+use soma_simulated::{Nature, Process, SimulatedLog};
 
 use super::disasters::Disasters;
 use super::fate::Fate;
@@ -65,7 +65,7 @@ impl Stage {
         let log =
             SimulatedLog::new(audited as Arc<dyn Log>, nature.clock(), Arc::clone(&world.timer));
         let log = Arc::new(log);
-        let budget = Arc::new(SimulatedBudget::new(ledger));
+        let budget = Arc::new(InprocBudget::new(Arc::clone(&ledger) as _));
         let memory = Arc::new(InprocMemory::new(nature.clock()));
         let lies = Arc::new(AtomicBool::new(false));
         let calm = Stop::new();
@@ -78,6 +78,7 @@ impl Stage {
             Furniture { audit: Arc::clone(&audit), calls: Arc::default(), runs: Arc::default() };
         let common = Common {
             log: Arc::clone(&log),
+            usage: ledger,
             budget: Arc::clone(&budget),
             memory: Arc::new(lying),
             policy: Arc::new(policy),
@@ -106,7 +107,8 @@ impl Stage {
 /// What all processes share besides the ledger.
 struct Common {
     log: Arc<SimulatedLog<dyn Log>>,
-    budget: Arc<SimulatedBudget>,
+    usage: Arc<InprocLedger>,
+    budget: Arc<InprocBudget>,
     memory: Arc<LyingMemory<InprocMemory>>,
     policy: Arc<SimulatedPolicy>,
 }
@@ -122,6 +124,7 @@ impl Common {
             outbox: Arc::clone(&ledger) as _,
             memory_queue: Arc::clone(&ledger) as _,
             replica: ledger,
+            usage: self.usage,
             budget: self.budget,
             log: self.log,
             memory: self.memory,
