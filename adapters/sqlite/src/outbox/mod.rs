@@ -43,16 +43,16 @@ impl Outbox for SqliteOutbox {
         let settlements = settlements.to_vec();
         let mut rows = settlements.iter().flat_map(|settlement| &settlement.rows);
         // What is published twice after a loss of power is gated by every consumer.
-        let durability = if rows.all(|row| row.dead.is_empty()) {
-            Durability::Relaxed
-        } else {
-            Durability::Full
-        };
+        let published = rows.all(|row| row.dead.is_empty());
         let job = move |connection: &Connection| {
             let platform = platform()?;
             settlements.iter().map(|one| settle(connection, one, &platform)).collect()
         };
-        self.database.write(durability, job).await
+        if published {
+            self.database.write_in_background(job).await
+        } else {
+            self.database.write(Durability::Full, job).await
+        }
     }
 
     async fn depth(&self) -> PortResult<OutboxDepth> {

@@ -1,5 +1,6 @@
 //! The six services on the embedded default: one SQLite file, one process, nothing else.
 
+mod memory;
 mod ports;
 mod services;
 
@@ -81,6 +82,7 @@ impl Embedded {
         world.spawner.spawn(async move { health.sample().await }.boxed());
         let prune = prune(log, config.log_retention, world.clone(), stop.clone());
         world.spawner.spawn(prune.boxed());
+        world.spawner.spawn(memory::give_back(world.clone(), stop.clone()).boxed());
         Ok(Self { supervisor, spawner, stop, drain: config.drain, model })
     }
 
