@@ -1,5 +1,8 @@
 //! The body of a request.
 
+use std::borrow::Cow;
+
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 use soma_core::conversation::model::{ChatMessage, ModelToolCall};
 use soma_core::conversation::profile::Abilities;
@@ -59,82 +62,118 @@ const RESERVED: [&str; 9] = [
 ];
 
 /// The body of a streaming request.
-pub(super) fn body(request: &ModelRequest, dialect: Dialect) -> Value {
+#[derive(Debug, Serialize)]
+pub(super) struct Body<'a> {
+    /// The profile's own parameters.
+    #[serde(flatten)]
+    parameters: Map<String, Value>,
+    messages: Vec<Message<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tools: Vec<Value>,
+}
+
+/// What a request asks for, as a server of this dialect takes it.
+pub(super) fn body(request: &ModelRequest, dialect: Dialect) -> Body<'_> {
+    let tools: Vec<Value> = if dialect.has(Dialect::NO_TOOLS) {
+        Vec::new()
+    } else {
+        request.tools.iter().map(tool).collect()
+    };
+    let parameters = parameters(request, dialect, !tools.is_empty());
+    Body { parameters, messages: messages(&request.messages, dialect), tools }
+}
+
+fn parameters(request: &ModelRequest, dialect: Dialect, with_tools: bool) -> Map<String, Value> {
     let kwargs = request.profile.kwargs.iter();
     let kwargs = kwargs.filter(|(name, _)| !RESERVED.contains(&name.as_str()));
-    let mut body: Map<String, Value> =
+    let mut parameters: Map<String, Value> =
         kwargs.map(|(name, value)| (name.clone(), value.clone())).collect();
     let limit = if dialect.has(Dialect::COMPLETION_TOKENS) {
         "max_completion_tokens"
     } else {
         "max_tokens"
     };
-    body.insert("model".into(), json!(request.profile.model));
-    body.insert("messages".into(), messages(&request.messages, dialect));
-    body.insert("stream".into(), json!(true));
-    body.insert(limit.into(), json!(request.max_tokens));
+    parameters.insert("model".into(), json!(request.profile.model));
+    parameters.insert("stream".into(), json!(true));
+    parameters.insert(limit.into(), json!(request.max_tokens));
     if !dialect.has(Dialect::NO_STREAM_OPTIONS) {
-        body.insert("stream_options".into(), json!({"include_usage": true}));
+        parameters.insert("stream_options".into(), json!({"include_usage": true}));
     }
     if let Some(milli) = request.profile.temperature_milli {
-        body.insert("temperature".into(), json!(f64::from(milli) / 1_000.0));
+        parameters.insert("temperature".into(), json!(f64::from(milli) / 1_000.0));
     }
-    if !request.tools.is_empty() && !dialect.has(Dialect::NO_TOOLS) {
-        body.insert("tools".into(), request.tools.iter().map(tool).collect());
-        body.insert("tool_choice".into(), json!("auto"));
+    if with_tools {
+        parameters.insert("tool_choice".into(), json!("auto"));
         if dialect.has(Dialect::ONE_CALL) && !dialect.has(Dialect::NO_PARALLEL_FIELD) {
-            body.insert("parallel_tool_calls".into(), json!(false));
+            parameters.insert("parallel_tool_calls".into(), json!(false));
         }
     }
-    Value::Object(body)
+    parameters
 }
 
-fn messages(messages: &[ChatMessage], dialect: Dialect) -> Value {
-    if !dialect.has(Dialect::NO_SYSTEM_ROLE) {
-        return messages.iter().map(message).collect();
+/// A message as it is sent. A prompt may have hundreds: they are written without a copy.
+#[derive(Debug, Serialize)]
+struct Message<'a> {
+    role: &'static str,
+    /// `null` where an assistant only asked for tools.
+    content: Option<Cow<'a, str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tool_call_id: Option<&'a str>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tool_calls: Vec<Value>,
+}
+
+impl<'a> Message<'a> {
+    const fn said(role: &'static str, content: Cow<'a, str>) -> Self {
+        Self { role, content: Some(content), tool_call_id: None, tool_calls: Vec::new() }
     }
-    let without_system: Vec<ChatMessage> = in_the_first_message(messages);
-    without_system.iter().map(message).collect()
+
+    fn of(message: &'a ChatMessage) -> Self {
+        match message {
+            ChatMessage::System { content } => Self::said("system", content.into()),
+            ChatMessage::User { content } => Self::said("user", content.into()),
+            ChatMessage::Assistant { content, tool_calls } => {
+                let only_calls = content.is_empty() && !tool_calls.is_empty();
+                Self {
+                    content: (!only_calls).then_some(content.into()),
+                    tool_calls: tool_calls.iter().map(call).collect(),
+                    ..Self::said("assistant", "".into())
+                }
+            }
+            ChatMessage::Tool { tool_call_id, content } => {
+                Self { tool_call_id: Some(tool_call_id), ..Self::said("tool", content.into()) }
+            }
+        }
+    }
+}
+
+fn messages(messages: &[ChatMessage], dialect: Dialect) -> Vec<Message<'_>> {
+    if dialect.has(Dialect::NO_SYSTEM_ROLE) {
+        return in_the_first_message(messages);
+    }
+    messages.iter().map(Message::of).collect()
 }
 
 /// The instructions at the head of the person's first message, for who knows no role `system`.
-fn in_the_first_message(messages: &[ChatMessage]) -> Vec<ChatMessage> {
+fn in_the_first_message(messages: &[ChatMessage]) -> Vec<Message<'_>> {
     let mut instructions = Vec::new();
     let mut others = Vec::new();
     for message in messages {
         match message {
             ChatMessage::System { content } => instructions.push(content.as_str()),
             ChatMessage::User { .. } | ChatMessage::Assistant { .. } | ChatMessage::Tool { .. } => {
-                others.push(message.clone());
+                others.push(Message::of(message));
             }
         }
     }
     let instructions = instructions.join("\n\n");
-    let is_persons = |message: &&mut ChatMessage| matches!(message, ChatMessage::User { .. });
-    if let Some(ChatMessage::User { content }) = others.iter_mut().find(is_persons) {
-        *content = format!("{instructions}\n\n{content}");
+    let persons = others.iter_mut().find(|message| message.role == "user");
+    if let Some(Message { content: Some(content), .. }) = persons {
+        *content = format!("{instructions}\n\n{content}").into();
     } else {
-        others.insert(0, ChatMessage::User { content: instructions });
+        others.insert(0, Message::said("user", instructions.into()));
     }
     others
-}
-
-fn message(message: &ChatMessage) -> Value {
-    match message {
-        ChatMessage::System { content } => json!({"role": "system", "content": content}),
-        ChatMessage::User { content } => json!({"role": "user", "content": content}),
-        ChatMessage::Assistant { content, tool_calls } if tool_calls.is_empty() => {
-            json!({"role": "assistant", "content": content})
-        }
-        ChatMessage::Assistant { content, tool_calls } => {
-            let calls: Vec<Value> = tool_calls.iter().map(call).collect();
-            let content = if content.is_empty() { Value::Null } else { json!(content) };
-            json!({"role": "assistant", "content": content, "tool_calls": calls})
-        }
-        ChatMessage::Tool { tool_call_id, content } => {
-            json!({"role": "tool", "tool_call_id": tool_call_id, "content": content})
-        }
-    }
 }
 
 fn call(call: &ModelToolCall) -> Value {

@@ -4,9 +4,9 @@ use std::net::IpAddr;
 
 use reqwest::header::HeaderValue;
 use reqwest::{Client, Response, Url};
-use serde_json::Value;
 use soma_core::conversation::model::ModelFailure;
 
+use super::request::Body;
 use super::{BadModelConfig, OpenAiConfig, failure};
 use crate::secret::Secret;
 
@@ -32,7 +32,7 @@ impl Server {
         Ok(Self { client, url, config })
     }
 
-    pub(super) async fn post(&self, body: &Value) -> Result<Response, ModelFailure> {
+    pub(super) async fn post(&self, body: &Body<'_>) -> Result<Response, ModelFailure> {
         let mut post = self.client.post(self.url.clone()).json(body);
         if let Some(key) = &self.config.api_key {
             post = post.bearer_auth(key.expose());

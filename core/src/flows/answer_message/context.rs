@@ -1,5 +1,6 @@
 //! Reading history, recalling memories, and the prompt that comes of both.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
@@ -121,6 +122,7 @@ impl Drive<'_> {
     /// What fits the message; a recall that fails or takes too long does not stop the turn.
     async fn recall(&self, history: &History, shown: &[Seq]) -> (Vec<Recalled>, Option<String>) {
         let Some(accepted) = self.turn.accepted() else { return (Vec::new(), None) };
+        let shown: BTreeSet<Seq> = shown.iter().copied().collect();
         let in_window = history.events().filter(|event| shown.contains(&event.seq));
         let mut except: Vec<EventId> = in_window.map(|event| event.event_id).collect();
         except.push(accepted.event_id);
