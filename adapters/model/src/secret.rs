@@ -17,9 +17,11 @@ impl Secret {
         &self.0
     }
 
-    /// `text` without the secret, should it be in it.
+    /// `text` without the secret, should it be in it. What is as short as a word is no secret, and would
+    /// be found in other people's words.
     pub(crate) fn scrub(&self, text: &str) -> String {
-        if self.0.is_empty() { text.to_owned() } else { text.replace(&self.0, "***") }
+        const SHORTEST: usize = 8;
+        if self.0.len() < SHORTEST { text.to_owned() } else { text.replace(&self.0, "***") }
     }
 }
 

@@ -3,7 +3,7 @@
 //! Source: WHATWG HTML, 9.2 "Server-sent events".
 
 /// The longest line that is read, in bytes.
-const LONGEST_LINE: usize = 1 << 20;
+const LONGEST_LINE: usize = 8 << 20;
 /// The longest message that is read, in bytes.
 const LONGEST_MESSAGE: usize = 8 << 20;
 
@@ -44,7 +44,7 @@ impl Parser {
     ///
     /// # Errors
     ///
-    /// [`TooLong`] for a line over 1 MiB or a message over 8 MiB: the stream is of no more use.
+    /// [`TooLong`] for a line or a message over 8 MiB: the stream is of no more use.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Vec<Message>, TooLong> {
         let mut messages = Vec::new();
         for &byte in bytes {

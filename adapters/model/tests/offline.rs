@@ -62,6 +62,7 @@ async fn answer(request: ModelRequest) -> (Vec<String>, FinishReason, Vec<ModelT
     loop {
         match stream.next().await.unwrap().unwrap() {
             ModelEvent::Text(word) => words.push(word),
+            ModelEvent::Reasoning(thought) => panic!("it thinks: {thought}"),
             ModelEvent::Done { tool_calls, finish, usage, .. } => {
                 return (words, finish, tool_calls, usage.unwrap().completion_tokens);
             }

@@ -77,7 +77,7 @@ impl Model for Watched {
         let stream = stream.inspect_err(|failure| self.provider.failed(failure))?;
         let provider = Arc::clone(&self.provider);
         let watch = move |event: &Result<ModelEvent, ModelFailure>| match event {
-            Ok(ModelEvent::Text(_)) => {}
+            Ok(ModelEvent::Text(_) | ModelEvent::Reasoning(_)) => {}
             Ok(ModelEvent::Done { .. }) => provider.answered(),
             Err(failure) => provider.failed(failure),
         };

@@ -44,6 +44,9 @@ pub struct About {
 /// What a model sends while it answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ModelEvent {
+    /// More of what it thinks before it answers; never empty. It is no part of the answer, and is never
+    /// shown to a model again.
+    Reasoning(String),
     /// More text; never empty.
     Text(String),
     /// The end: nothing follows.

@@ -1,48 +1,65 @@
 //! One answer, put together from its chunks.
 
-use std::collections::{BTreeMap, BTreeSet};
-
-use soma_core::conversation::model::{FinishReason, ModelToolCall, Usage};
+use soma_core::conversation::model::{FinishReason, ModelFailure, Usage};
 use soma_core::ports::model::ModelEvent;
 
-use super::wire::{Choice, Chunk, WireCall, WireUsage};
-
-/// The most that all calls of an answer may have together, in bytes.
-const LONGEST_CALLS: usize = 1 << 20;
-
-/// More came than any answer has.
-#[derive(Debug)]
-pub(super) struct TooMuch;
+use super::calls::Calls;
+use super::json::Halves;
+use super::think::{Piece, Thinking};
+use super::wire::{Choice, Chunk};
 
 /// What has come so far.
 #[derive(Debug, Default)]
 pub(super) struct Answer {
-    calls: BTreeMap<usize, ModelToolCall>,
-    /// The server's index of the last piece.
-    index: usize,
-    /// Where calls stand whose index was taken.
-    moved: BTreeMap<usize, usize>,
-    /// How many bytes of calls have come.
-    call_bytes: usize,
+    thinking: Thinking,
+    halves: Halves,
+    calls: Calls,
+    /// The text of the answer.
+    text: String,
+    /// Whether anything was thought.
+    thought: bool,
+    /// Whether there was a choice at all.
+    heard: bool,
     finish: Option<FinishReason>,
-    usage: Option<WireUsage>,
+    usage: Option<Usage>,
     model: Option<String>,
 }
 
 impl Answer {
-    /// Takes a chunk; answers the text in it.
-    pub(super) fn take(&mut self, chunk: Chunk) -> Result<String, TooMuch> {
-        if chunk.model.as_deref().is_some_and(|model| !model.is_empty()) {
-            self.model = chunk.model;
-        }
+    /// Takes a chunk, whose texts may have halves of surrogate pairs; answers what it adds.
+    ///
+    /// # Errors
+    ///
+    /// [`ModelFailure::Broken`] if more came than any answer has, and what the reason for the end says.
+    pub(super) fn take(
+        &mut self,
+        chunk: Chunk,
+        has_halves: bool,
+    ) -> Result<Vec<ModelEvent>, ModelFailure> {
+        self.model = chunk.model.or(self.model.take());
         self.usage = chunk.usage.or(self.usage);
-        let mut text = String::new();
-        // We ask for one choice; a server that sends more is heard on its first only.
-        let first = chunk.choices.into_iter().find(|choice| choice.index.unwrap_or(0) == 0);
-        if let Some(choice) = first {
-            self.choose(choice, &mut text)?;
+        let Some(choice) = chunk.choice else { return Ok(Vec::new()) };
+        self.heard = true;
+        let Choice { mut text, reasoning, calls, finish, is_message } = choice;
+        if has_halves || self.halves.waits() {
+            text = self.halves.join(&text);
         }
-        Ok(text)
+        if is_message && let Some(rest) = text.strip_prefix(self.text.as_str()) {
+            // All of it once more, at the end of a stream.
+            text = rest.to_owned();
+        }
+        let mut events = Vec::new();
+        if !reasoning.is_empty() {
+            self.thought = true;
+            events.push(ModelEvent::Reasoning(reasoning));
+        }
+        let pieces = self.thinking.take(&text);
+        events.extend(pieces.into_iter().map(|piece| self.piece(piece)));
+        calls.into_iter().try_for_each(|call| self.calls.take(call))?;
+        if let Some(reason) = finish {
+            self.finish = Some(finish_of(&reason)?);
+        }
+        Ok(events)
     }
 
     /// Whether the server said why it stopped.
@@ -50,96 +67,61 @@ impl Answer {
         self.finish.is_some()
     }
 
-    /// The end of the answer.
-    pub(super) fn done(self, asked: String) -> ModelEvent {
+    /// Whether anything of an answer came, be it empty.
+    pub(super) const fn is_heard(&self) -> bool {
+        self.heard
+    }
+
+    /// The end of the answer to a request: what was held back, and the end itself.
+    pub(super) fn done(mut self, asked: &Asked) -> Vec<ModelEvent> {
+        let half = self.halves.end().map(String::from);
+        let last = half.map(|half| self.thinking.take(&half)).unwrap_or_default();
+        let last: Vec<Piece> = last.into_iter().chain(self.thinking.end()).collect();
+        let mut events: Vec<ModelEvent> = last.into_iter().map(|piece| self.piece(piece)).collect();
         let finish = self.finish.unwrap_or(FinishReason::Stop);
         let asks = finish == FinishReason::Stop && !self.calls.is_empty();
         let finish = if asks { FinishReason::ToolCalls } else { finish };
-        let usage = self.usage.map(|usage| Usage {
-            prompt_tokens: usage.prompt_tokens,
-            completion_tokens: usage.completion_tokens,
-            estimated: false,
+        let silent = self.text.is_empty() && !self.thought && self.calls.is_empty();
+        // Who said something has used something.
+        let counted = |usage: &Usage| silent || usage.completion_tokens > 0;
+        events.push(ModelEvent::Done {
+            tool_calls: self.calls.all(asked),
+            finish,
+            usage: self.usage.filter(counted),
+            model: self.model.unwrap_or_else(|| asked.model.clone()),
         });
-        let tool_calls = unique(self.calls);
-        ModelEvent::Done { tool_calls, finish, usage, model: self.model.unwrap_or(asked) }
+        events
     }
 
-    fn choose(&mut self, choice: Choice, text: &mut String) -> Result<(), TooMuch> {
-        if let Some(said) = choice.delta.or(choice.message) {
-            text.push_str(said.content.as_deref().unwrap_or_default());
-            text.push_str(said.refusal.as_deref().unwrap_or_default());
-            for call in said.tool_calls {
-                self.call(call)?;
+    fn piece(&mut self, piece: Piece) -> ModelEvent {
+        match piece {
+            Piece::Thought(thought) => {
+                self.thought = true;
+                ModelEvent::Reasoning(thought)
+            }
+            Piece::Text(text) => {
+                self.text.push_str(&text);
+                ModelEvent::Text(text)
             }
         }
-        if let Some(reason) = choice.finish_reason {
-            self.finish = Some(match reason.as_str() {
-                "length" | "max_tokens" => FinishReason::Length,
-                "tool_calls" | "function_call" => FinishReason::ToolCalls,
-                "content_filter" => FinishReason::ContentFilter,
-                _ => FinishReason::Stop,
-            });
-        }
-        Ok(())
-    }
-
-    /// Pieces of a call belong together by index; the id and the name may come late.
-    fn call(&mut self, piece: WireCall) -> Result<(), TooMuch> {
-        let function = piece.function.unwrap_or_default();
-        let name = function.name.unwrap_or_default();
-        let arguments = function.arguments.unwrap_or_default();
-        let id = piece.id.unwrap_or_default();
-        // The one stands for a call of which nothing is said.
-        self.call_bytes += id.len() + name.len() + arguments.len() + 1;
-        if self.call_bytes > LONGEST_CALLS {
-            return Err(TooMuch);
-        }
-        let place = self.place(piece.index, &id, &name);
-        let call = self.calls.entry(place).or_insert_with(|| ModelToolCall {
-            id: String::new(),
-            name: String::new(),
-            arguments: String::new(),
-        });
-        if !id.is_empty() {
-            call.id = id;
-        }
-        // Some servers say the whole name with every piece.
-        if call.name != name {
-            call.name.push_str(&name);
-        }
-        call.arguments.push_str(&arguments);
-        Ok(())
-    }
-
-    /// Where a piece belongs. Some servers give no index, or the same to all calls: then another id
-    /// with a name begins another call.
-    fn place(&mut self, index: Option<usize>, id: &str, name: &str) -> usize {
-        self.index = index.unwrap_or(self.index);
-        let place = self.moved.get(&self.index).copied().unwrap_or(self.index);
-        let other = |call: &ModelToolCall| !call.id.is_empty() && call.id != id;
-        let begins = !id.is_empty() && !name.is_empty();
-        if !begins || !self.calls.get(&place).is_some_and(other) {
-            return place;
-        }
-        let last = self.calls.last_key_value().map_or(0, |(place, _)| *place);
-        self.moved.insert(self.index, last.saturating_add(1));
-        last.saturating_add(1)
     }
 }
 
-/// The calls with ids that are there and differ.
-fn unique(calls: BTreeMap<usize, ModelToolCall>) -> Vec<ModelToolCall> {
-    let mut seen = BTreeSet::new();
-    calls
-        .into_iter()
-        .map(|(index, mut call)| {
-            if call.id.is_empty() {
-                call.id = format!("call_{index}");
-            }
-            while !seen.insert(call.id.clone()) {
-                call.id = format!("{}_{index}", call.id);
-            }
-            call
-        })
-        .collect()
+/// What was asked, as far as an answer needs it.
+#[derive(Clone, Debug)]
+pub(super) struct Asked {
+    /// The model.
+    pub(super) model: String,
+    /// Differs from request to request of a session.
+    pub(super) request: String,
+}
+
+fn finish_of(reason: &str) -> Result<FinishReason, ModelFailure> {
+    match reason {
+        "length" | "max_tokens" | "model_length" | "MAX_TOKENS" => Ok(FinishReason::Length),
+        "tool_calls" | "function_call" => Ok(FinishReason::ToolCalls),
+        "content_filter" | "SAFETY" => Ok(FinishReason::ContentFilter),
+        "error" => Err(ModelFailure::Unavailable("it says that it failed".into())),
+        _ => Ok(FinishReason::Stop),
+    }
 }

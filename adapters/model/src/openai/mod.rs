@@ -1,12 +1,15 @@
 //! Chat completions of any server that speaks OpenAI's protocol (OpenAPI description 2.3.0).
 
 mod answer;
+mod calls;
 mod failure;
+mod json;
 mod request;
 mod scrub;
 mod server;
 mod servers;
 mod stream;
+mod think;
 mod wire;
 
 use std::collections::BTreeMap;
@@ -23,6 +26,7 @@ use soma_core::ports::model::{ModelRequest, ModelStream};
 
 use crate::secret::{Secret, StoredSecret};
 use crate::tokens::estimate;
+use answer::Asked;
 use scrub::Scrub;
 use server::Server;
 use servers::Servers;
@@ -140,7 +144,11 @@ impl Model for OpenAiModel {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
         let server = self.servers.of(&request.profile)?;
         let response = self.send(&server, &request).await?;
-        Ok(stream::events(response, &server.config, request.profile.model))
+        let asked = Asked {
+            request: format!("{}/{}", request.turn_id, request.messages.len()),
+            model: request.profile.model,
+        };
+        Ok(stream::events(response, &server.config, asked))
     }
 
     fn count(&self, text: &str) -> Tokens {

@@ -26,6 +26,8 @@ impl Dialect {
     pub(super) const ONE_CALL: Self = Self(16);
     /// It does not know `parallel_tool_calls`.
     pub(super) const NO_PARALLEL_FIELD: Self = Self(32);
+    /// Its temperature cannot be chosen.
+    pub(super) const NO_TEMPERATURE: Self = Self(64);
 
     /// What a profile says.
     pub(super) fn declared(abilities: Abilities) -> Self {
@@ -99,7 +101,9 @@ fn parameters(request: &ModelRequest, dialect: Dialect, with_tools: bool) -> Map
     if !dialect.has(Dialect::NO_STREAM_OPTIONS) {
         parameters.insert("stream_options".into(), json!({"include_usage": true}));
     }
-    if let Some(milli) = request.profile.temperature_milli {
+    if dialect.has(Dialect::NO_TEMPERATURE) {
+        parameters.remove("temperature");
+    } else if let Some(milli) = request.profile.temperature_milli {
         parameters.insert("temperature".into(), json!(f64::from(milli) / 1_000.0));
     }
     if with_tools {

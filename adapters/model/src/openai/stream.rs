@@ -5,35 +5,33 @@ use std::time::Duration;
 
 use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, unfold};
-use reqwest::header::CONTENT_TYPE;
 use reqwest::{Response, Result as HttpResult};
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ports::model::{ModelEvent, ModelStream};
 
 use super::OpenAiConfig;
-use super::answer::{Answer, TooMuch};
-use super::failure::in_stream;
+use super::answer::{Answer, Asked};
+use super::failure::in_answer;
+use super::json;
 use super::scrub::Scrub;
-use super::wire::Chunk;
+use super::wire::{Meaning, read};
 use crate::secret::Secret;
-use crate::sse::Parser;
+use crate::sse::{Message, Parser};
 
 type Event = Result<ModelEvent, ModelFailure>;
 
 /// The longest answer that is no stream, in bytes.
 const LONGEST_BODY: usize = 8 << 20;
 
-/// The events of a response: a stream, or one JSON object from a server that does not stream.
-pub(super) fn events(response: Response, config: &OpenAiConfig, asked: String) -> ModelStream {
-    let json = response
-        .headers()
-        .get(CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .is_some_and(|kind| kind.starts_with("application/json"));
+/// How long a server may go on after it said why it stopped: its usage may still come.
+const AFTER_FINISH: Duration = Duration::from_secs(3);
+
+/// The events of a response: a stream, or one JSON document from a server that does not stream. Which it
+/// is, its first bytes tell: what the server calls it is often something else.
+pub(super) fn events(response: Response, config: &OpenAiConfig, asked: Asked) -> ModelStream {
     let reading = Reading {
         body: response.bytes_stream().map(|piece| piece.map(|bytes| bytes.to_vec())).boxed(),
-        whole: json.then(Vec::new),
-        parser: Parser::new(),
+        kind: Kind::Unknown(Vec::new()),
         answer: Answer::default(),
         ready: VecDeque::new(),
         over: false,
@@ -49,11 +47,19 @@ pub(super) fn events(response: Response, config: &OpenAiConfig, asked: String) -
     .boxed()
 }
 
+/// What a body is.
+enum Kind {
+    /// White space so far.
+    Unknown(Vec<u8>),
+    /// Server-sent events.
+    Events(Parser),
+    /// A document.
+    Document(Vec<u8>),
+}
+
 struct Reading {
     body: BoxStream<'static, HttpResult<Vec<u8>>>,
-    /// The body so far, if it is no stream.
-    whole: Option<Vec<u8>>,
-    parser: Parser,
+    kind: Kind,
     answer: Answer,
     ready: VecDeque<Event>,
     over: bool,
@@ -61,75 +67,150 @@ struct Reading {
     /// How long the next piece may take.
     patience: Duration,
     silence: Duration,
-    asked: String,
+    asked: Asked,
 }
 
 impl Reading {
     async fn next(&mut self) -> Option<Event> {
         while !self.over {
             if let Some(event) = self.ready.pop_front() {
-                self.over = !matches!(event, Ok(ModelEvent::Text(_)));
+                self.over = matches!(event, Err(_) | Ok(ModelEvent::Done { .. }));
                 return Some(event);
             }
-            match tokio::time::timeout(self.patience, self.body.next()).await {
-                Ok(Some(Ok(bytes))) => {
-                    self.patience = self.silence;
-                    self.take(&bytes);
-                }
-                Ok(Some(Err(_))) => self.stop(ModelFailure::Broken),
-                Ok(None) => self.end(),
-                Err(_) => self.stop(ModelFailure::Timeout),
+            if self.answer.is_finished() {
+                // Also if comments come for ever: the answer is there.
+                let read = tokio::time::timeout(AFTER_FINISH, self.read_on()).await;
+                read.unwrap_or_else(|_| self.finish());
+            } else {
+                self.read().await;
             }
         }
         None
     }
 
-    fn take(&mut self, bytes: &[u8]) {
-        if let Some(whole) = &mut self.whole {
-            whole.extend_from_slice(bytes);
-            if whole.len() > LONGEST_BODY {
-                self.ready.push_back(Err(ModelFailure::Broken));
+    /// Reads until the end of the body or of the answer.
+    async fn read_on(&mut self) {
+        let is_end = |event: &Event| matches!(event, Err(_) | Ok(ModelEvent::Done { .. }));
+        while !self.ready.iter().any(is_end) {
+            self.read().await;
+        }
+    }
+
+    /// Reads a piece of the body.
+    async fn read(&mut self) {
+        match tokio::time::timeout(self.patience, self.body.next()).await {
+            Ok(Some(Ok(bytes))) => {
+                self.patience = self.silence;
+                self.take(bytes);
             }
+            Ok(Some(Err(_))) => self.stop(ModelFailure::Broken),
+            Ok(None) => self.end(),
+            Err(_) => self.stop(ModelFailure::Timeout),
+        }
+    }
+
+    fn take(&mut self, bytes: Vec<u8>) {
+        match &mut self.kind {
+            Kind::Unknown(before) => {
+                before.extend(bytes);
+                let begun = before.trim_ascii_start();
+                let begun = begun.strip_prefix("\u{feff}".as_bytes()).unwrap_or(begun);
+                match begun.trim_ascii_start().first() {
+                    None => {}
+                    Some(b'{' | b'[' | b'<') => self.kind = Kind::Document(std::mem::take(before)),
+                    Some(_) => {
+                        let before = std::mem::take(before);
+                        self.kind = Kind::Events(Parser::new());
+                        self.take(before);
+                    }
+                }
+            }
+            Kind::Document(document) => {
+                document.extend(bytes);
+                if document.len() > LONGEST_BODY {
+                    self.ready.push_back(Err(ModelFailure::Broken));
+                }
+            }
+            Kind::Events(parser) => match parser.push(&bytes) {
+                Ok(messages) => messages.iter().for_each(|message| self.message(message)),
+                Err(_) => self.ready.push_back(Err(ModelFailure::Broken)),
+            },
+        }
+    }
+
+    /// A message of the stream; of servers that put single line feeds between events, several.
+    fn message(&mut self, message: &Message) {
+        if json::read(&message.data).is_some() || !message.data.contains('\n') {
+            return self.data(&message.data, message.event.as_deref());
+        }
+        for line in message.data.lines() {
+            self.data(line, message.event.as_deref());
+        }
+    }
+
+    fn data(&mut self, data: &str, event: Option<&str>) {
+        let data = data.trim();
+        if data.is_empty() {
             return;
         }
-        match self.parser.push(bytes) {
-            Ok(messages) => messages.iter().for_each(|message| self.message(&message.data)),
-            Err(_) => self.ready.push_back(Err(ModelFailure::Broken)),
+        if data == "[DONE]" {
+            return self.finish();
         }
-    }
-
-    fn message(&mut self, data: &str) {
-        if data.trim() == "[DONE]" {
-            self.finish();
-        } else {
-            self.chunk(serde_json::from_str(data));
-        }
-    }
-
-    fn chunk(&mut self, chunk: serde_json::Result<Chunk>) {
-        match chunk {
-            Ok(Chunk { error: Some(error), .. }) if !error.is_null() => {
-                let failure = in_stream(&error, Scrub(self.key.as_ref()));
-                self.ready.push_back(Err(failure));
-            }
-            Ok(chunk) => match self.answer.take(chunk) {
-                Ok(text) if text.is_empty() => {}
-                Ok(text) => self.ready.push_back(Ok(ModelEvent::Text(text))),
-                Err(TooMuch) => self.ready.push_back(Err(ModelFailure::Broken)),
-            },
-            Err(error) => {
-                tracing::debug!(%error, "a chunk of the language model cannot be read");
+        match json::read(data) {
+            Some(document) => self.document(document),
+            // A sign of life.
+            None if event.is_some_and(|event| !matches!(event, "message" | "error")) => {}
+            None => {
+                tracing::debug!("a chunk of the language model cannot be read");
                 self.ready.push_back(Err(ModelFailure::Broken));
             }
+        }
+    }
+
+    fn document(&mut self, json::Document { value, has_halves }: json::Document) {
+        match read(value) {
+            Meaning::Error(error) => {
+                let failure = in_answer(&error, Scrub(self.key.as_ref()));
+                self.ready.push_back(Err(failure));
+            }
+            Meaning::Chunk(chunk) => match self.answer.take(chunk, has_halves) {
+                Ok(events) => self.ready.extend(events.into_iter().map(Ok)),
+                Err(failure) => self.ready.push_back(Err(failure)),
+            },
         }
     }
 
     /// The body ended in good order.
     fn end(&mut self) {
-        if let Some(whole) = self.whole.take() {
-            self.chunk(serde_json::from_slice(&whole));
-        } else if let Ok(Some(message)) = std::mem::take(&mut self.parser).finish() {
-            self.message(&message.data);
+        match std::mem::replace(&mut self.kind, Kind::Unknown(Vec::new())) {
+            Kind::Unknown(_) => {}
+            Kind::Events(parser) => {
+                if let Ok(Some(message)) = parser.finish() {
+                    self.message(&message);
+                }
+            }
+            Kind::Document(bytes) => return self.whole(&String::from_utf8_lossy(&bytes)),
+        }
+        self.stop(ModelFailure::Broken);
+    }
+
+    /// One document is the whole answer, also if it does not say why it ended; several are as a stream.
+    fn whole(&mut self, text: &str) {
+        let text = text.trim_start_matches('\u{feff}').trim();
+        if let Some(document) = json::read(text) {
+            self.document(document);
+            if self.answer.is_heard() && !self.ready.iter().any(Result::is_err) {
+                self.finish();
+            }
+            return self.stop(ModelFailure::Broken);
+        }
+        if text.starts_with('<') {
+            let what = "it answers with a page: the address is not that of an API";
+            self.ready.push_back(Err(ModelFailure::Refused(what.into())));
+            return;
+        }
+        for line in text.lines().filter(|line| !line.trim().is_empty()) {
+            self.data(line, None);
         }
         self.stop(ModelFailure::Broken);
     }
@@ -145,6 +226,6 @@ impl Reading {
 
     fn finish(&mut self) {
         let answer = std::mem::take(&mut self.answer);
-        self.ready.push_back(Ok(answer.done(self.asked.clone())));
+        self.ready.extend(answer.done(&self.asked).into_iter().map(Ok));
     }
 }

@@ -1,5 +1,7 @@
 //! Calls of tools, as the many servers write them.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Value, json};
 use soma_core::conversation::model::{FinishReason, ModelFailure};
 use soma_tests::stub_model::{Reply, by_markers};
@@ -61,7 +63,11 @@ async fn ids_are_there_and_differ() {
     .await;
 
     let ids: Vec<&str> = found.iter().map(|(id, ..)| id.as_str()).collect();
-    assert_eq!(ids, ["call_0", "same", "same_2", "call_3"]);
+    let different: BTreeSet<&str> = ids.iter().copied().collect();
+    assert_eq!((ids[1], different.len()), ("same", 4), "{ids:?}");
+    // Mistral takes no others.
+    let fits = |id: &str| id.len() == 9 && id.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    assert!([0, 2, 3].iter().all(|place| fits(ids[*place])), "{ids:?}");
 }
 
 #[tokio::test]

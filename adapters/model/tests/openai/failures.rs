@@ -81,7 +81,8 @@ async fn redirects_are_not_followed() {
 
     let (_, failure) = failed(config(&stub), "hello").await;
 
-    assert_eq!(failure, ModelFailure::Refused("307: elsewhere".into()));
+    let target = "307: the address has moved to http://localhost/";
+    assert_eq!(failure, ModelFailure::Refused(target.into()));
 }
 
 #[tokio::test]

@@ -57,6 +57,7 @@ pub(crate) async fn ask(
     let end = loop {
         match stream.next().await.unwrap() {
             Ok(ModelEvent::Text(text)) => said.push_str(&text),
+            Ok(ModelEvent::Reasoning(_)) => {}
             Ok(ModelEvent::Done { tool_calls, finish, usage, model }) => {
                 break Ok(Answered { text: said.clone(), tool_calls, finish, usage, model });
             }

@@ -68,19 +68,23 @@ impl Drive<'_> {
 
     async fn stream(&self, mut stream: ModelStream, deltas: &mut Deltas, prompt: u64) -> Input {
         let mut due: Option<BoxFuture<'_, ()>> = deltas.is_unsent().then(|| async {}.boxed());
+        let mut thought = 0;
         loop {
             match self.next(&mut stream, &mut due).await {
                 Next::Flush => {
                     self.flush(deltas).await;
                     due = deltas.is_unsent().then(|| self.flow.world.timer.sleep(RESEND));
                 }
+                Next::Said(Some(Ok(ModelEvent::Reasoning(text)))) => {
+                    thought += text.len();
+                    if thought > LONGEST_ANSWER {
+                        return self.done(deltas, prompt, Ending::stopped()).await;
+                    }
+                }
                 Next::Said(Some(Ok(ModelEvent::Text(text)))) => {
                     deltas.push(&text);
                     if deltas.own_text().len() > LONGEST_ANSWER {
-                        let finish = FinishReason::Length;
-                        return self
-                            .done(deltas, prompt, Ending { finish, ..Ending::default() })
-                            .await;
+                        return self.done(deltas, prompt, Ending::stopped()).await;
                     }
                     due.get_or_insert_with(|| self.flow.world.timer.sleep(COALESCE));
                 }
@@ -198,9 +202,10 @@ struct Ending {
     model: String,
 }
 
-impl Default for Ending {
-    fn default() -> Self {
-        let finish = FinishReason::Stop;
+impl Ending {
+    /// It did not end by itself.
+    const fn stopped() -> Self {
+        let finish = FinishReason::Length;
         Self { tool_calls: Vec::new(), finish, usage: None, model: String::new() }
     }
 }
