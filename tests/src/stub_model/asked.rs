@@ -16,9 +16,10 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// The last message of the person.
+    /// The last message of the person, without the notes and the unanswered messages before it.
     pub fn message(&self) -> &str {
-        last_user(&self.body).1
+        let said = last_user(&self.body).1;
+        said.rsplit_once("\n\n").map_or(said, |(_, last)| last)
     }
 
     /// What the tools answered since, in order.

@@ -151,11 +151,24 @@ impl<'a> Message<'a> {
     }
 }
 
+/// The messages, no two of a person one after the other: the templates of some models refuse them.
 fn messages(messages: &[ChatMessage], dialect: Dialect) -> Vec<Message<'_>> {
-    if dialect.has(Dialect::NO_SYSTEM_ROLE) {
-        return in_the_first_message(messages);
+    let all = if dialect.has(Dialect::NO_SYSTEM_ROLE) {
+        in_the_first_message(messages)
+    } else {
+        messages.iter().map(Message::of).collect()
+    };
+    let mut alternating: Vec<Message<'_>> = Vec::with_capacity(all.len());
+    for message in all {
+        match (alternating.last_mut(), &message) {
+            (
+                Some(Message { role: "user", content: Some(before), .. }),
+                Message { role: "user", content: Some(text), .. },
+            ) => *before = format!("{before}\n\n{text}").into(),
+            _ => alternating.push(message),
+        }
     }
-    messages.iter().map(Message::of).collect()
+    alternating
 }
 
 /// The instructions at the head of the person's first message, for who knows no role `system`.
@@ -180,9 +193,21 @@ fn in_the_first_message(messages: &[ChatMessage]) -> Vec<Message<'_>> {
     others
 }
 
+/// A call as it is shown to the model again. Servers that check take no name that is not one of an API,
+/// and no arguments but an object, whatever the model wrote: its result says what was wrong with it.
 fn call(call: &ModelToolCall) -> Value {
-    let function = json!({"name": call.name, "arguments": call.arguments});
+    let is_object = serde_json::from_str::<Map<String, Value>>(&call.arguments).is_ok();
+    let arguments = if is_object { call.arguments.as_str() } else { "{}" };
+    let function = json!({"name": name(&call.name), "arguments": arguments});
     json!({"id": call.id, "type": "function", "function": function})
+}
+
+/// A name made fit: at most 64 letters, digits, underscores and dashes.
+fn name(name: &str) -> String {
+    const LONGEST: usize = 64;
+    let fit = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '_' };
+    let name: String = name.trim().chars().map(fit).take(LONGEST).collect();
+    if name.is_empty() { "unnamed".into() } else { name }
 }
 
 fn tool(tool: &ToolSpec) -> Value {

@@ -134,3 +134,51 @@ async fn server_that_refuses_either_name_is_asked_no_more() {
     assert!(matches!(end, Err(ModelFailure::Refused(_))), "{end:?}");
     assert_eq!(stub.log().len(), 2);
 }
+
+/// The messages of a body that is sent for these.
+async fn sent(messages: Vec<ChatMessage>) -> Value {
+    let stub = stub(by_markers);
+    ask(config(&stub), ModelRequest { messages, ..request("hello") }).await.1.unwrap();
+    bodies(&stub)[0]["messages"].clone()
+}
+
+fn user(content: &str) -> ChatMessage {
+    ChatMessage::User { content: content.into() }
+}
+
+#[tokio::test]
+async fn what_a_model_wrote_goes_back_so_that_strict_servers_take_it() {
+    for (name, arguments, fit_name, fit_arguments) in [
+        ("echo", "{\"text\": \"on", "echo", "{}"),
+        ("echo", "", "echo", "{}"),
+        ("echo", "null", "echo", "{}"),
+        ("echo", "[]", "echo", "{}"),
+        ("echo", "{\"a\": 1}", "echo", "{\"a\": 1}"),
+        ("web search!", "{}", "web_search_", "{}"),
+        ("", "{}", "unnamed", "{}"),
+        ("größe", "{}", "gr__e", "{}"),
+    ] {
+        let call = ModelToolCall { id: "x".into(), name: name.into(), arguments: arguments.into() };
+        let asked = ChatMessage::Assistant { content: String::new(), tool_calls: vec![call] };
+        let told = ChatMessage::Tool { tool_call_id: "x".into(), content: "no".into() };
+
+        let messages = sent(vec![user("hello"), asked, told]).await;
+
+        let function = &messages[1]["tool_calls"][0]["function"];
+        assert_eq!(function, &json!({"name": fit_name, "arguments": fit_arguments}), "{name}");
+    }
+}
+
+#[tokio::test]
+async fn no_two_messages_of_a_person_follow_each_other() {
+    let answer = ChatMessage::Assistant { content: "yes".into(), tool_calls: Vec::new() };
+
+    let messages = sent(vec![user("a"), user("b"), answer, user("notes"), user("c")]).await;
+
+    let expected = json!([
+        {"role": "user", "content": "a\n\nb"},
+        {"role": "assistant", "content": "yes"},
+        {"role": "user", "content": "notes\n\nc"},
+    ]);
+    assert_eq!(messages, expected);
+}

@@ -6,7 +6,7 @@ mod properties;
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -149,23 +149,44 @@ fn tools(events: &[&Event]) -> Option<Block> {
     if pairs.is_empty() {
         return None;
     }
+    let ids = shown_ids(pairs.iter().map(|(call, _)| *call));
     let tool_calls = pairs
         .iter()
-        .map(|(call, _)| ModelToolCall {
-            id: text(call, "call_id"),
+        .zip(&ids)
+        .map(|((call, _), id)| ModelToolCall {
+            id: id.clone(),
             name: text(call, "tool_name"),
             arguments: text(call, "arguments"),
         })
         .collect();
     let asked = ChatMessage::Assistant { content: String::new(), tool_calls };
-    let results = pairs.iter().map(|(call, result)| ChatMessage::Tool {
-        tool_call_id: text(call, "call_id"),
+    let results = pairs.iter().zip(&ids).map(|((_, result), id)| ChatMessage::Tool {
+        tool_call_id: id.clone(),
         content: result.message.clone(),
     });
     Some(Block {
         events: pairs.iter().flat_map(|(call, result)| [call.seq, result.seq]).collect(),
         messages: std::iter::once(asked).chain(results).collect(),
     })
+}
+
+/// The ids by which a model is shown its calls: those that it gave them, for some servers take no
+/// others. Of two calls with the same id, asked for in two rounds, the later gets letters and digits of
+/// ours.
+fn shown_ids<'a>(calls: impl Iterator<Item = &'a Event>) -> Vec<String> {
+    const LENGTH: usize = 9;
+    let mut seen = BTreeSet::new();
+    calls
+        .map(|call| {
+            let own = text(call, "tool_call_id");
+            if !own.is_empty() && seen.insert(own.clone()) {
+                return own;
+            }
+            let ours = text(call, "call_id");
+            let ours: String = ours.chars().rev().filter(char::is_ascii_alphanumeric).collect();
+            ours.chars().take(LENGTH).collect()
+        })
+        .collect()
 }
 
 fn text(event: &Event, field: &str) -> String {

@@ -45,8 +45,14 @@ impl Recording {
     }
 
     pub(super) fn requested(&mut self, number: usize, call: usize) {
+        self.requested_as(number, call, &call_id(number, call));
+    }
+
+    /// A call that the model gave this id.
+    fn requested_as(&mut self, number: usize, call: usize, own_id: &str) {
         let metadata = json!({
-            "call_id": call_id(number, call), "tool_name": "echo", "arguments": "{}",
+            "call_id": call_id(number, call), "tool_call_id": own_id, "tool_name": "echo",
+            "arguments": "{}",
         });
         self.add(Some(turn(number)), EventType::ToolRequested, "", metadata);
     }
@@ -165,4 +171,27 @@ fn result_that_came_after_the_history_was_chosen_does_not_change_it() {
 
     assert_eq!(chosen.blocks.len(), 3);
     assert_eq!(recorded(&recording.events, turn(2), &chosen.events()), chosen.blocks);
+}
+
+#[test]
+fn calls_are_shown_by_the_ids_that_their_model_gave_them() {
+    let mut recording = Recording::default();
+    recording.said(1, "do all");
+    for (call, own_id) in ["D681PevKs", "D681PevKs", ""].into_iter().enumerate() {
+        recording.requested_as(1, call, own_id);
+        recording.result(1, call);
+    }
+    recording.answered(1, "done");
+    recording.said(2, "well?");
+
+    let shown = everything(&recording, 2);
+
+    let ChatMessage::Assistant { tool_calls, .. } = &shown[1] else { panic!("{shown:?}") };
+    let asked: Vec<&str> = tool_calls.iter().map(|call| call.id.as_str()).collect();
+    assert_eq!(asked, ["D681PevKs", "11llac", "21llac"]);
+    let told = shown.iter().filter_map(|message| match message {
+        ChatMessage::Tool { tool_call_id, .. } => Some(tool_call_id.as_str()),
+        _ => None,
+    });
+    assert_eq!(told.collect::<Vec<_>>(), asked);
 }
