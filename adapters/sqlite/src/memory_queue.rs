@@ -44,7 +44,7 @@ impl MemoryQueue for SqliteMemoryQueue {
     async fn due(&self, owner: OwnerId, hold: Duration, limit: usize) -> PortResult<Vec<DueWrite>> {
         let now = self.clock.now();
         self.database
-            .write_in_background(move |c| take_up(c, owner, (now, now + hold), limit))
+            .write(Durability::Relaxed, move |c| take_up(c, owner, (now, now + hold), limit))
             .await
     }
 
@@ -52,14 +52,11 @@ impl MemoryQueue for SqliteMemoryQueue {
         let (settlements, now) = (settlements.to_vec(), self.clock.now());
         let refused = |one: &SettledWrite| matches!(one.outcome, WriteOutcome::Refused(_));
         let any_refused = settlements.iter().any(refused);
+        let durability = if any_refused { Durability::Full } else { Durability::Relaxed };
         let settle = move |c: &Connection| {
             settlements.iter().map(|settlement| settle(c, settlement, now)).collect()
         };
-        if any_refused {
-            self.database.write(Durability::Full, settle).await
-        } else {
-            self.database.write_in_background(settle).await
-        }
+        self.database.write(durability, settle).await
     }
 
     async fn forgets(&self, limit: usize) -> PortResult<Vec<DueForget>> {

@@ -10,7 +10,7 @@ use soma_core::ports::{PortResult, Replica};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch};
 
 use crate::columns::{platform, read_json};
-use crate::database::{Database, SqlError};
+use crate::database::{Database, Durability, SqlError};
 use crate::leases;
 use crate::outbox::dead;
 use crate::pack::packed;
@@ -32,7 +32,7 @@ impl SqliteReplica {
 #[async_trait]
 impl Replica for SqliteReplica {
     async fn apply(&self, batch: ReplicaBatch) -> PortResult<BatchOutcome> {
-        self.database.write_in_background(move |c| apply(c, &batch)).await
+        self.database.write(Durability::Relaxed, move |c| apply(c, &batch)).await
     }
 
     async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>> {

@@ -22,7 +22,7 @@ pub(crate) use error::SqlError;
 pub use open::OpenError;
 use reader::Readers;
 pub(crate) use writer::Durability;
-use writer::{Urgency, Writer};
+use writer::Writer;
 
 /// One SQLite file with its writer thread and its readers. Dropping it waits for what is queued.
 #[derive(Debug)]
@@ -82,17 +82,7 @@ impl Database {
         T: Send + 'static,
         J: FnOnce(&Connection) -> Result<T, SqlError> + Send + 'static,
     {
-        self.writer.run(durability, Urgency::Now, job).await
-    }
-
-    /// As a relaxed [`write`](Self::write), for what nobody waits for: it may wait some milliseconds
-    /// for others to share its transaction.
-    pub(crate) async fn write_in_background<T, J>(&self, job: J) -> PortResult<T>
-    where
-        T: Send + 'static,
-        J: FnOnce(&Connection) -> Result<T, SqlError> + Send + 'static,
-    {
-        self.writer.run(Durability::Relaxed, Urgency::Background, job).await
+        self.writer.run(durability, job).await
     }
 
     /// Runs `job` on a reader's connection: all it reads is of one moment, after every write that

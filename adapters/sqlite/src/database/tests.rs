@@ -1,6 +1,5 @@
 //! What the writer and the readers promise to the ports.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, mpsc};
 
 use futures_util::FutureExt;
@@ -94,28 +93,6 @@ async fn jobs_that_wait_together_are_committed_together() {
     first.unwrap();
     assert_eq!(seen.unwrap(), 0, "the first was committed before the second ran");
     assert_eq!(names(&database).await, ["first"]);
-}
-
-#[tokio::test]
-async fn write_of_the_background_is_taken_along_by_an_urgent_one_or_made_alone() {
-    let (_folder, database) = database().await;
-    let order = AtomicUsize::new(0);
-    let next = || order.fetch_add(1, Ordering::SeqCst);
-
-    let (with, urgent) = tokio::join!(
-        async {
-            database.write_in_background(|c| add(c, "with")).await.unwrap();
-            next()
-        },
-        async {
-            database.write(Durability::Full, |c| add(c, "urgent")).await.unwrap();
-            next()
-        },
-    );
-    database.write_in_background(|c| add(c, "alone")).await.unwrap();
-
-    assert_eq!((with, urgent), (0, 1), "they are committed together, in their order");
-    assert_eq!(names(&database).await, ["with", "urgent", "alone"]);
 }
 
 #[tokio::test]

@@ -2,13 +2,11 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use rusqlite::Connection;
 use soma_core::ports::{PortError, PortResult};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{mpsc, oneshot};
 
 use super::cause::Cause;
 use super::condition::Condition;
@@ -20,10 +18,6 @@ const QUEUE: usize = 1_024;
 /// How many jobs share a transaction at most.
 const BATCH: usize = 256;
 
-/// How often jobs of the background wait for others, and for how long each time.
-const WAITS: usize = 4;
-const WAIT: Duration = Duration::from_micros(500);
-
 /// What must survive a loss of power once a write is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Durability {
@@ -34,35 +28,23 @@ pub(crate) enum Durability {
     Relaxed,
 }
 
-/// Whether somebody waits for a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Urgency {
-    /// It is begun as soon as the writer is free.
-    Now,
-    /// It waits a little, for others to share its transaction; one that is urgent takes it along.
-    Background,
-}
-
 /// The queue of the writer thread.
 #[derive(Debug)]
 pub(super) struct Writer {
-    queue: Option<Sender<Box<dyn Job>>>,
-    /// The places in the queue.
-    places: Arc<Semaphore>,
+    queue: Option<mpsc::Sender<Box<dyn Job>>>,
     thread: Option<JoinHandle<()>>,
     condition: Arc<Condition>,
 }
 
 impl Writer {
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
-        let (queue, jobs) = channel();
+        let (queue, jobs) = mpsc::channel(QUEUE);
         let condition = Arc::new(Condition::default());
         let synchronous = Durability::Full;
         let work = Work { connection, synchronous, condition: Arc::clone(&condition) };
         let thread =
-            thread::Builder::new().name("sqlite-writer".into()).spawn(move || work.run(&jobs))?;
-        let places = Arc::new(Semaphore::new(QUEUE));
-        Ok(Self { queue: Some(queue), places, thread: Some(thread), condition })
+            thread::Builder::new().name("sqlite-writer".into()).spawn(move || work.run(jobs))?;
+        Ok(Self { queue: Some(queue), thread: Some(thread), condition })
     }
 
     /// What keeps the file from being written to.
@@ -70,23 +52,16 @@ impl Writer {
         self.condition.fault()
     }
 
-    pub(super) async fn run<T, J>(
-        &self,
-        durability: Durability,
-        urgency: Urgency,
-        job: J,
-    ) -> PortResult<T>
+    pub(super) async fn run<T, J>(&self, durability: Durability, job: J) -> PortResult<T>
     where
         T: Send + 'static,
         J: FnOnce(&Connection) -> Result<T, SqlError> + Send + 'static,
     {
         let (reply, answer) = oneshot::channel();
+        let write: Box<dyn Job> = Box::new(Write { durability, state: State::Queued(job), reply });
         let gone = || PortError::Unavailable("the database is closed".into());
         let queue = self.queue.as_ref().ok_or_else(gone)?;
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| gone())?;
-        let state = State::Queued(job);
-        let write = Write { durability, urgency, state, reply, _place: place };
-        queue.send(Box::new(write)).map_err(|_| gone())?;
+        queue.send(write).await.map_err(|_| gone())?;
         // Only a writer that died at work loses an answer.
         answer.await.map_err(|error| PortError::Ambiguous(Box::new(error)))?
     }
@@ -108,8 +83,6 @@ impl Drop for Writer {
 trait Job: Send {
     fn durability(&self) -> Durability;
 
-    fn urgency(&self) -> Urgency;
-
     /// Does the work. Answers whether it is to stay.
     fn run(&mut self, connection: &Connection) -> Verdict;
 
@@ -125,10 +98,8 @@ enum Verdict {
 
 struct Write<T, J> {
     durability: Durability,
-    urgency: Urgency,
     state: State<T, J>,
     reply: oneshot::Sender<PortResult<T>>,
-    _place: OwnedSemaphorePermit,
 }
 
 enum State<T, J> {
@@ -144,10 +115,6 @@ where
 {
     fn durability(&self) -> Durability {
         self.durability
-    }
-
-    fn urgency(&self) -> Urgency {
-        self.urgency
     }
 
     fn run(&mut self, connection: &Connection) -> Verdict {
@@ -184,11 +151,9 @@ struct Work {
 }
 
 impl Work {
-    fn run(mut self, queue: &Receiver<Box<dyn Job>>) {
+    fn run(mut self, mut queue: mpsc::Receiver<Box<dyn Job>>) {
         let mut batch = Vec::with_capacity(BATCH);
-        while let Ok(first) = queue.recv() {
-            batch.push(first);
-            gather(queue, &mut batch);
+        while queue.blocking_recv_many(&mut batch, BATCH) > 0 {
             let mut jobs = batch.drain(..);
             while jobs.len() > 0 {
                 self.transaction(&mut jobs);
@@ -260,20 +225,5 @@ impl Work {
 
     fn statement(&self, sql: &str) -> rusqlite::Result<()> {
         self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
-    }
-}
-
-/// Adds the jobs that share a transaction with the first: those that are there, and if none of them is
-/// urgent, those that come while it waits.
-fn gather(queue: &Receiver<Box<dyn Job>>, batch: &mut Vec<Box<dyn Job>>) {
-    let mut waits = 0;
-    loop {
-        batch.extend(queue.try_iter().take(BATCH - batch.len()));
-        let urgent = batch.iter().any(|job| job.urgency() == Urgency::Now);
-        if urgent || batch.len() == BATCH || waits == WAITS {
-            return;
-        }
-        waits += 1;
-        batch.extend(queue.recv_timeout(WAIT));
     }
 }

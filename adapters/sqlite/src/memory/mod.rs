@@ -37,7 +37,7 @@ impl Memory for SqliteMemory {
     async fn remember(&self, writes: &[MemoryWrite]) -> PortResult<Vec<PortResult<()>>> {
         let entries: Vec<_> = writes.iter().map(remember::Entry::of).collect();
         let put = move |connection: &_| entries.iter().try_for_each(|entry| entry.put(connection));
-        self.database.write_in_background(put).await?;
+        self.database.write(Durability::Relaxed, put).await?;
         Ok(writes.iter().map(|_| Ok(())).collect())
     }
 

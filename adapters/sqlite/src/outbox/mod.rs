@@ -43,16 +43,16 @@ impl Outbox for SqliteOutbox {
         let settlements = settlements.to_vec();
         let mut rows = settlements.iter().flat_map(|settlement| &settlement.rows);
         // What is published twice after a loss of power is gated by every consumer.
-        let published = rows.all(|row| row.dead.is_empty());
+        let durability = if rows.all(|row| row.dead.is_empty()) {
+            Durability::Relaxed
+        } else {
+            Durability::Full
+        };
         let job = move |connection: &Connection| {
             let platform = platform()?;
             settlements.iter().map(|one| settle(connection, one, &platform)).collect()
         };
-        if published {
-            self.database.write_in_background(job).await
-        } else {
-            self.database.write(Durability::Full, job).await
-        }
+        self.database.write(durability, job).await
     }
 
     async fn depth(&self) -> PortResult<OutboxDepth> {
