@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use soma_core::contract::talk::talk_of;
 use soma_core::conversation::event::EventType::{AssistantFinal, ContextRecalled};
 use soma_core::flows::stop::Stop;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::ports::{Memory, PortError, PortResult, Timer};
+use soma_core::work::commit::Commit;
 use soma_inproc::Script;
 use soma_tests::platform::{Unit, check, quiet};
 
@@ -221,4 +223,24 @@ async fn write_in_flight_while_its_session_is_deleted_is_forgotten() {
         assert_eq!(house.remembered(&client).await, 0, "and what comes late is forgotten too");
         quiet(&house.platform, &client.principal).await;
     }
+}
+
+/// Whoever held its lane before may still be making the older one, which would be remembered last.
+#[tokio::test(start_paused = true)]
+async fn write_that_replaced_another_is_made_when_the_older_is_no_longer_under_way() {
+    let house = Plan::saying("Anyway.").open_with(&[]);
+    let (truth, talk) = (&house.platform.truth, talk_of("acme", 1));
+    let newer = MemoryWrite { text: "newer".into(), ..talk.memory("older") };
+    for write in [talk.memory("older"), newer, talk.memory("other")] {
+        truth.store.commit(Commit { memory: vec![write], ..talk.commit() }).await.unwrap();
+    }
+    let client = house.client();
+
+    house.platform.start(Unit::MemorySync);
+    house.platform.pass(Duration::from_secs(29)).await;
+    let early = house.remembered(&client).await;
+    house.platform.pass(Duration::from_secs(3)).await;
+
+    assert_eq!(early, 1, "only the one that replaced none");
+    assert_eq!(house.remembered(&client).await, 2);
 }

@@ -173,8 +173,11 @@ ports! {
         OutboxDepth: Reads depth() -> OutboxDepth;
     }
     MemoryQueue {
-        DueMemory: Writes due(owner: OwnerId, hold: Duration, limit: usize) -> Vec<DueWrite>;
-        SettleMemory: Writes settle(settlements: &[SettledWrite]) -> Vec<bool>;
+        DueMemory: Reads due(lanes: &[PartitionLease], limit: usize) -> Vec<DueWrite>;
+        SettleMemory: Writes settle(
+            lanes: &[PartitionLease],
+            settlements: &[SettledWrite]
+        ) -> Vec<bool>;
         DueForgets: Reads forgets(limit: usize) -> Vec<DueForget>;
         Forgot: Writes forgot(forget: &DueForget, again_after: Option<Duration>) -> ();
         Backlog: Reads backlog() -> u64;

@@ -4,6 +4,7 @@ use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 use soma_core::conversation::event::Role;
 use soma_core::ids::TenantId;
+use soma_core::outbox::lane::{LANES, Lane};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
 use soma_core::unreadable::Unreadable;
@@ -15,6 +16,14 @@ use crate::database::SqlError;
 /// The most rows a query may be asked for.
 pub(crate) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+// A set of lanes is a number with a bit for each.
+const _: () = assert!(LANES < 64);
+
+/// A set of lanes, in which a statement finds one by `(set >> lane) & 1`.
+pub(crate) fn lane_set(lanes: &[Lane]) -> i64 {
+    lanes.iter().fold(0, |set, lane| set | (1 << (lane.0 % 64)))
 }
 
 /// The time before which keys that guard against repetition are forgotten, as a column.

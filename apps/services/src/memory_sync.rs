@@ -17,8 +17,9 @@ pub struct MemorySync {
 impl MemorySync {
     /// Puts the service together.
     pub fn new(composition: &Composition) -> Self {
-        let Ports { memory_queue, memory, store, .. } = composition.ports.clone();
-        Self { sync: SyncMemory::new(memory_queue, memory, store, composition.world.clone()) }
+        let Ports { memory_queue, leases, memory, store, .. } = composition.ports.clone();
+        let world = composition.world.clone();
+        Self { sync: SyncMemory::new(memory_queue, leases, memory, store, world) }
     }
 }
 

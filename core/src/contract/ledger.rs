@@ -149,6 +149,12 @@ impl Ledger {
         self.leases.acquire(resources, 1, owner, TTL).await.unwrap().pop()
     }
 
+    /// Leases every lane of the memory queue that is free for an owner.
+    pub async fn memory_lanes(&self, owner: OwnerId) -> Vec<PartitionLease> {
+        let lanes: Vec<Resource> = Lane::all().map(Resource::MemoryLane).collect();
+        self.leases.acquire(&lanes, MANY, owner, TTL).await.unwrap()
+    }
+
     /// Claims a session with work of a kind, for an owner of its own.
     pub async fn claim(&self, kind: WorkKind) -> Option<Claim> {
         self.claim_for(kind, newcomer()).await

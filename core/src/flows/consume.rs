@@ -233,6 +233,7 @@ pub(super) fn dead_letter(
     let (topic, partition) = match &lease.resource {
         Resource::Partition { topic, partition, .. } => (*topic, Some(*partition)),
         Resource::Lane(_) => (Topic::ConversationOutbound, None),
+        Resource::MemoryLane(_) => (Topic::MemoryWal, None),
     };
     let value = &place.record.value;
     let kept = value.get(..LONGEST_LETTER).unwrap_or(value);

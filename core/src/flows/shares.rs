@@ -194,6 +194,7 @@ impl Shares {
     fn notification(&self) -> Notification {
         match self.resources.first() {
             Some(Resource::Partition { topic, .. }) => Notification::Partitions(*topic),
+            Some(Resource::MemoryLane(_)) => Notification::MemoryLanes,
             Some(Resource::Lane(_)) | None => Notification::Lanes,
         }
     }

@@ -68,6 +68,8 @@ pub enum Notification {
     Partitions(Topic),
     /// The lanes of the outbox may be shared out anew.
     Lanes,
+    /// The lanes of the memory queue may be shared out anew.
+    MemoryLanes,
     /// A turn of this session was cancelled.
     Cancel(SessionId),
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::{Connection, Row, params};
 use soma_core::ids::{SessionId, TenantId};
-use soma_core::outbox::lane::{LANES, Lane};
+use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::{OutboxMessage, OutboxRow};
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::outbox::OutboxDepth;
@@ -10,11 +10,8 @@ use soma_core::time::Timestamp;
 use soma_core::trace::TraceContext;
 use uuid::Uuid;
 
-use crate::columns::limit;
+use crate::columns::{lane_set, limit};
 use crate::database::SqlError;
-
-// A set of lanes is a number with a bit for each.
-const _: () = assert!(LANES < 64);
 
 /// The oldest rows of some lanes above an id.
 pub(super) fn oldest(
@@ -23,7 +20,6 @@ pub(super) fn oldest(
     after: u64,
     count: usize,
 ) -> Result<Vec<OutboxRow>, SqlError> {
-    let lanes = lanes.iter().fold(0_i64, |set, lane| set | (1 << (lane.0 % 64)));
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
@@ -31,7 +27,9 @@ pub(super) fn oldest(
                     traceparent, tracestate, created_at
                FROM outbox WHERE id > ?1 AND (?2 >> lane) & 1 ORDER BY id LIMIT ?3",
         )?
-        .query_and_then(params![after, lanes, limit(count)], |row| pending(connection, row))?
+        .query_and_then(params![after, lane_set(lanes), limit(count)], |row| {
+            pending(connection, row)
+        })?
         .collect()
 }
 

@@ -229,7 +229,8 @@ impl World {
 
     async fn remember(&mut self, count: usize, fate: Fate) -> Answer {
         let queue = self.ledger.memory_queue.clone();
-        let due = queue.due(owner(1), TTL, count).await.unwrap();
+        let lanes = self.ledger.memory_lanes(owner(1)).await;
+        let due = queue.due(&lanes, count).await.unwrap();
         let outcome = |write: &MemoryWrite| match fate {
             Fate::Written => Some(WriteOutcome::Made(self.now)),
             Fate::PutOff => Some(WriteOutcome::PutOff(TTL)),
@@ -242,7 +243,7 @@ impl World {
         let settlements = due.iter().filter_map(|due| {
             outcome(&due.write).map(|outcome| SettledWrite { due: due.clone(), outcome })
         });
-        let settled = queue.settle(&settlements.collect::<Vec<_>>()).await.unwrap();
+        let settled = queue.settle(&lanes, &settlements.collect::<Vec<_>>()).await.unwrap();
         assert!(settled.iter().all(|ours| *ours), "{settled:?}");
         if matches!(fate, Fate::Abandoned) {
             self.pass(AFTER_TTL).await;

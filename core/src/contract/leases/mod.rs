@@ -157,6 +157,7 @@ pub async fn resources_do_not_meet(fixture: impl Fixture<Port = Ledger>) {
         place("other", Topic::MemoryWal, 0),
         Resource::Lane(Lane(0)),
         Resource::Lane(Lane(1)),
+        Resource::MemoryLane(Lane(0)),
     ];
 
     for (who, resource) in (1..).zip(&resources) {

@@ -102,6 +102,12 @@ impl Scene {
         now(self.ledger.acquire(std::slice::from_ref(resource), MANY, owner, TTL)).remove(0)
     }
 
+    /// Leases every lane of the memory queue.
+    fn memory_lanes(&self, who: u128) -> Vec<PartitionLease> {
+        let lanes: Vec<Resource> = Lane::all().map(Resource::MemoryLane).collect();
+        now(self.ledger.acquire(&lanes, MANY, owner(who), TTL))
+    }
+
     /// Publishes all that waits, as a relay does.
     fn relay(&self) {
         for lane in Lane::all() {
