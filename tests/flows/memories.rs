@@ -157,7 +157,7 @@ async fn write_that_can_never_be_made_is_set_aside() {
 
     let truth = &house.platform.truth;
     assert_eq!(truth.memory_queue.backlog().await.unwrap(), 0);
-    assert_eq!(truth.replica.count(&client.principal.tenant).await.unwrap(), 0);
+    assert_eq!(house.platform.replica_rows(&client.principal), []);
     assert_eq!(crate::records::dead_letters(truth, "memory.wal.dlq").await.len(), 2);
 }
 
@@ -181,7 +181,7 @@ async fn delete_during_an_answer_ends_it_without_a_trace() {
     let session = client.session.unwrap();
     assert_eq!(truth.store.session(tenant, session).await.unwrap(), None);
     assert_eq!(truth.outbox.depth().await.unwrap().rows, 0);
-    assert_eq!(truth.replica.count(tenant).await.unwrap(), 0);
+    assert_eq!(house.platform.replica_rows(&client.principal), []);
     let mut other = house.client();
     other.ask_and_wait("second").await;
     quiet(&house.platform, &other.principal).await;
@@ -201,8 +201,8 @@ async fn deleted_session_is_remembered_nowhere() {
 
     assert_eq!(other.view.count(ContextRecalled), 0);
     quiet(&house.platform, &other.principal).await;
-    let rows = house.platform.truth.replica.count(&client.principal.tenant).await.unwrap();
-    assert_eq!(rows, 2, "only what the new session said");
+    let rows = house.platform.replica_rows(&client.principal);
+    assert_eq!(rows.len(), 2, "only what the new session said");
 }
 
 #[tokio::test(start_paused = true)]

@@ -10,8 +10,8 @@ use soma_core::conversation::event::{Event, Seq};
 use soma_core::conversation::model::ModelFailure;
 use soma_core::identity::Principal;
 use soma_core::identity::credentials::Credentials;
-use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
-use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery, WalEvent};
+use soma_core::ids::{CallId, OwnerId, SessionId, TenantId, TurnId};
+use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::{OutboxRow, Record};
 use soma_core::outbox::partition::Partition;
@@ -184,8 +184,6 @@ ports! {
     }
     Replica {
         Replicate: Writes apply(batch: ReplicaBatch) -> BatchOutcome;
-        FindReplica: Reads find(tenant: &TenantId, event: EventId) -> Option<WalEvent>;
-        CountReplica: Reads count(tenant: &TenantId) -> u64;
     }
     Budget {
         Reserve: Writes reserve(request: &ReservationRequest) -> Grant;

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use soma_core::contract::Fixture;
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::damage::{Damage, Damaged};
+use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
+use soma_core::ids::TenantId;
+use soma_core::memory::WalEvent;
 use soma_inproc::InprocLedger;
 
 struct Inproc;
@@ -23,14 +26,14 @@ impl Fixture for Inproc {
     async fn open(&self) -> Ledger {
         let clock = Arc::new(ManualClock::default());
         let ledger = Arc::new(InprocLedger::new(clock.clone()));
-        Ledger::of(Arc::clone(&ledger), clock, Arc::new(Damages(ledger)))
+        Ledger::of(Arc::clone(&ledger), clock, Arc::new(Behind(ledger)))
     }
 }
 
-struct Damages(Arc<InprocLedger>);
+struct Behind(Arc<InprocLedger>);
 
 #[async_trait]
-impl Damage for Damages {
+impl Damage for Behind {
     async fn damage(&self, what: Damaged) {
         match what {
             Damaged::LastInput(turn) => self.0.damage_last_input(turn),
@@ -39,6 +42,13 @@ impl Damage for Damages {
             Damaged::Event(session, seq) => self.0.damage_event(session, seq),
             Damaged::Memories(session) => self.0.damage_memories(session),
         }
+    }
+}
+
+#[async_trait]
+impl Inspect for Behind {
+    async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
+        self.0.replica_rows(tenant)
     }
 }
 

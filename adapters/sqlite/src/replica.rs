@@ -3,8 +3,8 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
-use soma_core::ids::{EventId, TenantId};
+use rusqlite::{Connection, params};
+use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
 use soma_core::ports::{PortResult, Replica};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch};
@@ -28,22 +28,22 @@ impl SqliteReplica {
     pub const fn new(database: Arc<Database>) -> Self {
         Self { database }
     }
+
+    /// The rows of a tenant, by the ids of their events: for tests.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn rows(&self, tenant: &TenantId) -> PortResult<Vec<WalEvent>> {
+        let tenant = tenant.clone();
+        self.database.read(move |c| rows(c, &tenant)).await
+    }
 }
 
 #[async_trait]
 impl Replica for SqliteReplica {
     async fn apply(&self, batch: ReplicaBatch) -> PortResult<BatchOutcome> {
         self.database.write(Durability::Relaxed, move |c| apply(c, &batch)).await
-    }
-
-    async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>> {
-        let tenant = tenant.clone();
-        self.database.read(move |c| find(c, &tenant, event)).await
-    }
-
-    async fn count(&self, tenant: &TenantId) -> PortResult<u64> {
-        let tenant = tenant.clone();
-        self.database.read(move |c| count(c, &tenant)).await
     }
 }
 
@@ -73,25 +73,14 @@ fn apply(connection: &Connection, batch: &ReplicaBatch) -> Result<BatchOutcome, 
     Ok(outcome)
 }
 
-fn find(
-    connection: &Connection,
-    tenant: &TenantId,
-    event: EventId,
-) -> Result<Option<WalEvent>, SqlError> {
-    let stored: Option<(Uuid, String)> = connection
+fn rows(connection: &Connection, tenant: &TenantId) -> Result<Vec<WalEvent>, SqlError> {
+    connection
         .prepare_cached(
-            "SELECT session_id, payload FROM memory_replica WHERE tenant = ?1 AND event_id = ?2",
+            "SELECT session_id, payload FROM memory_replica WHERE tenant = ?1 ORDER BY event_id",
         )?
-        .query_row(params![tenant.as_str(), event.as_uuid()], |row| Ok((row.get(0)?, row.get(1)?)))
-        .optional()?;
-    stored
-        .map(|(session, payload)| from_json(&unpacked(&payload, &session.to_string())))
-        .transpose()
-}
-
-fn count(connection: &Connection, tenant: &TenantId) -> Result<u64, SqlError> {
-    let count = connection
-        .prepare_cached("SELECT count(*) FROM memory_replica WHERE tenant = ?1")?
-        .query_row([tenant.as_str()], |row| row.get(0))?;
-    Ok(count)
+        .query_and_then([tenant.as_str()], |row| {
+            let (session, payload): (Uuid, String) = (row.get(0)?, row.get(1)?);
+            from_json(&unpacked(&payload, &session.to_string()))
+        })?
+        .collect()
 }

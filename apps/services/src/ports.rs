@@ -42,14 +42,25 @@ impl Ports {
         tools: Arc<dyn Toolbox>,
     ) -> Self {
         let ledger = Arc::new(InprocLedger::new(Arc::clone(clock)));
+        Self::over_ledger(&ledger, clock, timer, model, tools)
+    }
+
+    /// The same over a ledger that is the caller's to look into.
+    pub fn over_ledger(
+        ledger: &Arc<InprocLedger>,
+        clock: &Arc<dyn Clock>,
+        timer: &Arc<dyn Timer>,
+        model: Arc<dyn Model>,
+        tools: Arc<dyn Toolbox>,
+    ) -> Self {
         Self {
-            store: Arc::clone(&ledger) as _,
-            work: Arc::clone(&ledger) as _,
-            leases: Arc::clone(&ledger) as _,
-            outbox: Arc::clone(&ledger) as _,
-            memory_queue: Arc::clone(&ledger) as _,
-            replica: Arc::clone(&ledger) as _,
-            budget: ledger,
+            store: Arc::clone(ledger) as _,
+            work: Arc::clone(ledger) as _,
+            leases: Arc::clone(ledger) as _,
+            outbox: Arc::clone(ledger) as _,
+            memory_queue: Arc::clone(ledger) as _,
+            replica: Arc::clone(ledger) as _,
+            budget: Arc::clone(ledger) as _,
             log: Arc::new(InprocLog::new(Arc::clone(timer))),
             memory: Arc::new(InprocMemory::new(Arc::clone(clock))),
             policy: Arc::new(StaticPolicy::allow_all()),

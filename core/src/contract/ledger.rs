@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::clock::Steer;
 use super::damage::Damage;
+use super::inspect::Inspect;
 use super::talk::Talk;
 use crate::conversation::event::{Event, Seq};
 use crate::ids::OwnerId;
@@ -83,14 +84,17 @@ pub struct Ledger {
     pub clock: Arc<dyn Steer>,
     /// Damages what is stored.
     pub damage: Arc<dyn Damage>,
+    /// Looks at what is stored.
+    pub inspect: Arc<dyn Inspect>,
 }
 
 crate::opaque_debug!(Ledger);
 
 impl Ledger {
-    /// The ports of one value that implements them all.
-    pub fn of<L>(ledger: Arc<L>, clock: Arc<dyn Steer>, damage: Arc<dyn Damage>) -> Self
+    /// The ports of one value that implements them all, and what gets behind its back.
+    pub fn of<L, B>(ledger: Arc<L>, clock: Arc<dyn Steer>, behind: Arc<B>) -> Self
     where
+        B: Damage + Inspect + 'static,
         L: Store + Work + Leases + Outbox + MemoryQueue + Replica + Budget + UsageLedger + 'static,
     {
         Self {
@@ -103,7 +107,8 @@ impl Ledger {
             budget: ledger.clone(),
             usage: ledger,
             clock,
-            damage,
+            damage: behind.clone(),
+            inspect: behind,
         }
     }
 

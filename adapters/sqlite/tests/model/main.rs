@@ -2,14 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod act;
+#[path = "../common/rows.rs"]
+mod rows;
 mod world;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use proptest::test_runner::{Config, TestRng, TestRunner};
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::damage::NoDamage;
+use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
+use soma_core::ids::TenantId;
+use soma_core::memory::WalEvent;
 use soma_inproc::InprocLedger;
 use soma_sqlite::{
     Database, SqliteBudget, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica,
@@ -18,27 +24,41 @@ use soma_sqlite::{
 use tempfile::TempDir;
 
 use act::{Act, acts};
+use rows::Rows;
 use world::World;
+
+struct ModelRows(Arc<InprocLedger>);
+
+#[async_trait]
+impl Inspect for ModelRows {
+    async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
+        self.0.replica_rows(tenant)
+    }
+}
 
 fn model() -> Ledger {
     let clock = Arc::new(ManualClock::default());
-    Ledger::of(Arc::new(InprocLedger::new(clock.clone())), clock, Arc::new(NoDamage))
+    let ledger = Arc::new(InprocLedger::new(clock.clone()));
+    let inspect = Arc::new(ModelRows(Arc::clone(&ledger)));
+    Ledger { inspect, ..Ledger::of(ledger, clock, Arc::new(NoDamage)) }
 }
 
 fn sqlite(folder: &TempDir) -> Ledger {
     let database = Database::open(folder.path().join("soma.db")).unwrap();
     let clock = Arc::new(ManualClock::default());
+    let replica = SqliteReplica::new(database.clone());
     Ledger {
         store: Arc::new(SqliteStore::new(database.clone())),
         work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
         leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
         memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
-        replica: Arc::new(SqliteReplica::new(database.clone())),
+        replica: Arc::new(replica.clone()),
         budget: Arc::new(SqliteBudget::new(database.clone())),
         usage: Arc::new(SqliteBudget::new(database)),
         clock,
         damage: Arc::new(NoDamage),
+        inspect: Arc::new(Rows(replica)),
     }
 }
 

@@ -60,7 +60,7 @@ struct TalkSight {
     turns: Vec<Option<TurnRecord>>,
     open: Vec<soma_core::tool::CallRecord>,
     listed: Vec<Session>,
-    replica: (u64, Option<WalEvent>),
+    replica: Vec<WalEvent>,
     spent: Spent,
 }
 
@@ -286,7 +286,7 @@ impl World {
     }
 
     async fn sight_of(&self, talk: &Talk) -> TalkSight {
-        let Ledger { store, replica, budget, .. } = &self.ledger;
+        let Ledger { store, inspect, budget, .. } = &self.ledger;
         let (tenant, session) = (&talk.tenant, talk.session_id);
         let mut turns = Vec::new();
         for number in 1..4 {
@@ -299,10 +299,7 @@ impl World {
             turns,
             open: store.open_calls(session).await.unwrap(),
             listed: store.sessions(tenant, None, MANY).await.unwrap(),
-            replica: (
-                replica.count(tenant).await.unwrap(),
-                replica.find(tenant, talk.event("a")).await.unwrap(),
-            ),
+            replica: inspect.replica(tenant).await,
             spent: budget.spent(&talk.account(), window).await.unwrap(),
         }
     }

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::conversation::event::{Event, Seq};
-use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
-use soma_core::memory::WalEvent;
+use soma_core::ids::{CallId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
 use soma_core::outbox::wire::Subject;
@@ -341,14 +340,6 @@ impl Replica for Audited {
             });
         }
         Ok(outcome)
-    }
-
-    async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>> {
-        self.ledger.find(tenant, event).await
-    }
-
-    async fn count(&self, tenant: &TenantId) -> PortResult<u64> {
-        self.ledger.count(tenant).await
     }
 }
 
