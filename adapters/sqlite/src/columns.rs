@@ -1,5 +1,6 @@
 //! How values of the platform are written in columns.
 
+use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 use soma_core::conversation::event::Role;
@@ -7,6 +8,7 @@ use soma_core::ids::TenantId;
 use soma_core::outbox::lane::{LANES, Lane};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
+use soma_core::trace::TraceContext;
 use soma_core::unreadable::Unreadable;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::session::TurnState;
@@ -60,6 +62,13 @@ pub(crate) fn read_json<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<T, 
             Err(Unreadable { error, raw: raw(column) })
         }
     }
+}
+
+/// The trace context in two columns, of which `first` is the parent.
+pub(crate) fn trace(row: &Row<'_>, first: usize) -> Result<Option<TraceContext>, SqlError> {
+    let parent: Option<String> = row.get(first)?;
+    let state: Option<String> = row.get(first + 1)?;
+    Ok(parent.and_then(|parent| TraceContext::read(&parent, state.as_deref())))
 }
 
 /// The tenant of what belongs to no tenant in particular.

@@ -16,9 +16,10 @@ use soma_core::outbox::wire;
 use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite, WriteOutcome};
 use soma_core::ports::{Clock, MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
+use soma_core::trace::TraceContext;
 use soma_core::work::lease::{PartitionLease, Resource};
 
-use crate::columns::{lane_set, limit, platform, read_json};
+use crate::columns::{lane_set, limit, platform, read_json, trace};
 use crate::database::{Database, Durability, SqlError};
 use crate::forgets;
 use crate::leases;
@@ -100,14 +101,20 @@ impl MemoryQueue for SqliteMemoryQueue {
 }
 
 /// Queues a write; one with its key that is queued already is overwritten.
-pub(crate) fn put(connection: &Connection, write: &MemoryWrite) -> Result<(), SqlError> {
+pub(crate) fn put(
+    connection: &Connection,
+    write: &MemoryWrite,
+    trace: Option<&TraceContext>,
+) -> Result<(), SqlError> {
     connection
         .prepare_cached(
-            "INSERT INTO memory_write_outbox (tenant, session_id, key, lane, due_at, payload)
-             VALUES (?1, ?2, ?3, ?4, 0, ?5)
+            "INSERT INTO memory_write_outbox (tenant, session_id, key, lane, due_at, payload,
+                                              traceparent, tracestate)
+             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)
              ON CONFLICT (tenant, key) DO UPDATE SET
                  session_id = excluded.session_id, version = version + 1, tries = 0, due_at = 0,
-                 payload = excluded.payload",
+                 payload = excluded.payload, traceparent = excluded.traceparent,
+                 tracestate = excluded.tracestate",
         )?
         .execute(params![
             write.tenant.as_str(),
@@ -115,6 +122,8 @@ pub(crate) fn put(connection: &Connection, write: &MemoryWrite) -> Result<(), Sq
             write.key,
             Lane::of(&write.key).0,
             serde_json::to_string(write)?,
+            trace.map(TraceContext::traceparent),
+            trace.and_then(TraceContext::tracestate),
         ])?;
     Ok(())
 }
@@ -196,7 +205,7 @@ fn read(row: &Row<'_>, at: Timestamp) -> Result<Result<DueWrite, Unreadable>, Sq
 
 /// Keeps a row that cannot be read as a dead letter: it would stop every other.
 fn set_aside(connection: &Connection, row: &Unreadable) -> Result<(), SqlError> {
-    if delete(connection, row.id, row.version)? {
+    if delete(connection, row.id, row.version)?.is_some() {
         dead::keep(connection, &row.letter, &platform()?)?;
         observe::dead_letter(&row.letter, SetAside::Unreadable);
     }
@@ -217,20 +226,16 @@ fn settle(
     if let WriteOutcome::PutOff(span) = outcome {
         return put_off(connection, due, now + *span);
     }
-    if !delete(connection, due.id, due.version)? {
-        return Ok(false);
-    }
+    let Some(deleted) = delete(connection, due.id, due.version)? else { return Ok(false) };
     match outcome {
-        WriteOutcome::Made(at) => publish(connection, due, *at)?,
+        WriteOutcome::Made(at) => {
+            let wal = WalEvent::new(due.write.clone(), *at);
+            enqueue(connection, &wire::memory_written(&wal, deleted.trace), *at)?;
+        }
         WriteOutcome::Refused(letter) => dead::keep(connection, letter, &due.write.tenant)?,
         WriteOutcome::PutOff(_) => {}
     }
     Ok(true)
-}
-
-/// Puts the record of a write that was made into the outbox.
-fn publish(connection: &Connection, due: &DueWrite, at: Timestamp) -> Result<(), SqlError> {
-    enqueue(connection, &wire::memory_written(&WalEvent::new(due.write.clone(), at)), at)
 }
 
 fn put_off(connection: &Connection, due: &DueWrite, until: Timestamp) -> Result<bool, SqlError> {
@@ -243,12 +248,22 @@ fn put_off(connection: &Connection, due: &DueWrite, until: Timestamp) -> Result<
     Ok(moved > 0)
 }
 
+/// A row that is gone.
+struct Deleted {
+    /// The trace that it belonged to.
+    trace: Option<TraceContext>,
+}
+
 /// Deletes a row, unless it was replaced.
-fn delete(connection: &Connection, id: u64, version: u64) -> Result<bool, SqlError> {
-    let removed = connection
-        .prepare_cached("DELETE FROM memory_write_outbox WHERE id = ?1 AND version = ?2")?
-        .execute(params![id, version])?;
-    Ok(removed > 0)
+fn delete(connection: &Connection, id: u64, version: u64) -> Result<Option<Deleted>, SqlError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM memory_write_outbox WHERE id = ?1 AND version = ?2
+             RETURNING traceparent, tracestate",
+        )?
+        .query_and_then(params![id, version], |row| Ok(Deleted { trace: trace(row, 0)? }))?
+        .next()
+        .transpose()
 }
 
 fn backlog(connection: &Connection) -> Result<u64, SqlError> {

@@ -68,9 +68,9 @@ pub struct DueForget {
 /// - It returns nothing of a lane whose lease was taken over.
 /// - [`settle`](Self::settle) judges each write by itself, and returns for each, in their order,
 ///   whether it was settled: of two who settle the same at the same time, one succeeds.
-/// - It deletes the row of a write that was made and puts its WAL record into the outbox; deletes one
-///   that was refused and keeps its dead letter; and makes one that was put off due again when its
-///   span is over. All of it is one step.
+/// - It deletes the row of a write that was made and puts its WAL record into the outbox, with the
+///   trace of the commit that left it; deletes one that was refused and keeps its dead letter; and
+///   makes one that was put off due again when its span is over. All of it is one step.
 /// - A write whose lane is not among the leases, or whose lease was taken over, is not settled, and
 ///   nothing of it changes.
 /// - A write that replaces one of the same key takes its row over, under a higher version, and is due

@@ -13,6 +13,7 @@ use soma_core::outbox::wire;
 use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite, WriteOutcome};
 use soma_core::ports::{MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
+use soma_core::trace::TraceContext;
 use soma_core::work::lease::{PartitionLease, Resource};
 
 use super::InprocLedger;
@@ -21,6 +22,7 @@ use super::state::State;
 #[derive(Debug)]
 struct Row {
     write: MemoryWrite,
+    trace: Option<TraceContext>,
     /// How many older writes of its key it replaced.
     version: u64,
     /// How often it was put off.
@@ -52,8 +54,8 @@ pub(super) struct MemoryTable {
 
 impl MemoryTable {
     /// Queues a write; one with the same key is overwritten.
-    pub(super) fn upsert(&mut self, write: MemoryWrite) {
-        let new = Row { write, version: 0, tries: 0, put_off_until: None, damaged: false };
+    pub(super) fn upsert(&mut self, write: MemoryWrite, trace: Option<TraceContext>) {
+        let new = Row { write, trace, version: 0, tries: 0, put_off_until: None, damaged: false };
         if let Some(row) = self.rows.values_mut().find(|row| row.write.key == new.write.key) {
             *row = Row { version: row.version + 1, ..new };
             return;
@@ -119,8 +121,9 @@ impl MemoryTable {
     }
 
     /// Takes the row away, unless it was replaced.
-    fn remove(&mut self, due: &DueWrite) -> bool {
-        self.unchanged(due).is_some() && self.rows.remove(&due.id).is_some()
+    fn remove(&mut self, due: &DueWrite) -> Option<Row> {
+        self.unchanged(due)?;
+        self.rows.remove(&due.id)
     }
 
     /// Makes the row due again at that time, unless it was replaced.
@@ -149,13 +152,11 @@ impl State {
         if let WriteOutcome::PutOff(span) = outcome {
             return self.memory.put_off(due, now + *span);
         }
-        if !self.memory.remove(due) {
-            return false;
-        }
+        let Some(row) = self.memory.remove(due) else { return false };
         match outcome {
             WriteOutcome::Made(at) => {
                 let wal = WalEvent::new(due.write.clone(), *at);
-                self.outbox.enqueue(wire::memory_written(&wal), *at);
+                self.outbox.enqueue(wire::memory_written(&wal, row.trace), *at);
             }
             WriteOutcome::Refused(letter) => self.outbox.set_aside(letter.clone()),
             WriteOutcome::PutOff(_) => {}

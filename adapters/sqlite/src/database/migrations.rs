@@ -28,6 +28,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0017_outbox_refers_to_events.sql"),
     include_str!("../../migrations/0018_usage_open.sql"),
     include_str!("../../migrations/0019_memory_lanes.sql"),
+    include_str!("../../migrations/0020_trace_context.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

@@ -7,10 +7,9 @@ use soma_core::outbox::message::{OutboxMessage, OutboxRow};
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::time::Timestamp;
-use soma_core::trace::TraceContext;
 use uuid::Uuid;
 
-use crate::columns::{lane_set, limit};
+use crate::columns::{lane_set, limit, trace};
 use crate::database::SqlError;
 
 /// The oldest rows of some lanes above an id.
@@ -54,15 +53,13 @@ fn pending(connection: &Connection, row: &Row<'_>) -> Result<OutboxRow, SqlError
 fn header(row: &Row<'_>) -> Result<OutboxMessage, SqlError> {
     let topic: String = row.get(3)?;
     let unknown = || SqlError::Row(format!("unknown topic: {topic}").into());
-    let parent: Option<String> = row.get(10)?;
-    let state: Option<String> = row.get(11)?;
     Ok(OutboxMessage {
         topic: Topic::parse(&topic).ok_or_else(unknown)?,
         key: row.get(4)?,
         kind: row.get(5)?,
         tenant: TenantId::new(row.get::<_, String>(2)?)?,
         event_id: Uuid::nil(),
-        trace: parent.and_then(|parent| TraceContext::read(&parent, state.as_deref())),
+        trace: trace(row, 10)?,
         payload: Vec::new().into(),
         numbered_by: None,
     })

@@ -27,6 +27,7 @@ super::suite! { memory_queue:
     lane_that_was_taken_over_has_nothing_due_for_its_former_holder,
     lease_that_ended_and_that_nobody_took_over_goes_on,
     settled_write_is_gone_and_its_record_published,
+    record_of_a_write_carries_the_trace_of_the_commit_that_left_it,
     settlement_under_a_lease_that_was_taken_over_changes_nothing,
     settlement_without_the_lease_of_its_lane_changes_nothing,
     write_that_failed_is_due_again_at_its_time,

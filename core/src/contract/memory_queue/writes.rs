@@ -7,7 +7,7 @@ use super::{due, pass, queue};
 use crate::contract::Fixture;
 use crate::contract::damage::Damaged;
 use crate::contract::ledger::{Ledger, NOW, at};
-use crate::contract::talk::{Talk, talk};
+use crate::contract::talk::{Talk, talk, trace};
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::message::encode;
 use crate::outbox::topic::Topic;
@@ -81,6 +81,26 @@ pub async fn settled_write_is_gone_and_its_record_published(fixture: impl Fixtur
     assert_eq!(payloads.collect::<Vec<_>>(), [encode(&wal(&taken))]);
     assert_eq!(published[0].key, talk.session_id.to_string());
     assert_eq!(published[0].tenant, talk.tenant);
+}
+
+pub async fn record_of_a_write_carries_the_trace_of_the_commit_that_left_it(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let trace = trace();
+    let memory = vec![talk.memory("a"), talk.memory("b")];
+    ledger.commit(Commit { memory, trace: trace.clone(), ..talk.commit() }).await;
+    // What replaces a write belongs to another trace, or to none.
+    queue(&ledger, &talk, vec![talk.memory("b")]).await;
+    let holder = Holder::new(&ledger, 1).await;
+
+    for due in holder.due().await {
+        holder.made(&due).await;
+    }
+
+    let published = ledger.published(Topic::MemoryWal).await;
+    let traces: Vec<_> = published.into_iter().map(|message| message.trace).collect();
+    assert_eq!(traces, [trace, None]);
 }
 
 pub async fn write_that_failed_is_due_again_at_its_time(fixture: impl Fixture<Port = Ledger>) {
