@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use event_listener::Event as Signal;
+use futures_util::future::{Either, select};
 
-use super::PortResult;
+use super::{PortResult, Timer};
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
@@ -86,4 +88,34 @@ pub trait Log: Send + Sync {
 
     /// Where the partition begins and ends.
     async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds>;
+}
+
+/// Waits as a [fetch](Log::fetch) does: returns what `look` finds once that is something, or what there
+/// is when `wait` is over. `grown` is notified whenever there may be more.
+///
+/// # Errors
+///
+/// Those of `look`.
+pub async fn wait_for_records<F>(
+    timer: &dyn Timer,
+    wait: Duration,
+    grown: &Signal,
+    look: impl Fn() -> F + Send,
+) -> PortResult<Fetched>
+where
+    F: Future<Output = PortResult<Fetched>> + Send,
+{
+    let mut over = timer.sleep(wait);
+    loop {
+        // Before the look, so that nothing that comes after it is missed.
+        let grown = grown.listen();
+        let found = look().await?;
+        if wait.is_zero() || found != Fetched::Records(Vec::new()) {
+            return Ok(found);
+        }
+        match select(grown, over).await {
+            Either::Left(((), rest)) => over = rest,
+            Either::Right(((), _)) => return Ok(found),
+        }
+    }
 }

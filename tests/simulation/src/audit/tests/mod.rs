@@ -35,7 +35,7 @@ use soma_core::work::lease::{PartitionLease, Resource};
 use soma_inproc::{InprocLedger, InprocLog, InprocMemory, ManualClock, ManualTimer};
 
 use super::positions::reader;
-use super::{Audit, Audited, AuditedLog, Invariant};
+use super::{Audit, Audited, AuditedLog, Auditing, Invariant};
 
 const LIMIT: u64 = 1_000;
 
@@ -68,7 +68,7 @@ impl Scene {
         let records = Arc::new(InprocLog::with_partitions(1, timer));
         Self {
             ledger: Audited::new(Arc::clone(&audit)),
-            log: AuditedLog::new(Arc::clone(&records), Arc::clone(&audit)),
+            log: AuditedLog::new(Arc::clone(&records), Auditing::of(Arc::clone(&audit))),
             records,
             memory: InprocMemory::new(clock.clone()),
             audit,
