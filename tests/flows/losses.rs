@@ -68,7 +68,7 @@ impl Publish for Troubles {
     }
 }
 
-/// Cuts the last record of every partition that has one. Answers how many it cut.
+/// Cuts the last record of every partition that has one. Returns how many it cut.
 async fn cut(log: &InprocLog, topic: Topic) -> usize {
     let mut lost = 0;
     for partition in 0..log.partitions(topic) {
@@ -78,7 +78,7 @@ async fn cut(log: &InprocLog, topic: Topic) -> usize {
     lost
 }
 
-/// So many sessions say something. Answers how long it takes until everything is at rest.
+/// So many sessions say something. Returns how long it takes until everything is at rest.
 async fn answering(house: &House, sessions: usize) -> Duration {
     let clock = &house.platform.stage.clock;
     let begun = clock.now();

@@ -79,7 +79,7 @@ async fn health(http: &reqwest::Client, url: &str) -> Value {
     get(http, url, "/v1/health").await.json().await.unwrap()
 }
 
-/// Posts until it is refused, and answers the refusal and what was accepted before.
+/// Posts until it is refused, and returns the refusal and what was accepted before.
 async fn post_until_refused(http: &reqwest::Client, url: &str) -> (Response, Vec<String>) {
     let mut sessions = Vec::new();
     for _ in 0..200 {

@@ -108,7 +108,7 @@ impl Soma {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; answers how it ended.
+    /// Sends SIGTERM, and returns how it ended.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());

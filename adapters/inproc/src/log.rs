@@ -70,7 +70,7 @@ impl InprocLog {
     }
 
     /// Drops every record from `next` on, as a broker does that lost its tail: their offsets are
-    /// given again. Answers how many those were. Whoever waits for records is told where the partition ends.
+    /// given again. Returns how many those were. Whoever waits for records is told where the partition ends.
     pub fn truncate(&self, topic: Topic, partition: Partition, next: u64) -> PortResult<usize> {
         let place = self.slot(topic, partition)?;
         let lost = {

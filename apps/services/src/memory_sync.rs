@@ -15,7 +15,7 @@ pub struct MemorySync {
 }
 
 impl MemorySync {
-    /// Puts the service together.
+    /// Builds the service.
     pub fn new(composition: &Composition) -> Self {
         let Ports { memory_queue, leases, memory, store, .. } = composition.ports.clone();
         let world = composition.world.clone();

@@ -14,7 +14,7 @@ use soma_inproc::{InprocLedger, InprocLog, InprocMemory, InprocRateLimit, Static
 
 use crate::unit::Unit;
 
-/// Every port of the platform. Each can be replaced before the services are put together.
+/// Every port of the platform. Each can be replaced before the services are built.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each is the port of its name")]
 pub struct Ports {

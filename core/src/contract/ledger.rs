@@ -112,7 +112,7 @@ impl Ledger {
         }
     }
 
-    /// Commits what must be applied, and answers its events.
+    /// Commits what must be applied, and returns its events.
     pub async fn commit(&self, commit: Commit) -> Vec<Event> {
         let outcome = self.store.commit(commit).await.unwrap();
         let CommitOutcome::Committed(events) = outcome else { panic!("{outcome:?}") };

@@ -32,7 +32,7 @@ impl ForgetSessions {
         Self { queue, memory, world }
     }
 
-    /// Forgets what is due, at most `limit`. Answers how many sessions were forgotten: those that were
+    /// Forgets what is due, at most `limit`. Returns how many sessions were forgotten: those that were
     /// not stay due.
     pub(super) async fn round(&self, limit: usize, stop: &Stop) -> PortResult<usize> {
         let due = self.queue.forgets(limit).await?;

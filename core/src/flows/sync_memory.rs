@@ -65,7 +65,7 @@ struct Hand {
 }
 
 impl SyncMemory {
-    /// Puts the use case together. The store tells whether a session was deleted meanwhile.
+    /// Builds the use case. The store tells whether a session was deleted meanwhile.
     pub fn new(
         queue: Arc<dyn MemoryQueue>,
         leases: Arc<dyn Leases>,
@@ -115,7 +115,7 @@ impl SyncMemory {
         }
     }
 
-    /// Makes the writes that are due. Answers how many there were. Those that failed before are made
+    /// Makes the writes that are due. Returns how many there were. Those that failed before are made
     /// each by itself: whatever is wrong with one of them keeps no other waiting.
     async fn round(&self, lanes: &MemoryLanes, stop: &Stop) -> PortResult<usize> {
         let now = self.world.clock.now();

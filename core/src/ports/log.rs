@@ -55,10 +55,10 @@ pub fn is_passing(record: &Record) -> bool {
 /// - Publishes that are asked for at the same time may be joined into one: each is answered for
 ///   itself, and its records stand together.
 /// - A record is never changed, and keeps its offset, key, value, headers and time.
-/// - A [`fetch`](Self::fetch) at the end waits for records, is woken by them, and answers none when
+/// - A [`fetch`](Self::fetch) at the end waits for records, is woken by them, and returns none when
 ///   the wait is over.
 /// - A fetch below the earliest or above the next offset is [`Fetched::OutOfRange`].
-/// - A fetch answers at least one record if there is one, and else no more than `max_bytes` of values.
+/// - A fetch returns at least one record if there is one, and else no more than `max_bytes` of values.
 /// - A publish that fails as ambiguous may have happened: publishing again may double the records.
 /// - If the implementation is durable, what was published survives a restart, until retention drops it.
 /// - A record that [is passing](is_passing) may be dropped before older ones, and need not survive a
@@ -68,7 +68,7 @@ pub trait Log: Send + Sync {
     /// How many partitions a topic has.
     fn partitions(&self, topic: Topic) -> u32;
 
-    /// Appends records to a partition. Answers the offset of the first.
+    /// Appends records to a partition. Returns the offset of the first.
     async fn publish(
         &self,
         topic: Topic,

@@ -78,8 +78,8 @@ pub struct DueForget {
 /// - A write that was replaced since it was read is not settled: the newer one is still to be made.
 /// - A row that cannot be read is not returned, and stops no other: it is a dead letter.
 /// - [`Store::erase`](super::Store::erase) leaves a forget that is due at once.
-/// - [`forgets`](Self::forgets) answers those that are due, in the order of erasure. Nobody holds
-///   them, so they are answered again until [`forgot`](Self::forgot): forgetting twice does no harm.
+/// - [`forgets`](Self::forgets) returns those that are due, in the order of erasure. Nobody holds
+///   them, so they are returned again until [`forgot`](Self::forgot): forgetting twice does no harm.
 /// - [`forgot`](Self::forgot) of a session that is not to be forgotten any more changes nothing.
 /// - [`backlog`](Self::backlog) counts writes and forgets that are put off, too: at 0 nothing is left
 ///   to be done.

@@ -97,7 +97,7 @@ pub trait Store: Send + Sync {
     /// A call of the ledger.
     async fn call(&self, call: CallId) -> PortResult<Option<CallRecord>>;
 
-    /// Deletes a session with everything that was said in it. Answers whether there was one.
+    /// Deletes a session with everything that was said in it. Returns whether there was one.
     async fn erase(&self, tenant: &TenantId, session: SessionId, at: Timestamp)
     -> PortResult<bool>;
 }

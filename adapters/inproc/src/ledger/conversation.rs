@@ -105,7 +105,7 @@ impl Conversation {
         commit.release && slot.is_some_and(|slot| slot.owner.is_none() && slot.epoch == epoch)
     }
 
-    /// Takes note of what `commit` proves of the session's work, and releases its claim if it says so.
+    /// Notes what `commit` proves of the session's work, and releases its claim if it says so.
     pub(super) fn settle_claims(&mut self, commit: &Commit) {
         for (kind, slot) in &mut self.claims {
             if commit.is_proof(*kind) {
@@ -168,7 +168,7 @@ impl Conversation {
         self.calls.iter_mut().find(|known| known.record.call.call_id == call)
     }
 
-    /// Makes an accepted turn ready. Answers whether there is such a turn.
+    /// Makes an accepted turn ready. Returns whether there is such a turn.
     pub(super) fn recover_turn(&mut self, turn: TurnId) -> bool {
         let Some(turn) = self.turn_mut(turn) else { return false };
         if turn.record.state == TurnState::Accepted {

@@ -1,4 +1,4 @@
-//! One answer, put together from its chunks.
+//! One answer, assembled from its chunks.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -30,7 +30,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// Takes a chunk; answers the text in it.
+    /// Takes a chunk and returns the text in it.
     pub(super) fn take(&mut self, chunk: Chunk) -> Result<String, TooMuch> {
         if chunk.model.as_deref().is_some_and(|model| !model.is_empty()) {
             self.model = chunk.model;

@@ -73,7 +73,7 @@ impl Database {
     }
 
     /// Runs `job` in the next transaction, alone in a savepoint: if it fails, nothing of it stays,
-    /// and its neighbours do. Answers once the transaction is committed. A job whose caller went
+    /// and its neighbours do. Resolves once the transaction is committed. A job whose caller went
     /// away runs all the same.
     pub(crate) async fn write<T, J>(&self, durability: Durability, job: J) -> PortResult<T>
     where

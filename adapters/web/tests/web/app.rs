@@ -152,7 +152,7 @@ impl App {
         Self { parts, gateway, address, served: tokio::spawn(serving) }
     }
 
-    /// Lets the flows' time pass until `done` comes back.
+    /// Lets the flows' time pass until `done` resolves.
     pub(crate) async fn while_time_passes<F: Future>(&self, done: F) -> F::Output {
         let done = std::pin::pin!(done);
         let passing = std::pin::pin!(async {

@@ -51,7 +51,7 @@ async fn acquire(ledger: &Ledger, who: u128) -> Option<PartitionLease> {
     ledger.lease_for(&resource(), owner(who)).await
 }
 
-/// Renews a lease as its owner. Answers whether it still was its owner's.
+/// Renews a lease as its owner. Returns whether it still was its owner's.
 async fn renew(ledger: &Ledger, lease: &PartitionLease, ttl: Duration) -> bool {
     let member = Member { group: "renewing".into(), owner: lease.owner };
     let renewed = ledger.leases.renew(&member, std::slice::from_ref(lease), ttl).await.unwrap();

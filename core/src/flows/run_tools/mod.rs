@@ -55,7 +55,7 @@ enum Ours {
 }
 
 impl RunTools {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(
         store: Arc<dyn Store>,
         policy: Arc<dyn Policy>,
