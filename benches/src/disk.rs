@@ -23,7 +23,7 @@ impl SyncedFile {
         Ok(Self { file: File::create(folder.join("floor.bin"))? })
     }
 
-    /// Appends a page, and comes back when the disk has it.
+    /// Appends a page, and returns once the disk has it.
     pub fn append(&mut self) -> io::Result<()> {
         self.file.write_all(&PAGE)?;
         self.file.sync_data()

@@ -31,6 +31,13 @@ impl TraceContext {
     pub fn tracestate(&self) -> Option<&str> {
         self.tracestate.as_deref()
     }
+
+    /// Both headers of a record.
+    pub fn headers(&self) -> impl Iterator<Item = (String, String)> {
+        let parent = ("traceparent".to_owned(), self.traceparent.clone());
+        let state = self.tracestate.clone().map(|state| ("tracestate".to_owned(), state));
+        std::iter::once(parent).chain(state)
+    }
 }
 
 /// The `traceparent` as version 00 writes it: later versions may only add to its end.

@@ -57,7 +57,7 @@ impl Limiter {
         (now - origin) / length * length + origin
     }
 
-    /// Comes back when many have read and none has written, if they come at the same time.
+    /// Returns when many have read and none has written, if they come at the same time.
     fn meet(&self) {
         let mut between = self.between.lock().unwrap();
         *between += 1;

@@ -21,6 +21,9 @@ mockall::mock! {
     }
 }
 
+/// What is answered to a call that remembers.
+type Remembered = PortResult<Vec<PortResult<()>>>;
+
 fn all_kept(writes: &[MemoryWrite]) -> Vec<PortResult<()>> {
     writes.iter().map(|_| Ok(())).collect()
 }
@@ -43,7 +46,7 @@ async fn ten_turns(keeper: &Arc<MockKeeper>) -> u64 {
     }
     house.platform.start(Unit::MemorySync);
     quiet(&house.platform, &client.principal).await;
-    let rows = house.platform.truth.replica.count(&client.principal.tenant).await.unwrap();
+    let rows = house.platform.replica_rows(&client.principal).len() as u64;
     drop(client);
     stop(house).await;
     rows
@@ -56,13 +59,15 @@ async fn stop(house: House) {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn writes_that_wait_are_remembered_in_one_call() {
+/// The memories of ten turns are remembered in one call, which ends so, and then so many of them each
+/// by itself.
+async fn remembered(together: fn(&[MemoryWrite]) -> Remembered, alone: usize) {
     let mut keeper = keeper();
+    keeper.expect_remember().withf(|writes| writes.len() == 20).times(1).returning(together);
     keeper
         .expect_remember()
-        .withf(|writes| writes.len() == 20)
-        .times(1)
+        .withf(|writes| writes.len() == 1)
+        .times(alone)
         .returning(|writes| Ok(all_kept(writes)));
     let keeper = Arc::new(keeper);
 
@@ -70,47 +75,25 @@ async fn writes_that_wait_are_remembered_in_one_call() {
 
     assert_eq!(rows, 20);
     Arc::into_inner(keeper).unwrap().checkpoint();
+}
+
+#[tokio::test(start_paused = true)]
+async fn writes_that_wait_are_remembered_in_one_call() {
+    remembered(|writes| Ok(all_kept(writes)), 0).await;
 }
 
 /// Whatever is wrong with one of them keeps no other waiting.
 #[tokio::test(start_paused = true)]
 async fn writes_that_failed_together_are_made_again_each_by_itself() {
-    let mut keeper = keeper();
-    let away = |_: &[MemoryWrite]| Err(PortError::Unavailable("away".into()));
-    keeper.expect_remember().withf(|writes| writes.len() == 20).times(1).returning(away);
-    keeper
-        .expect_remember()
-        .withf(|writes| writes.len() == 1)
-        .times(20)
-        .returning(|writes| Ok(all_kept(writes)));
-    let keeper = Arc::new(keeper);
-
-    let rows = ten_turns(&keeper).await;
-
-    assert_eq!(rows, 20);
-    Arc::into_inner(keeper).unwrap().checkpoint();
+    remembered(|_| Err(PortError::Unavailable("away".into())), 20).await;
 }
 
 #[tokio::test(start_paused = true)]
 async fn write_that_fails_by_itself_is_the_only_one_that_is_made_again() {
-    let mut keeper = keeper();
     let but_the_third = |writes: &[MemoryWrite]| {
-        let result = |place| match place {
-            2 => Err(PortError::Unavailable("away".into())),
-            _ => Ok(()),
-        };
-        Ok((0..writes.len()).map(result).collect())
+        let mut kept = all_kept(writes);
+        kept[2] = Err(PortError::Unavailable("away".into()));
+        Ok(kept)
     };
-    keeper.expect_remember().withf(|writes| writes.len() == 20).times(1).returning(but_the_third);
-    keeper
-        .expect_remember()
-        .withf(|writes| writes.len() == 1)
-        .times(1)
-        .returning(|writes| Ok(all_kept(writes)));
-    let keeper = Arc::new(keeper);
-
-    let rows = ten_turns(&keeper).await;
-
-    assert_eq!(rows, 20);
-    Arc::into_inner(keeper).unwrap().checkpoint();
+    remembered(but_the_third, 1).await;
 }

@@ -105,7 +105,7 @@ impl Outcome {
     }
 }
 
-/// Runs `case` for 1, 2, 3 … until it says that nothing happened. Answers how often something did.
+/// Runs `case` for 1, 2, 3 … until it says that nothing happened. Returns how often something did.
 fn for_each<T>(case: impl Fn(u64) -> Option<T>) -> u64 {
     let mut nth = 1;
     loop {

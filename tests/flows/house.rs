@@ -5,7 +5,7 @@ use std::sync::Arc;
 use soma_core::memory::RecallQuery;
 use soma_core::ports::Log;
 use soma_core::ports::model::ModelRequest;
-use soma_inproc::{InprocBudget, InprocLedger, Script, ScriptedTool};
+use soma_inproc::{Script, ScriptedTool};
 use soma_tests::platform::{
     Cast, Client, Platform, Ports, Settings, Stage, Tools, Unit, Watch, asks_for, has_tool_results,
     settings,
@@ -67,21 +67,6 @@ impl Plan {
     {
         self.truth.log = log.clone();
         self.ports.log = log.clone();
-        self
-    }
-
-    /// With this ledger, which is the test's to damage.
-    pub(crate) fn over_ledger(mut self, ledger: &Arc<InprocLedger>) -> Self {
-        for ports in [&mut self.truth, &mut self.ports] {
-            ports.store = ledger.clone();
-            ports.work = ledger.clone();
-            ports.leases = ledger.clone();
-            ports.outbox = ledger.clone();
-            ports.memory_queue = ledger.clone();
-            ports.replica = ledger.clone();
-            ports.usage = ledger.clone();
-            ports.budget = Arc::new(InprocBudget::new(ledger.clone()));
-        }
         self
     }
 

@@ -37,9 +37,9 @@ async fn idle_platform_looks_for_its_share_no_more_often_than_it_renews_it() {
     let [renewed, tried, released] =
         asked_in_a_minute([Point::Renew, Point::Acquire, Point::Release]).await;
 
-    // 5 groups of 2, each of which renews all of its leases at once; of 3 partitions one instance has
+    // 6 groups of 2, each of which renews all of its leases at once; of 3 partitions one instance has
     // 2, and the other tries those.
-    assert_eq!((renewed, tried, released), (10 * 20, 4 * 20, 0));
+    assert_eq!((renewed, tried, released), (12 * 20, 4 * 20, 0));
 }
 
 #[tokio::test(start_paused = true)]

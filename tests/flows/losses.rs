@@ -12,6 +12,7 @@ use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::log::{Bounds, Fetched};
 use soma_core::ports::{Log, PortError, PortResult};
+use soma_decorators::{Publish, PublishedBy};
 use soma_inproc::InprocLog;
 use soma_tests::platform::{Stage, Unit, check};
 
@@ -29,27 +30,25 @@ enum Trouble {
     Doubts(BTreeSet<Topic>),
 }
 
-/// A log with a trouble.
-struct Lossy {
-    inner: Arc<InprocLog>,
-    trouble: Mutex<Trouble>,
+/// The trouble of a log.
+#[derive(Clone)]
+struct Troubles {
+    log: Arc<InprocLog>,
+    trouble: Arc<Mutex<Trouble>>,
 }
 
-impl Lossy {
-    fn new(stage: &Stage, trouble: Trouble) -> Arc<Self> {
-        let inner = Arc::new(InprocLog::new(Arc::clone(&stage.timer)));
-        Arc::new(Self { inner, trouble: Mutex::new(trouble) })
-    }
+/// A log with a trouble, and the trouble.
+fn lossy(stage: &Stage, trouble: Trouble) -> (Arc<PublishedBy<InprocLog, Troubles>>, Troubles) {
+    let log = Arc::new(InprocLog::new(Arc::clone(&stage.timer)));
+    let troubles = Troubles { log: Arc::clone(&log), trouble: Arc::new(Mutex::new(trouble)) };
+    (Arc::new(PublishedBy::new(log, troubles.clone())), troubles)
 }
 
 #[async_trait]
-impl Log for Lossy {
-    fn partitions(&self, topic: Topic) -> u32 {
-        self.inner.partitions(topic)
-    }
-
+impl Publish for Troubles {
     async fn publish(
         &self,
+        log: &dyn Log,
         topic: Topic,
         partition: Partition,
         records: Vec<Record>,
@@ -60,31 +59,16 @@ impl Log for Lossy {
             Trouble::Doubts(topics) => (false, false, topics.remove(&topic)),
         };
         if cut {
-            let Bounds { next, .. } = self.inner.bounds(topic, partition).await?;
-            self.inner.truncate(topic, partition, next - 1)?;
+            let Bounds { next, .. } = log.bounds(topic, partition).await?;
+            self.log.truncate(topic, partition, next - 1)?;
         }
         let kept = if lost { Vec::new() } else { records };
-        let first = self.inner.publish(topic, partition, kept).await?;
+        let first = log.publish(topic, partition, kept).await?;
         if doubted { Err(PortError::Ambiguous("not acknowledged".into())) } else { Ok(first) }
-    }
-
-    async fn fetch(
-        &self,
-        topic: Topic,
-        partition: Partition,
-        offset: u64,
-        max_bytes: usize,
-        wait: Duration,
-    ) -> PortResult<Fetched> {
-        self.inner.fetch(topic, partition, offset, max_bytes, wait).await
-    }
-
-    async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
-        self.inner.bounds(topic, partition).await
     }
 }
 
-/// Cuts the last record of every partition that has one. Answers how many it cut.
+/// Cuts the last record of every partition that has one. Returns how many it cut.
 async fn cut(log: &InprocLog, topic: Topic) -> usize {
     let mut lost = 0;
     for partition in 0..log.partitions(topic) {
@@ -94,7 +78,7 @@ async fn cut(log: &InprocLog, topic: Topic) -> usize {
     lost
 }
 
-/// So many sessions say something. Answers how long it takes until everything is at rest.
+/// So many sessions say something. Returns how long it takes until everything is at rest.
 async fn answering(house: &House, sessions: usize) -> Duration {
     let clock = &house.platform.stage.clock;
     let begun = clock.now();
@@ -157,7 +141,7 @@ async fn reader_whose_log_is_cut_and_grows_again_while_it_waits_misses_nothing()
         [Topic::ConversationInbound, Topic::ToolRequests, Topic::ToolResults, Topic::MemoryWal]
     {
         let stage = Stage::new();
-        let log = Lossy::new(&stage, Trouble::Cuts(BTreeSet::new()));
+        let (log, troubles) = lossy(&stage, Trouble::Cuts(BTreeSet::new()));
         let house = Plan::asking_for("echo").over(&log).open();
         answering(&house, 12).await;
         let mut places = BTreeSet::new();
@@ -167,12 +151,14 @@ async fn reader_whose_log_is_cut_and_grows_again_while_it_waits_misses_nothing()
             }
         }
         let before = places.len();
-        *log.trouble.lock().unwrap() = Trouble::Cuts(places);
+        *troubles.trouble.lock().unwrap() = Trouble::Cuts(places);
 
         let took = answering(&house, 1).await;
 
         assert!(took < Duration::from_secs(7), "{topic} took {took:?}");
-        let Trouble::Cuts(left) = &*log.trouble.lock().unwrap() else { panic!("another trouble") };
+        let Trouble::Cuts(left) = &*troubles.trouble.lock().unwrap() else {
+            panic!("another trouble")
+        };
         assert!(left.len() < before, "{topic} was cut");
     }
 }
@@ -183,7 +169,7 @@ async fn reader_whose_log_is_cut_and_grows_again_while_it_waits_misses_nothing()
 async fn record_that_is_published_again_is_another_record() {
     let topics =
         [Topic::ConversationInbound, Topic::ToolRequests, Topic::ToolResults, Topic::MemoryWal];
-    let log = Lossy::new(&Stage::new(), Trouble::Doubts(BTreeSet::from(topics)));
+    let (log, _) = lossy(&Stage::new(), Trouble::Doubts(BTreeSet::from(topics)));
     let house = Plan::asking_for("echo").over(&log).open();
 
     answering(&house, 1).await;
@@ -209,7 +195,7 @@ async fn message_whose_records_the_log_loses_is_answered_all_the_same() {
     let loses = topics.iter().map(|topic| BTreeSet::from([*topic]));
     for loses in loses.chain([BTreeSet::from(topics)]) {
         let count = u32::try_from(loses.len()).unwrap();
-        let log = Lossy::new(&Stage::new(), Trouble::Loses(loses));
+        let (log, _) = lossy(&Stage::new(), Trouble::Loses(loses));
         let house = Plan::asking_for("echo").over(&log).open();
         let mut client = house.client();
         let clock = &house.platform.stage.clock;

@@ -6,11 +6,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use futures_util::future::join_all;
+use soma_core::contract::talk::talk_of;
 use soma_core::conversation::event::EventType::{AssistantFinal, ContextRecalled};
 use soma_core::flows::stop::Stop;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::ports::{Memory, PortError, PortResult, Timer};
+use soma_core::work::commit::Commit;
 use soma_inproc::Script;
 use soma_tests::platform::{Unit, check, quiet};
 
@@ -155,7 +157,7 @@ async fn write_that_can_never_be_made_is_set_aside() {
 
     let truth = &house.platform.truth;
     assert_eq!(truth.memory_queue.backlog().await.unwrap(), 0);
-    assert_eq!(truth.replica.count(&client.principal.tenant).await.unwrap(), 0);
+    assert_eq!(house.platform.replica_rows(&client.principal), []);
     assert_eq!(crate::records::dead_letters(truth, "memory.wal.dlq").await.len(), 2);
 }
 
@@ -179,7 +181,7 @@ async fn delete_during_an_answer_ends_it_without_a_trace() {
     let session = client.session.unwrap();
     assert_eq!(truth.store.session(tenant, session).await.unwrap(), None);
     assert_eq!(truth.outbox.depth().await.unwrap().rows, 0);
-    assert_eq!(truth.replica.count(tenant).await.unwrap(), 0);
+    assert_eq!(house.platform.replica_rows(&client.principal), []);
     let mut other = house.client();
     other.ask_and_wait("second").await;
     quiet(&house.platform, &other.principal).await;
@@ -199,8 +201,8 @@ async fn deleted_session_is_remembered_nowhere() {
 
     assert_eq!(other.view.count(ContextRecalled), 0);
     quiet(&house.platform, &other.principal).await;
-    let rows = house.platform.truth.replica.count(&client.principal.tenant).await.unwrap();
-    assert_eq!(rows, 2, "only what the new session said");
+    let rows = house.platform.replica_rows(&client.principal);
+    assert_eq!(rows.len(), 2, "only what the new session said");
 }
 
 #[tokio::test(start_paused = true)]
@@ -221,4 +223,24 @@ async fn write_in_flight_while_its_session_is_deleted_is_forgotten() {
         assert_eq!(house.remembered(&client).await, 0, "and what comes late is forgotten too");
         quiet(&house.platform, &client.principal).await;
     }
+}
+
+/// Whoever held its lane before may still be making the older one, which would be remembered last.
+#[tokio::test(start_paused = true)]
+async fn write_that_replaced_another_is_made_when_the_older_is_no_longer_under_way() {
+    let house = Plan::saying("Anyway.").open_with(&[]);
+    let (truth, talk) = (&house.platform.truth, talk_of("acme", 1));
+    let newer = MemoryWrite { text: "newer".into(), ..talk.memory("older") };
+    for write in [talk.memory("older"), newer, talk.memory("other")] {
+        truth.store.commit(Commit { memory: vec![write], ..talk.commit() }).await.unwrap();
+    }
+    let client = house.client();
+
+    house.platform.start(Unit::MemorySync);
+    house.platform.pass(Duration::from_secs(29)).await;
+    let early = house.remembered(&client).await;
+    house.platform.pass(Duration::from_secs(3)).await;
+
+    assert_eq!(early, 1, "only the one that replaced none");
+    assert_eq!(house.remembered(&client).await, 2);
 }

@@ -10,10 +10,11 @@ use soma_core::ids::{SessionId, TenantId};
 use soma_core::outbox::message::{OutboxMessage, Record, encode};
 use soma_core::outbox::partition::{Partition, partition_of};
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::log::{Bounds, Fetched};
+use soma_core::ports::log::Fetched;
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::ports::{Log, PortError, PortResult};
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, OpenSession};
+use soma_decorators::{Publish, PublishedBy};
 use soma_inproc::InprocLog;
 use soma_tests::platform::{Ports, Stage, Unit};
 use uuid::Uuid;
@@ -37,30 +38,26 @@ enum Trouble {
     Never(&'static str),
 }
 
-struct Troubled {
-    inner: Arc<InprocLog>,
-    trouble: Mutex<Trouble>,
-}
+/// The trouble that a log has with what is published.
+#[derive(Clone)]
+struct Troubles(Arc<Mutex<Trouble>>);
 
-impl Troubled {
+impl Troubles {
     fn begin(&self, trouble: Trouble) {
-        *self.trouble.lock().unwrap() = trouble;
+        *self.0.lock().unwrap() = trouble;
     }
 }
 
 #[async_trait]
-impl Log for Troubled {
-    fn partitions(&self, topic: Topic) -> u32 {
-        self.inner.partitions(topic)
-    }
-
+impl Publish for Troubles {
     async fn publish(
         &self,
+        log: &dyn Log,
         topic: Topic,
         partition: Partition,
         records: Vec<Record>,
     ) -> PortResult<u64> {
-        let trouble = self.trouble.lock().unwrap().clone();
+        let trouble = self.0.lock().unwrap().clone();
         match trouble {
             Trouble::Refuses(which) if which == partition => {
                 return Err(PortError::Unavailable("no leader".into()));
@@ -71,22 +68,7 @@ impl Log for Troubled {
             }
             Trouble::None | Trouble::Refuses(_) | Trouble::Hangs(..) | Trouble::Never(_) => {}
         }
-        self.inner.publish(topic, partition, records).await
-    }
-
-    async fn fetch(
-        &self,
-        topic: Topic,
-        partition: Partition,
-        offset: u64,
-        max_bytes: usize,
-        wait: Duration,
-    ) -> PortResult<Fetched> {
-        self.inner.fetch(topic, partition, offset, max_bytes, wait).await
-    }
-
-    async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {
-        self.inner.bounds(topic, partition).await
+        log.publish(topic, partition, records).await
     }
 }
 
@@ -98,17 +80,18 @@ fn says(record: &Record) -> String {
 struct Scene {
     stage: Stage,
     ports: Ports,
-    log: Arc<Troubled>,
+    log: Arc<InprocLog>,
+    troubles: Troubles,
     plan: Plan,
 }
 
 impl Scene {
     fn new() -> Self {
         let plan = Plan::saying("nothing");
-        let inner = Arc::new(InprocLog::new(Arc::clone(&plan.stage.timer)));
-        let log = Arc::new(Troubled { inner, trouble: Mutex::new(Trouble::None) });
-        let plan = plan.over(&log);
-        Self { stage: plan.stage.clone(), ports: plan.ports.clone(), log, plan }
+        let log = Arc::new(InprocLog::new(Arc::clone(&plan.stage.timer)));
+        let troubles = Troubles(Arc::new(Mutex::new(Trouble::None)));
+        let plan = plan.over(&Arc::new(PublishedBy::new(Arc::clone(&log), troubles.clone())));
+        Self { stage: plan.stage.clone(), ports: plan.ports.clone(), log, troubles, plan }
     }
 }
 
@@ -144,8 +127,8 @@ async fn send(
 }
 
 /// What a partition of the log has.
-async fn published(log: &Troubled, partition: Partition) -> Vec<String> {
-    let fetched = log.inner.fetch(TOPIC, partition, 0, 1 << 24, Duration::ZERO).await.unwrap();
+async fn published(log: &InprocLog, partition: Partition) -> Vec<String> {
+    let fetched = log.fetch(TOPIC, partition, 0, 1 << 24, Duration::ZERO).await.unwrap();
     let Fetched::Records(records) = fetched else { panic!("{fetched:?}") };
     records.iter().map(|place| says(&place.record)).collect()
 }
@@ -156,11 +139,11 @@ fn numbers(count: usize) -> Vec<String> {
 
 /// Whatever is wrong with partition 0, the others get theirs, and it gets its own in order later.
 async fn others_go_on(trouble: Trouble, over: &Stop) {
-    let Scene { stage, ports, log, plan } = Scene::new();
+    let Scene { stage, ports, log, troubles, plan } = Scene::new();
     let truth = (&stage, &ports);
     send(truth, 0, numbers(MANY)).await;
     send(truth, 1, numbers(MANY)).await;
-    log.begin(trouble);
+    troubles.begin(trouble);
     let house = plan.open_with(&[Unit::OutboxSync]);
 
     house.platform.pass(Duration::from_secs(8)).await;
@@ -174,7 +157,7 @@ async fn others_go_on(trouble: Trouble, over: &Stop) {
     let waiting = ports.outbox.depth().await.unwrap();
     assert_eq!(waiting.rows, MANY as u64 + 1, "what was published was settled");
 
-    log.begin(Trouble::None);
+    troubles.begin(Trouble::None);
     over.trigger();
     house.platform.pass(Duration::from_secs(10)).await;
 
@@ -197,9 +180,9 @@ async fn partition_that_does_not_answer_holds_up_no_other() {
 
 #[tokio::test(start_paused = true)]
 async fn message_that_can_never_be_published_is_set_aside_alone() {
-    let Scene { stage, ports, log, plan } = Scene::new();
+    let Scene { stage, ports, log, troubles, plan } = Scene::new();
     send((&stage, &ports), 1, ["a", "too large", "b"].map(str::to_owned)).await;
-    log.begin(Trouble::Never("too large"));
+    troubles.begin(Trouble::Never("too large"));
     let house = plan.open_with(&[Unit::OutboxSync]);
 
     house.platform.pass(Duration::from_secs(3)).await;

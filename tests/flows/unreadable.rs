@@ -21,8 +21,8 @@ use crate::records::dead_letters;
 const TAKEN_OVER: Duration = Duration::from_secs(15);
 
 fn open(plan: Plan) -> (House, Arc<InprocLedger>) {
-    let ledger = Arc::new(InprocLedger::new(Arc::clone(&plan.stage.clock)));
-    (plan.over_ledger(&ledger).open(), ledger)
+    let ledger = Arc::clone(&plan.stage.ledger);
+    (plan.open(), ledger)
 }
 
 #[tokio::test(start_paused = true)]

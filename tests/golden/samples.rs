@@ -294,6 +294,7 @@ pub(crate) fn records() -> Vec<(String, Value)> {
         state: CallState::Done,
         tries: 1,
         outcome: None,
+        trace: None,
         unreadable: None,
     };
     let (_, event) = events().remove(0);

@@ -31,7 +31,7 @@ pub(crate) async fn post(
     request.send().await
 }
 
-/// Posts a message that must be accepted; answers its session.
+/// Posts a message that must be accepted, and returns its session.
 pub(crate) async fn say(http: &reqwest::Client, url: &str, message: &str) -> String {
     let response = post(http, url, &json!({"message": message}), None).await.unwrap();
     assert_eq!(response.status(), StatusCode::ACCEPTED);
@@ -55,7 +55,7 @@ impl Follower {
         Self { session: session.into(), position: "0".into(), ..Self::default() }
     }
 
-    /// Follows until the stream ends by itself, or breaks. Answers whether it ended by itself.
+    /// Follows until the stream ends by itself, or breaks. Returns whether it ended by itself.
     pub(crate) async fn follow(&mut self, http: &reqwest::Client, url: &str) -> bool {
         let url = format!("{url}/v1/session/{}/events?until=final", self.session);
         let request = http.get(url).header("Last-Event-ID", &self.position);

@@ -3,7 +3,7 @@
 use std::io::{BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::mpsc;
+use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -57,6 +57,7 @@ pub(crate) fn up(data: &Path, settings: &[(&str, &str)]) -> Command {
 pub(crate) struct Soma {
     child: Child,
     pub(crate) url: String,
+    warnings: Arc<Mutex<Vec<String>>>,
 }
 
 impl Soma {
@@ -69,6 +70,8 @@ impl Soma {
         let mut child = command.spawn().unwrap();
         let out = child.stdout.take().unwrap();
         let (said, heard) = mpsc::channel();
+        let warnings = Arc::new(Mutex::new(Vec::new()));
+        let warned = Arc::clone(&warnings);
         // It reads to the end, so that the pipe never fills.
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -76,13 +79,22 @@ impl Soma {
                 if let Some(url) = entry.get("url").and_then(Value::as_str) {
                     let _ = said.send(url.to_owned());
                 }
+                if entry["level"] == "WARN" {
+                    warned.lock().unwrap().push(line);
+                }
             }
         });
         let Ok(url) = heard.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             panic!("soma did not start: {}", words(&mut child));
         };
-        Self { child, url }
+        Self { child, url, warnings }
+    }
+
+    /// How many lines it has logged as warnings that say this.
+    pub(crate) fn warnings(&self, saying: &str) -> usize {
+        let warnings = self.warnings.lock().unwrap();
+        warnings.iter().filter(|line| line.contains(saying)).count()
     }
 
     /// The number of its process.
@@ -96,7 +108,7 @@ impl Soma {
         self.child.wait().unwrap();
     }
 
-    /// SIGTERM; answers how it ended.
+    /// Sends SIGTERM, and returns how it ended.
     pub(crate) fn terminate(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());

@@ -45,7 +45,9 @@ mod decorated;
 mod faults;
 mod point;
 mod ports;
+mod publishing;
 
 pub use decorated::{Decorated, Intercept};
 pub use faults::{FaultKind, FaultPlan, Faulty, Hit};
 pub use point::{Effect, Point};
+pub use publishing::{Publish, PublishedBy};

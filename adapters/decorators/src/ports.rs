@@ -10,8 +10,8 @@ use soma_core::conversation::event::{Event, Seq};
 use soma_core::conversation::model::ModelFailure;
 use soma_core::identity::Principal;
 use soma_core::identity::credentials::Credentials;
-use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
-use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery, WalEvent};
+use soma_core::ids::{CallId, OwnerId, SessionId, TenantId, TurnId};
+use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::{OutboxRow, Record};
 use soma_core::outbox::partition::Partition;
@@ -173,16 +173,17 @@ ports! {
         OutboxDepth: Reads depth() -> OutboxDepth;
     }
     MemoryQueue {
-        DueMemory: Writes due(owner: OwnerId, hold: Duration, limit: usize) -> Vec<DueWrite>;
-        SettleMemory: Writes settle(settlements: &[SettledWrite]) -> Vec<bool>;
+        DueMemory: Reads due(lanes: &[PartitionLease], limit: usize) -> Vec<DueWrite>;
+        SettleMemory: Writes settle(
+            lanes: &[PartitionLease],
+            settlements: &[SettledWrite]
+        ) -> Vec<bool>;
         DueForgets: Reads forgets(limit: usize) -> Vec<DueForget>;
         Forgot: Writes forgot(forget: &DueForget, again_after: Option<Duration>) -> ();
         Backlog: Reads backlog() -> u64;
     }
     Replica {
         Replicate: Writes apply(batch: ReplicaBatch) -> BatchOutcome;
-        FindReplica: Reads find(tenant: &TenantId, event: EventId) -> Option<WalEvent>;
-        CountReplica: Reads count(tenant: &TenantId) -> u64;
     }
     Budget {
         Reserve: Writes reserve(request: &ReservationRequest) -> Grant;

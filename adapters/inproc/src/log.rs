@@ -6,11 +6,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use event_listener::Event;
-use futures_util::future::{Either, select};
 use soma_core::outbox::message::Record;
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::log::{Bounds, Fetched, Positioned};
+use soma_core::ports::log::{Bounds, Fetched, Positioned, wait_for_records};
 use soma_core::ports::{Log, PortError, PortResult, Timer};
 
 use crate::lock::locked;
@@ -71,7 +70,7 @@ impl InprocLog {
     }
 
     /// Drops every record from `next` on, as a broker does that lost its tail: their offsets are
-    /// given again. Answers how many those were. Whoever waits for records is told where the partition ends.
+    /// given again. Returns how many those were. Whoever waits for records is told where the partition ends.
     pub fn truncate(&self, topic: Topic, partition: Partition, next: u64) -> PortResult<usize> {
         let place = self.slot(topic, partition)?;
         let lost = {
@@ -147,18 +146,8 @@ impl Log for InprocLog {
         wait: Duration,
     ) -> PortResult<Fetched> {
         let place = self.slot(topic, partition)?;
-        let mut over = self.timer.sleep(wait);
-        loop {
-            let grown = place.grown.listen();
-            let found = locked(&place.kept).read(offset, max_bytes);
-            if wait.is_zero() || found != Fetched::Records(Vec::new()) {
-                return Ok(found);
-            }
-            match select(grown, over).await {
-                Either::Left(((), rest)) => over = rest,
-                Either::Right(((), _)) => return Ok(found),
-            }
-        }
+        let look = || async { Ok(locked(&place.kept).read(offset, max_bytes)) };
+        wait_for_records(&*self.timer, wait, &place.grown, look).await
     }
 
     async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {

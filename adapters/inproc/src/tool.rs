@@ -10,7 +10,7 @@ use soma_core::tool::ToolSpec;
 
 use crate::lock::locked;
 
-/// Answers its arguments, and remembers them: for tests that count how often a tool ran.
+/// Returns its arguments, and remembers them: for tests that count how often a tool ran.
 pub struct ScriptedTool {
     spec: ToolSpec,
     answer: Arc<Answer>,
@@ -28,7 +28,7 @@ impl ScriptedTool {
         Self { spec, answer: Arc::new(answer), calls: Mutex::default() }
     }
 
-    /// A tool that answers its arguments as they are, whatever they are named.
+    /// A tool that returns its arguments as they are, whatever they are named.
     pub fn echo(name: &str) -> Self {
         let spec = ToolSpec {
             name: name.to_owned(),

@@ -6,7 +6,10 @@ use async_trait::async_trait;
 use soma_core::contract::Fixture;
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::damage::{Damage, Damaged};
+use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
+use soma_core::ids::TenantId;
+use soma_core::memory::WalEvent;
 use soma_inproc::{InprocBudget, InprocLedger};
 
 struct Inproc;
@@ -24,14 +27,14 @@ impl Fixture for Inproc {
         let clock = Arc::new(ManualClock::default());
         let ledger = Arc::new(InprocLedger::new(clock.clone()));
         let budget = Arc::new(InprocBudget::new(Arc::clone(&ledger) as _));
-        Ledger::of(Arc::clone(&ledger), budget, clock, Arc::new(Damages(ledger)))
+        Ledger::of(Arc::clone(&ledger), budget, clock, Arc::new(Behind(ledger)))
     }
 }
 
-struct Damages(Arc<InprocLedger>);
+struct Behind(Arc<InprocLedger>);
 
 #[async_trait]
-impl Damage for Damages {
+impl Damage for Behind {
     async fn damage(&self, what: Damaged) {
         match what {
             Damaged::LastInput(turn) => self.0.damage_last_input(turn),
@@ -41,6 +44,13 @@ impl Damage for Damages {
             Damaged::OutboxRow(session) => self.0.damage_outbox_row(session),
             Damaged::Memories(session) => self.0.damage_memories(session),
         }
+    }
+}
+
+#[async_trait]
+impl Inspect for Behind {
+    async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
+        self.0.replica_rows(tenant)
     }
 }
 

@@ -40,7 +40,7 @@ impl Parser {
         Self::default()
     }
 
-    /// Takes more bytes; answers the messages they complete.
+    /// Takes more bytes and returns the messages that they complete.
     ///
     /// # Errors
     ///

@@ -16,7 +16,7 @@ use soma_core::ports::{Model, Timer};
 use soma_core::tool::ToolSpec;
 use soma_model::OfflineModel;
 
-/// Comes back at once, and notes how long it should have taken.
+/// Resolves at once, and notes how long it should have taken.
 #[derive(Default)]
 struct NoTime {
     slept: Mutex<Vec<Duration>>,

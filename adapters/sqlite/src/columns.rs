@@ -1,11 +1,14 @@
 //! How values of the platform are written in columns.
 
+use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
 use soma_core::conversation::event::Role;
 use soma_core::ids::TenantId;
+use soma_core::outbox::lane::{LANES, Lane};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
+use soma_core::trace::TraceContext;
 use soma_core::unreadable::Unreadable;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::session::TurnState;
@@ -16,6 +19,14 @@ use crate::pack::unpacked;
 /// The most rows a query may be asked for.
 pub(crate) fn limit(rows: usize) -> i64 {
     i64::try_from(rows).unwrap_or(i64::MAX)
+}
+
+// A set of lanes is a number with a bit for each.
+const _: () = assert!(LANES < 64);
+
+/// A set of lanes, in which a statement finds one by `(set >> lane) & 1`.
+pub(crate) fn lane_set(lanes: &[Lane]) -> i64 {
+    lanes.iter().fold(0, |set, lane| set | (1 << (lane.0 % 64)))
 }
 
 /// The time before which keys that guard against repetition are forgotten, as a column.
@@ -55,6 +66,13 @@ pub(crate) fn read_json<T: DeserializeOwned>(column: ValueRef<'_>) -> Result<T, 
     let text = unpacked(column)?;
     serde_json::from_slice(&text)
         .map_err(|error| Unreadable::json(raw(ValueRef::Text(&text)), &error))
+}
+
+/// The trace context in two columns, of which `first` is the parent.
+pub(crate) fn trace(row: &Row<'_>, first: usize) -> Result<Option<TraceContext>, SqlError> {
+    let parent: Option<String> = row.get(first)?;
+    let state: Option<String> = row.get(first + 1)?;
+    Ok(parent.and_then(|parent| TraceContext::read(&parent, state.as_deref())))
 }
 
 /// The tenant of what belongs to no tenant in particular.

@@ -142,7 +142,7 @@ fn release(connection: &Connection, leases: &[PartitionLease]) -> Result<(), Sql
     Ok(())
 }
 
-/// Says that a member is alive. Answers how many of its group are.
+/// Says that a member is alive. Returns how many of its group are.
 fn live(
     connection: &Connection,
     Member { group, owner }: &Member,

@@ -6,19 +6,23 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use rusqlite::{Connection, Row, params};
-use soma_core::ids::{OwnerId, SessionId, TenantId};
+use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::observe::{self, SetAside};
 use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire;
 use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite, WriteOutcome};
 use soma_core::ports::{Clock, MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
+use soma_core::trace::TraceContext;
+use soma_core::work::lease::{PartitionLease, Resource};
 
-use crate::columns::{limit, platform, read_json};
+use crate::columns::{lane_set, limit, platform, read_json, trace};
 use crate::database::{Database, Durability, SqlError};
 use crate::forgets;
+use crate::leases;
 use crate::outbox::dead;
 use crate::outbox::enqueue::enqueue;
 
@@ -31,7 +35,7 @@ pub struct SqliteMemoryQueue {
 }
 
 impl SqliteMemoryQueue {
-    /// The queue in `database`, whose holds end by `clock`.
+    /// The queue in `database`, whose writes are due by `clock`.
     pub fn new(database: Arc<Database>, clock: Arc<dyn Clock>) -> Self {
         Self { database, clock }
     }
@@ -41,20 +45,39 @@ soma_core::opaque_debug!(SqliteMemoryQueue);
 
 #[async_trait]
 impl MemoryQueue for SqliteMemoryQueue {
-    async fn due(&self, owner: OwnerId, hold: Duration, limit: usize) -> PortResult<Vec<DueWrite>> {
-        let now = self.clock.now();
-        self.database
-            .write(Durability::Relaxed, move |c| take_up(c, owner, (now, now + hold), limit))
-            .await
+    async fn due(&self, lanes: &[PartitionLease], limit: usize) -> PortResult<Vec<DueWrite>> {
+        let (lanes, now) = (lanes.to_vec(), self.clock.now());
+        let rows = self.database.read(move |c| due(c, &lanes, now, limit)).await?;
+        let mut writes = Vec::with_capacity(rows.len());
+        let mut unreadable = Vec::new();
+        for row in rows {
+            match row {
+                Ok(write) => writes.push(write),
+                Err(row) => unreadable.push(row),
+            }
+        }
+        if !unreadable.is_empty() {
+            let set_aside =
+                move |c: &Connection| unreadable.iter().try_for_each(|row| set_aside(c, row));
+            self.database.write(Durability::Full, set_aside).await?;
+        }
+        Ok(writes)
     }
 
-    async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>> {
-        let (settlements, now) = (settlements.to_vec(), self.clock.now());
+    async fn settle(
+        &self,
+        lanes: &[PartitionLease],
+        settlements: &[SettledWrite],
+    ) -> PortResult<Vec<bool>> {
+        let (lanes, settlements) = (lanes.to_vec(), settlements.to_vec());
+        let now = self.clock.now();
         let refused = |one: &SettledWrite| matches!(one.outcome, WriteOutcome::Refused(_));
         let any_refused = settlements.iter().any(refused);
         let durability = if any_refused { Durability::Full } else { Durability::Relaxed };
         let settle = move |c: &Connection| {
-            settlements.iter().map(|settlement| settle(c, settlement, now)).collect()
+            let lanes = held(c, &lanes)?;
+            let settled = settlements.iter().map(|one| settle(c, &lanes, one, now));
+            settled.collect()
         };
         self.database.write(durability, settle).await
     }
@@ -77,66 +100,97 @@ impl MemoryQueue for SqliteMemoryQueue {
     }
 }
 
-/// Queues a write; one with its key that is queued already is overwritten, and stays held by whoever
-/// makes it: were it due at once, the older text could be remembered last.
-pub(crate) fn put(connection: &Connection, write: &MemoryWrite) -> Result<(), SqlError> {
+/// Queues a write; one with its key that is queued already is overwritten.
+pub(crate) fn put(
+    connection: &Connection,
+    write: &MemoryWrite,
+    trace: Option<&TraceContext>,
+) -> Result<(), SqlError> {
     connection
         .prepare_cached(
-            "INSERT INTO memory_write_outbox (tenant, session_id, key, due_at, payload)
-             VALUES (?1, ?2, ?3, 0, ?4)
+            "INSERT INTO memory_write_outbox (tenant, session_id, key, lane, due_at, payload,
+                                              traceparent, tracestate)
+             VALUES (?1, ?2, ?3, ?4, 0, ?5, ?6, ?7)
              ON CONFLICT (tenant, key) DO UPDATE SET
-                 session_id = excluded.session_id, token = token + 1, tries = 0,
-                 due_at = CASE WHEN owner IS NULL THEN 0 ELSE due_at END,
-                 payload = excluded.payload",
+                 session_id = excluded.session_id, version = version + 1, tries = 0, due_at = 0,
+                 payload = excluded.payload, traceparent = excluded.traceparent,
+                 tracestate = excluded.tracestate",
         )?
         .execute(params![
             write.tenant.as_str(),
             write.session_id.as_uuid(),
             write.key,
+            Lane::of(&write.key).0,
             serde_json::to_string(write)?,
+            trace.map(TraceContext::traceparent),
+            trace.and_then(TraceContext::tracestate),
         ])?;
     Ok(())
 }
 
-fn take_up(
-    connection: &Connection,
-    owner: OwnerId,
-    (now, until): (Timestamp, Timestamp),
-    count: usize,
-) -> Result<Vec<DueWrite>, SqlError> {
-    let ids: Vec<i64> = connection
-        .prepare_cached(
-            "SELECT id FROM memory_write_outbox INDEXED BY memory_write_outbox_due
-              WHERE due_at <= ?1 ORDER BY id LIMIT ?2",
-        )?
-        .query_and_then(params![now.as_micros(), limit(count)], |row| row.get(0))?
-        .collect::<Result<_, _>>()?;
-    let mut take = connection.prepare_cached(
-        "UPDATE memory_write_outbox
-            SET token = token + 1, tries = tries + 1, owner = ?2, due_at = ?3
-          WHERE id = ?1 RETURNING id, token, tries, payload, tenant, session_id",
-    )?;
-    let mut due = Vec::with_capacity(ids.len());
-    for id in ids {
-        let taken = params![id, owner.as_uuid(), until.as_micros()];
-        match take.query_row(taken, |row| Ok(read(row, now)))?? {
-            Ok(write) => due.push(write),
-            Err(letter) => set_aside(connection, id, &letter)?,
+/// Works out the lane of each row that has none.
+pub(crate) fn assign_lanes(connection: &Connection) -> rusqlite::Result<()> {
+    let mut rows =
+        connection.prepare("SELECT id, key FROM memory_write_outbox WHERE lane IS NULL")?;
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    let rows: Vec<(i64, String)> = rows.collect::<Result<_, _>>()?;
+    let mut assign =
+        connection.prepare("UPDATE memory_write_outbox SET lane = ?2 WHERE id = ?1")?;
+    for (id, key) in rows {
+        assign.execute(params![id, Lane::of(&key).0])?;
+    }
+    Ok(())
+}
+
+/// The lanes of those leases that nobody took over.
+fn held(connection: &Connection, leases: &[PartitionLease]) -> Result<Vec<Lane>, SqlError> {
+    let mut lanes = Vec::with_capacity(leases.len());
+    for lease in leases {
+        if let Resource::MemoryLane(lane) = lease.resource
+            && leases::position(connection, lease)?.is_some()
+        {
+            lanes.push(lane);
         }
     }
-    Ok(due)
+    Ok(lanes)
+}
+
+/// A row that cannot be read.
+struct Unreadable {
+    id: u64,
+    version: u64,
+    letter: DeadLetter,
+}
+
+/// The rows that are due in the lanes that are held.
+fn due(
+    connection: &Connection,
+    leases: &[PartitionLease],
+    now: Timestamp,
+    count: usize,
+) -> Result<Vec<Result<DueWrite, Unreadable>>, SqlError> {
+    let lanes = lane_set(&held(connection, leases)?);
+    connection
+        .prepare_cached(
+            "SELECT id, version, tries, payload, tenant, session_id FROM memory_write_outbox
+              WHERE id IN (SELECT id FROM memory_write_outbox INDEXED BY memory_write_outbox_due
+                            WHERE due_at <= ?1 AND (?2 >> lane) & 1 ORDER BY id LIMIT ?3)
+              ORDER BY id",
+        )?
+        .query_and_then(params![now.as_micros(), lanes, limit(count)], |row| read(row, now))?
+        .collect()
 }
 
 /// The write of a row, or its dead letter if it cannot be read.
-fn read(row: &Row<'_>, at: Timestamp) -> Result<Result<DueWrite, DeadLetter>, SqlError> {
+fn read(row: &Row<'_>, at: Timestamp) -> Result<Result<DueWrite, Unreadable>, SqlError> {
     let unreadable = match read_json(row.get_ref(3)?) {
         Ok(write) => {
-            let (id, token, tries) = (row.get(0)?, row.get(1)?, row.get(2)?);
-            return Ok(Ok(DueWrite { id, token, tries, write }));
+            let (id, version, tries) = (row.get(0)?, row.get(1)?, row.get::<_, u32>(2)? + 1);
+            return Ok(Ok(DueWrite { id, version, tries, write }));
         }
         Err(unreadable) => unreadable,
     };
-    Ok(Err(DeadLetter {
+    let letter = DeadLetter {
         topic: Topic::MemoryWal,
         partition: None,
         offset: None,
@@ -145,58 +199,71 @@ fn read(row: &Row<'_>, at: Timestamp) -> Result<Result<DueWrite, DeadLetter>, Sq
         payload: unreadable.raw,
         error: format!("the memory cannot be read: {}", unreadable.error),
         at,
-    }))
+    };
+    Ok(Err(Unreadable { id: row.get(0)?, version: row.get(1)?, letter }))
 }
 
 /// Keeps a row that cannot be read as a dead letter: it would stop every other.
-fn set_aside(connection: &Connection, id: i64, letter: &DeadLetter) -> Result<(), SqlError> {
-    connection.prepare_cached("DELETE FROM memory_write_outbox WHERE id = ?1")?.execute([id])?;
-    dead::keep(connection, letter, &platform()?)?;
-    observe::dead_letter(letter, SetAside::Unreadable);
+fn set_aside(connection: &Connection, row: &Unreadable) -> Result<(), SqlError> {
+    if delete(connection, row.id, row.version)?.is_some() {
+        dead::keep(connection, &row.letter, &platform()?)?;
+        observe::dead_letter(&row.letter, SetAside::Unreadable);
+    }
     Ok(())
 }
 
-/// Settles one write; whether it was still its taker's.
+/// Settles one write. Returns whether it was settled.
 fn settle(
     connection: &Connection,
+    lanes: &[Lane],
     settlement: &SettledWrite,
     now: Timestamp,
 ) -> Result<bool, SqlError> {
     let SettledWrite { due, outcome } = settlement;
+    if !lanes.contains(&Lane::of(&due.write.key)) {
+        return Ok(false);
+    }
     if let WriteOutcome::PutOff(span) = outcome {
         return put_off(connection, due, now + *span);
     }
-    if !remove(connection, due)? {
-        return Ok(false);
-    }
+    let Some(deleted) = delete(connection, due.id, due.version)? else { return Ok(false) };
     match outcome {
-        WriteOutcome::Made(at) => publish(connection, due, *at)?,
+        WriteOutcome::Made(at) => {
+            let wal = WalEvent::new(due.write.clone(), *at);
+            enqueue(connection, &wire::memory_written(&wal, deleted.trace), *at)?;
+        }
         WriteOutcome::Refused(letter) => dead::keep(connection, letter, &due.write.tenant)?,
         WriteOutcome::PutOff(_) => {}
     }
     Ok(true)
 }
 
-/// Puts the record of a write that was made into the outbox.
-fn publish(connection: &Connection, due: &DueWrite, at: Timestamp) -> Result<(), SqlError> {
-    enqueue(connection, &wire::memory_written(&WalEvent::new(due.write.clone(), at)), at)
-}
-
 fn put_off(connection: &Connection, due: &DueWrite, until: Timestamp) -> Result<bool, SqlError> {
     let moved = connection
         .prepare_cached(
-            "UPDATE memory_write_outbox SET due_at = ?3, owner = NULL
-              WHERE id = ?1 AND token = ?2",
+            "UPDATE memory_write_outbox SET due_at = ?3, tries = ?4
+              WHERE id = ?1 AND version = ?2",
         )?
-        .execute(params![due.id, due.token, until.as_micros()])?;
+        .execute(params![due.id, due.version, until.as_micros(), due.tries])?;
     Ok(moved > 0)
 }
 
-fn remove(connection: &Connection, due: &DueWrite) -> Result<bool, SqlError> {
-    let removed = connection
-        .prepare_cached("DELETE FROM memory_write_outbox WHERE id = ?1 AND token = ?2")?
-        .execute(params![due.id, due.token])?;
-    Ok(removed > 0)
+/// A row that is gone.
+struct Deleted {
+    /// The trace that it belonged to.
+    trace: Option<TraceContext>,
+}
+
+/// Deletes a row, unless it was replaced.
+fn delete(connection: &Connection, id: u64, version: u64) -> Result<Option<Deleted>, SqlError> {
+    connection
+        .prepare_cached(
+            "DELETE FROM memory_write_outbox WHERE id = ?1 AND version = ?2
+             RETURNING traceparent, tracestate",
+        )?
+        .query_and_then(params![id, version], |row| Ok(Deleted { trace: trace(row, 0)? }))?
+        .next()
+        .transpose()
 }
 
 fn backlog(connection: &Connection) -> Result<u64, SqlError> {

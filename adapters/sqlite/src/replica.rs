@@ -3,10 +3,11 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use rusqlite::{Connection, OptionalExtension, params};
-use soma_core::ids::{EventId, TenantId};
+use rusqlite::{Connection, params};
+use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
 use soma_core::ports::{PortResult, Replica};
+use soma_core::unreadable::Unreadable;
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch};
 
 use crate::columns::{platform, read_json};
@@ -27,22 +28,22 @@ impl SqliteReplica {
     pub const fn new(database: Arc<Database>) -> Self {
         Self { database }
     }
+
+    /// The rows of a tenant, by the ids of their events: for tests.
+    ///
+    /// # Errors
+    ///
+    /// As any read.
+    pub async fn rows(&self, tenant: &TenantId) -> PortResult<Vec<WalEvent>> {
+        let tenant = tenant.clone();
+        self.database.read(move |c| rows(c, &tenant)).await
+    }
 }
 
 #[async_trait]
 impl Replica for SqliteReplica {
     async fn apply(&self, batch: ReplicaBatch) -> PortResult<BatchOutcome> {
         self.database.write(Durability::Relaxed, move |c| apply(c, &batch)).await
-    }
-
-    async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>> {
-        let tenant = tenant.clone();
-        self.database.read(move |c| find(c, &tenant, event)).await
-    }
-
-    async fn count(&self, tenant: &TenantId) -> PortResult<u64> {
-        let tenant = tenant.clone();
-        self.database.read(move |c| count(c, &tenant)).await
     }
 }
 
@@ -72,21 +73,12 @@ fn apply(connection: &Connection, batch: &ReplicaBatch) -> Result<BatchOutcome, 
     Ok(outcome)
 }
 
-fn find(
-    connection: &Connection,
-    tenant: &TenantId,
-    event: EventId,
-) -> Result<Option<WalEvent>, SqlError> {
-    let stored = connection
-        .prepare_cached("SELECT payload FROM memory_replica WHERE tenant = ?1 AND event_id = ?2")?
-        .query_row(params![tenant.as_str(), event.as_uuid()], |row| Ok(read_json(row.get_ref(0)?)))
-        .optional()?;
-    stored.transpose().map_err(|unreadable| SqlError::Row(unreadable.error.into()))
-}
-
-fn count(connection: &Connection, tenant: &TenantId) -> Result<u64, SqlError> {
-    let count = connection
-        .prepare_cached("SELECT count(*) FROM memory_replica WHERE tenant = ?1")?
-        .query_row([tenant.as_str()], |row| row.get(0))?;
-    Ok(count)
+fn rows(connection: &Connection, tenant: &TenantId) -> Result<Vec<WalEvent>, SqlError> {
+    connection
+        .prepare_cached("SELECT payload FROM memory_replica WHERE tenant = ?1 ORDER BY event_id")?
+        .query_and_then([tenant.as_str()], |row| {
+            let unreadable = |unreadable: Unreadable| SqlError::Row(unreadable.error.into());
+            read_json(row.get_ref(0)?).map_err(unreadable)
+        })?
+        .collect()
 }

@@ -1,6 +1,9 @@
 //! The contracts of the ports, against one file on the disk.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+#[path = "common/rows.rs"]
+mod rows;
+
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -16,6 +19,8 @@ use soma_sqlite::{
     SqliteUsageLedger, SqliteWork,
 };
 use tempfile::TempDir;
+
+use rows::Rows;
 
 /// A folder with one database.
 struct Sqlite {
@@ -41,17 +46,19 @@ impl Fixture for Sqlite {
         let database = Database::open(self.path()).unwrap();
         let clock = Arc::new(ManualClock::default());
         let usage = Arc::new(SqliteUsageLedger::new(database.clone()));
+        let replica = SqliteReplica::new(database.clone());
         Ledger {
             store: Arc::new(SqliteStore::new(database.clone())),
             work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
             leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
             outbox: Arc::new(SqliteOutbox::new(database.clone())),
             memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
-            replica: Arc::new(SqliteReplica::new(database.clone())),
+            replica: Arc::new(replica.clone()),
             budget: Arc::new(InprocBudget::new(Arc::clone(&usage) as _)),
             usage,
             clock,
             damage: Arc::new(Damages(self.path())),
+            inspect: Arc::new(Rows(replica)),
         }
     }
 }

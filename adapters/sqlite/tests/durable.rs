@@ -16,16 +16,13 @@ use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire::Subject;
 use soma_core::ports::leases::Renewed;
-use soma_core::ports::memory_queue::{SettledWrite, WriteOutcome};
 use soma_core::ports::outbox::{SettledRow, Settlement};
-use soma_core::ports::{Leases, MemoryQueue, Outbox, Store, Work};
+use soma_core::ports::{Leases, Outbox, Store, Work};
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 use soma_core::work::ingest::WorkBatch;
 use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::EventRange;
-use soma_sqlite::{
-    Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteStore, SqliteWork,
-};
+use soma_sqlite::{Database, SqliteLeases, SqliteOutbox, SqliteStore, SqliteWork};
 use tempfile::TempDir;
 
 fn open(folder: &Path) -> Arc<Database> {
@@ -38,10 +35,6 @@ fn leases(database: &Arc<Database>) -> SqliteLeases {
 
 fn work(database: &Arc<Database>) -> SqliteWork {
     SqliteWork::new(Arc::clone(database), Arc::new(ManualClock::default()))
-}
-
-fn memory_queue(database: &Arc<Database>) -> SqliteMemoryQueue {
-    SqliteMemoryQueue::new(Arc::clone(database), Arc::new(ManualClock::default()))
 }
 
 async fn lease(leases: &SqliteLeases, resource: &Resource, owner: OwnerId) -> PartitionLease {
@@ -161,17 +154,14 @@ async fn id_of_a_settled_row_is_never_given_again() {
 async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
     let folder = TempDir::new().unwrap();
     let lane = Resource::Lane(Lane(0));
-    let (claim, held, due) = {
+    let (claim, held) = {
         let database = open(folder.path());
         ready(&database, &talk(1)).await;
-        let remembers = Commit { memory: vec![talk(1).memory("a")], ..talk(1).commit() };
-        SqliteStore::new(Arc::clone(&database)).commit(remembers).await.unwrap();
         let claims = work(&database).claim(wants(WorkKind::Turns, owner(1))).await.unwrap().claims;
         let leases = leases(&database);
         let held = lease(&leases, &lane, owner(1)).await;
         leases.renew(&member(1), std::slice::from_ref(&held), TTL).await.unwrap();
-        let queue = memory_queue(&database);
-        (claims[0].clone(), held, queue.due(owner(1), TTL, MANY).await.unwrap())
+        (claims[0].clone(), held)
     };
 
     let database = open(folder.path());
@@ -187,11 +177,6 @@ async fn next_owner_of_the_file_goes_on_at_once_and_fences_the_past() {
     let renewed = leases.renew(&member(2), std::slice::from_ref(&held), TTL).await.unwrap();
     assert_eq!(renewed, Renewed { held: vec![false], members: 1 });
     assert!(lease(&leases, &lane, owner(2)).await.epoch > held.epoch);
-    let queue = memory_queue(&database);
-    let outcome = WriteOutcome::PutOff(Duration::ZERO);
-    let settled = queue.settle(&[SettledWrite { due: due[0].clone(), outcome }]).await.unwrap();
-    assert_eq!(settled, [false]);
-    assert_eq!(queue.due(owner(2), TTL, MANY).await.unwrap().len(), 1);
 }
 
 #[tokio::test]

@@ -6,13 +6,15 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::{Connection, params};
-use soma_core::contract::ledger::{MANY, NOW};
+use soma_core::contract::clock::ManualClock;
+use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
 use soma_core::contract::talk::{Talk, talk};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::{Outbox, Store};
-use soma_sqlite::{Database, SqliteOutbox, SqliteStore};
+use soma_core::ports::{Leases, MemoryQueue, Outbox, Store};
+use soma_core::work::lease::Resource;
+use soma_sqlite::{Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteStore};
 use tempfile::TempDir;
 
 /// A database as the release made it that knew only so many migrations.
@@ -92,4 +94,39 @@ async fn ids_of_rows_that_left_before_are_not_given_again() {
     SqliteStore::new(Arc::clone(&database)).commit(talk.says("new")).await.unwrap();
 
     assert_eq!(rows(&database, &talk).await[0].0, 42);
+}
+
+#[tokio::test]
+async fn memory_writes_that_waited_before_there_were_lanes_are_due_in_theirs() {
+    let (folder, talk) = (TempDir::new().unwrap(), talk(1));
+    let (path, old) = of_version(18, &folder);
+    let writes = ["held", "ключ", "waiting"].map(|text| talk.memory(text));
+    for write in &writes {
+        let payload = serde_json::to_string(write).unwrap();
+        let held = (write.text == "held").then(|| *owner(1).as_uuid());
+        old.execute(
+            "INSERT INTO memory_write_outbox (tenant, session_id, key, owner, due_at, payload)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![
+                write.tenant.as_str(),
+                write.session_id.as_uuid(),
+                write.key,
+                held,
+                if held.is_some() { i64::MAX } else { 0 },
+                payload,
+            ],
+        )
+        .unwrap();
+    }
+    drop(old);
+
+    let database = Database::open(path).unwrap();
+
+    let clock = Arc::new(ManualClock::default());
+    let lanes: Vec<Resource> = Lane::all().map(Resource::MemoryLane).collect();
+    let leases = SqliteLeases::new(Arc::clone(&database), clock.clone());
+    let leases = leases.acquire(&lanes, MANY, owner(2), TTL).await.unwrap();
+    let due = SqliteMemoryQueue::new(database, clock).due(&leases, MANY).await.unwrap();
+    let due: Vec<_> = due.into_iter().map(|due| due.write).collect();
+    assert_eq!(due, writes);
 }

@@ -24,7 +24,7 @@ const MAY_SCAN: [(&str, &str); 10] = [
     ("SELECT id FROM client_requests ORDER BY id LIMIT 2", "stops at the second row"),
     ("UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL", "once, at start"),
     ("UPDATE work_owners SET until = 0", "once, at start"),
-    ("UPDATE memory_write_outbox SET owner = NULL, due_at = 0", "only what is held, at start"),
+    ("SELECT id, key FROM memory_write_outbox WHERE lane IS NULL", "once, when a file is migrated"),
 ];
 
 /// The steps of a statement's plan that read a whole table or index.

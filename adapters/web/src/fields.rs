@@ -64,7 +64,7 @@ impl Fields {
         }
     }
 
-    /// Notes what is wrong with a field. Answers none, in place of its value.
+    /// Notes what is wrong with a field. Returns none, in place of its value.
     pub(crate) fn wrong<T>(&mut self, name: &str, problem: impl Into<String>) -> Option<T> {
         self.problems.push(FieldProblem { field: name.into(), problem: problem.into() });
         None

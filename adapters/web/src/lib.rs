@@ -17,6 +17,7 @@ mod hosts;
 mod openapi;
 mod routes;
 mod server;
+mod shared;
 mod sse;
 mod trace;
 

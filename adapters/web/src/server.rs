@@ -13,6 +13,7 @@ use soma_core::flows::stop::Stop;
 use crate::gateway::Gateway;
 use crate::guard::guard;
 use crate::routes;
+use crate::shared::SharedFrames;
 
 /// How long a client may take to send the head of a request.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -42,9 +43,13 @@ fn start(
     stop: Stop,
     drain: Duration,
 ) -> io::Result<Server> {
-    let gateway = Data::new(gateway);
+    let (gateway, shared) = (Data::new(gateway), Data::new(SharedFrames::default()));
     let server = HttpServer::new(move || {
-        App::new().app_data(gateway.clone()).wrap(from_fn(guard)).configure(routes::configure)
+        App::new()
+            .app_data(gateway.clone())
+            .app_data(shared.clone())
+            .wrap(from_fn(guard))
+            .configure(routes::configure)
     });
     let server = server
         .client_request_timeout(PATIENCE)

@@ -1,4 +1,4 @@
-//! Puts the services together.
+//! Builds the services.
 
 use std::sync::Arc;
 

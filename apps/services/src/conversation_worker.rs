@@ -25,7 +25,7 @@ pub struct ConversationWorker {
 }
 
 impl ConversationWorker {
-    /// Puts the service together.
+    /// Builds the service.
     pub fn new(composition: &Composition) -> Self {
         let Composition { ports, settings, world } = composition;
         let work = || Arc::clone(&ports.work);

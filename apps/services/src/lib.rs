@@ -1,4 +1,4 @@
-//! The six services of the platform, each put together once, from the same [`Ports`] and [`Settings`].
+//! The six services of the platform, each built once, from the same [`Ports`] and [`Settings`].
 //!
 //! A [`Composition`] builds them: whoever runs the platform (the binaries, `soma up`, the simulator, a
 //! program that embeds it) differs only in the adapters that it puts into the ports, and in the

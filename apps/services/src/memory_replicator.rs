@@ -18,7 +18,7 @@ pub struct MemoryReplicator {
 }
 
 impl MemoryReplicator {
-    /// Puts the service together.
+    /// Builds the service.
     pub fn new(composition: &Composition) -> Self {
         let Composition { ports, world, .. } = composition;
         let apply = Arc::new(ReplicateMemory::new(Arc::clone(&ports.replica), world.clone()));

@@ -15,10 +15,11 @@ pub struct MemorySync {
 }
 
 impl MemorySync {
-    /// Puts the service together.
+    /// Builds the service.
     pub fn new(composition: &Composition) -> Self {
-        let Ports { memory_queue, memory, store, .. } = composition.ports.clone();
-        Self { sync: SyncMemory::new(memory_queue, memory, store, composition.world.clone()) }
+        let Ports { memory_queue, leases, memory, store, .. } = composition.ports.clone();
+        let world = composition.world.clone();
+        Self { sync: SyncMemory::new(memory_queue, leases, memory, store, world) }
     }
 }
 

@@ -15,7 +15,7 @@ pub struct OutboxSync {
 }
 
 impl OutboxSync {
-    /// Puts the service together.
+    /// Builds the service.
     pub fn new(composition: &Composition) -> Self {
         let Ports { outbox, leases, log, .. } = composition.ports.clone();
         Self { relay: RelayOutbox::new(outbox, leases, log, composition.world.clone()) }

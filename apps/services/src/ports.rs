@@ -16,7 +16,7 @@ use soma_inproc::{
 
 use crate::unit::Unit;
 
-/// Every port of the platform. Each can be replaced before the services are put together.
+/// Every port of the platform. Each can be replaced before the services are built.
 #[derive(Clone)]
 #[expect(missing_docs, reason = "each is the port of its name")]
 pub struct Ports {
@@ -45,15 +45,26 @@ impl Ports {
         tools: Arc<dyn Toolbox>,
     ) -> Self {
         let ledger = Arc::new(InprocLedger::new(Arc::clone(clock)));
+        Self::over_ledger(&ledger, clock, timer, model, tools)
+    }
+
+    /// The same over a ledger that is the caller's to look into.
+    pub fn over_ledger(
+        ledger: &Arc<InprocLedger>,
+        clock: &Arc<dyn Clock>,
+        timer: &Arc<dyn Timer>,
+        model: Arc<dyn Model>,
+        tools: Arc<dyn Toolbox>,
+    ) -> Self {
         Self {
-            store: Arc::clone(&ledger) as _,
-            work: Arc::clone(&ledger) as _,
-            leases: Arc::clone(&ledger) as _,
-            outbox: Arc::clone(&ledger) as _,
-            memory_queue: Arc::clone(&ledger) as _,
-            replica: Arc::clone(&ledger) as _,
-            usage: Arc::clone(&ledger) as _,
-            budget: Arc::new(InprocBudget::new(ledger)),
+            store: Arc::clone(ledger) as _,
+            work: Arc::clone(ledger) as _,
+            leases: Arc::clone(ledger) as _,
+            outbox: Arc::clone(ledger) as _,
+            memory_queue: Arc::clone(ledger) as _,
+            replica: Arc::clone(ledger) as _,
+            usage: Arc::clone(ledger) as _,
+            budget: Arc::new(InprocBudget::new(Arc::clone(ledger) as _)),
             log: Arc::new(InprocLog::new(Arc::clone(timer))),
             memory: Arc::new(InprocMemory::new(Arc::clone(clock))),
             policy: Arc::new(StaticPolicy::allow_all()),

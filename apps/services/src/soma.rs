@@ -88,7 +88,7 @@ impl Soma {
         &self.gateway
     }
 
-    /// Stops taking work, finishes or releases what is in hand, and comes back.
+    /// Stops taking work, finishes or releases what is in hand, and returns.
     pub async fn stop(self) {
         self.stop.trigger();
         self.supervisor.stop_all().await;

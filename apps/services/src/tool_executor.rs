@@ -24,7 +24,7 @@ pub struct ToolExecutor {
 }
 
 impl ToolExecutor {
-    /// Puts the service together.
+    /// Builds the service.
     pub fn new(composition: &Composition) -> Self {
         let Composition { ports, settings, world } = composition;
         let Ports { store, policy, tools, work, .. } = ports.clone();

@@ -39,7 +39,7 @@ pub struct WebGateway {
 }
 
 impl WebGateway {
-    /// Puts the service together: it answers on `listener`, and gives requests `drain` to finish
+    /// Builds the service: it answers on `listener`, and gives requests `drain` to finish
     /// when it stops.
     pub fn new(gateway: Gateway, edge: Edge, listener: Arc<TcpListener>, drain: Duration) -> Self {
         Self { gateway, edge, listener, drain }

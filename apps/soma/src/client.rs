@@ -86,7 +86,7 @@ impl Client {
         }
     }
 
-    /// Follows until the answer ends, or the connection. Answers whether the answer ended.
+    /// Follows until the answer ends, or the connection. Returns whether the answer ended.
     async fn follow_once(
         &mut self,
         tell: &mut impl FnMut(Told) -> io::Result<()>,

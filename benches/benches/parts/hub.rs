@@ -40,7 +40,7 @@ impl Hall {
         Self { hub, followers, pieces, told: 0 }
     }
 
-    /// Everyone waits, is woken by a piece, and looks. Answers how much text they were shown.
+    /// Everyone waits, is woken by a piece, and looks. Returns how much text they were shown.
     fn tell_all(&mut self) -> usize {
         let waiting: Vec<EventListener> = self.followers.iter().map(Follower::listen).collect();
         let count = self.pieces.len();

@@ -52,6 +52,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
 fn records(count: usize) -> Vec<Record> {
     let talk = sample::conversation();
     let delta = sample::delta(&talk, talk.turn(1), 0);
-    let record = Record::direct(talk.session_id, &talk.tenant, "assistant.delta", &delta, NOW);
+    let record =
+        Record::direct(talk.session_id, &talk.tenant, "assistant.delta", None, &delta, NOW);
     vec![record; count]
 }

@@ -30,7 +30,7 @@ impl Connection {
         Ok(Self { stream, host, bytes: Vec::new() })
     }
 
-    /// Posts JSON. Answers the body of the response.
+    /// Posts JSON. Returns the body of the response.
     pub(super) async fn post(&mut self, path: &str, body: &str) -> Result<String, LoadError> {
         let (host, length) = (&self.host, body.len());
         let request = format!(
@@ -52,7 +52,7 @@ impl Connection {
         self.ask(&path, &request).await.map(|_| ())
     }
 
-    /// Waits for an event of this type. Answers its data.
+    /// Waits for an event of this type. Returns its data.
     pub(super) async fn event(&mut self, kind: &str) -> Result<String, LoadError> {
         let wanted = format!("\nevent: {kind}\ndata: ");
         loop {
@@ -66,7 +66,7 @@ impl Connection {
         }
     }
 
-    /// Sends a request. Answers the head of the response.
+    /// Sends a request. Returns the head of the response.
     async fn ask(&mut self, path: &str, request: &str) -> Result<Vec<u8>, LoadError> {
         let failed = LoadError::io("send a request");
         self.stream.write_all(request.as_bytes()).await.map_err(failed)?;

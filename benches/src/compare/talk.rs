@@ -40,7 +40,7 @@ impl Talk {
         Ok(Self { posting, following, session })
     }
 
-    /// One turn. Answers how long after `due` its answer was complete.
+    /// One turn. Returns how long after `due` its answer was complete.
     pub(super) async fn turn(&mut self, due: Instant) -> Result<Duration, LoadError> {
         let body = json!({"message": MESSAGE, "session_id": self.session}).to_string();
         self.posting.post("/v1/session/message", &body).await?;
@@ -57,7 +57,7 @@ impl Talk {
         Ok(times)
     }
 
-    /// Asks for a tool. Answers the data of its result.
+    /// Asks for a tool. Returns the data of its result.
     pub(super) async fn tool(&mut self, name: &str, args: &Value) -> Result<String, LoadError> {
         let body = json!({"session_id": self.session, "tool_name": name, "args": args}).to_string();
         self.posting.post("/v1/tool/request", &body).await?;

@@ -25,7 +25,7 @@ impl Client {
         Ok(Self { http, url: url.into() })
     }
 
-    /// Says something, in a session that is there or in a new one. Answers the session.
+    /// Says something, in a session that is there or in a new one. Returns the session.
     pub(super) async fn say(
         &self,
         session: Option<&str>,

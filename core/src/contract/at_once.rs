@@ -9,9 +9,10 @@ use futures_util::future::join_all;
 
 use super::{Fixture, vacuous};
 
-/// Asks all of `questions` at the same time, and answers in their order: each from a thread of its
-/// own, which begin together, or side by side in one task where the fixture says that there are no
-/// threads. A port that reads under one lock and writes under another fails only in the former.
+/// Asks all of `questions` at the same time, and returns their answers in that order: each from a
+/// thread of its own, which begin together, or side by side in one task where the fixture says that
+/// there are no threads. A port that reads under one lock and writes under another fails only in the
+/// former.
 pub async fn at_once<F, Q>(_fixture: &F, questions: impl IntoIterator<Item = Q>) -> Vec<Q::Output>
 where
     F: Fixture,

@@ -52,7 +52,7 @@ fn session(number: u128) -> Session {
     }
 }
 
-/// What was put is answered as it was, until just before its end.
+/// What was put is returned as it was, until just before its end.
 pub async fn what_was_put_is_answered<F>(fixture: F)
 where
     F: Fixture<Port = CacheUnderTest>,
@@ -77,7 +77,7 @@ where
     assert_eq!(cache.get(session(1).session_id).await.unwrap(), None);
 }
 
-/// A session that is put again is answered as it was put last.
+/// A session that is put again is returned as it was put last.
 pub async fn what_was_put_again_replaces<F>(fixture: F)
 where
     F: Fixture<Port = CacheUnderTest>,
@@ -152,7 +152,7 @@ where
     assert_eq!(cache.get(two.session_id).await.unwrap(), Some(two));
 }
 
-/// What many put and ask for at once is each answered with its own.
+/// What many put and ask for at once is returned to each as its own.
 pub async fn many_at_the_same_time_get_their_own<F>(fixture: F)
 where
     F: Fixture<Port = CacheUnderTest>,

@@ -29,7 +29,7 @@ pub trait Damage: Send + Sync {
     async fn damage(&self, what: Damaged);
 }
 
-/// For tests that damage nothing.
+/// For tests that damage nothing, and look at nothing.
 #[derive(Clone, Copy, Debug)]
 pub struct NoDamage;
 

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use super::clock::Steer;
 use super::damage::Damage;
+use super::inspect::Inspect;
 use super::talk::Talk;
 use crate::budget::Spent;
 use crate::budget::window::BudgetWindow;
@@ -85,19 +86,23 @@ pub struct Ledger {
     pub clock: Arc<dyn Steer>,
     /// Damages what is stored.
     pub damage: Arc<dyn Damage>,
+    /// Looks at what is stored.
+    pub inspect: Arc<dyn Inspect>,
 }
 
 crate::opaque_debug!(Ledger);
 
 impl Ledger {
-    /// The ports of one value that implements all of them but the counters of tokens.
-    pub fn of<L>(
+    /// The ports of one value that implements all of them but the counters of tokens, and what gets
+    /// behind its back.
+    pub fn of<L, B>(
         ledger: Arc<L>,
         budget: Arc<dyn Budget>,
         clock: Arc<dyn Steer>,
-        damage: Arc<dyn Damage>,
+        behind: Arc<B>,
     ) -> Self
     where
+        B: Damage + Inspect + 'static,
         L: Store + Work + Leases + Outbox + MemoryQueue + Replica + UsageLedger + 'static,
     {
         Self {
@@ -110,7 +115,8 @@ impl Ledger {
             budget,
             usage: ledger,
             clock,
-            damage,
+            damage: behind.clone(),
+            inspect: behind,
         }
     }
 
@@ -119,7 +125,7 @@ impl Ledger {
         self.usage.balance(&talk.account(), BudgetWindow::at(NOW)).await.unwrap().spent()
     }
 
-    /// Commits what must be applied, and answers its events.
+    /// Commits what must be applied, and returns its events.
     pub async fn commit(&self, commit: Commit) -> Vec<Event> {
         let outcome = self.store.commit(commit).await.unwrap();
         let CommitOutcome::Committed(events) = outcome else { panic!("{outcome:?}") };
@@ -159,6 +165,12 @@ impl Ledger {
     pub async fn lease_for(&self, resource: &Resource, owner: OwnerId) -> Option<PartitionLease> {
         let resources = std::slice::from_ref(resource);
         self.leases.acquire(resources, 1, owner, TTL).await.unwrap().pop()
+    }
+
+    /// Leases every lane of the memory queue that is free for an owner.
+    pub async fn memory_lanes(&self, owner: OwnerId) -> Vec<PartitionLease> {
+        let lanes: Vec<Resource> = Lane::all().map(Resource::MemoryLane).collect();
+        self.leases.acquire(&lanes, MANY, owner, TTL).await.unwrap()
     }
 
     /// Claims a session with work of a kind, for an owner of its own.

@@ -216,7 +216,7 @@ where
     }
 }
 
-/// A fetch at the end answers none when nothing came within the wait.
+/// A fetch at the end returns none when nothing came within the wait.
 pub async fn fetch_at_the_end_answers_none_when_the_wait_is_over<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Log>>,
@@ -244,7 +244,7 @@ where
     assert_eq!(found, Fetched::OutOfRange(bounds));
 }
 
-/// A fetch answers a record that is larger than what was asked for.
+/// A fetch returns a record that is larger than what was asked for.
 pub async fn fetch_answers_one_record_however_large<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Log>>,

@@ -35,6 +35,7 @@ pub mod budget;
 pub mod cache;
 pub mod clock;
 pub mod damage;
+pub mod inspect;
 pub mod leases;
 pub mod ledger;
 pub mod log;

@@ -65,7 +65,7 @@ async fn ask(model: &Arc<dyn Model>) -> Vec<Result<ModelEvent, ModelFailure>> {
     }
 }
 
-/// Asserts that everything but the last is text, and answers the failure that is the last.
+/// Asserts that everything but the last is text, and returns the failure that is the last.
 fn failure_at_the_end(mut events: Vec<Result<ModelEvent, ModelFailure>>) -> ModelFailure {
     let last = events.pop();
     assert!(events.iter().all(|event| matches!(event, Ok(ModelEvent::Text(_)))), "{events:?}");

@@ -89,7 +89,7 @@ where
     }
 }
 
-/// A refusal answers the time to the end of the window.
+/// A refusal carries the time to the end of the window.
 pub async fn refusal_says_when_the_window_ends<F>(fixture: F)
 where
     F: Fixture<Port = RateLimitUnderTest>,

@@ -19,7 +19,7 @@ super::suite! { replica:
     batch_under_a_lease_that_was_taken_over_changes_nothing,
     batch_from_another_position_changes_nothing,
     batch_that_was_applied_is_already_done,
-    row_is_visible_to_its_own_tenant_only,
+    row_belongs_to_its_own_tenant,
     erased_session_leaves_no_row,
     row_of_an_erased_session_is_not_inserted,
     rows_survive_a_restart,
@@ -45,10 +45,10 @@ fn batch(talk: &Talk, lease: PartitionLease) -> ReplicaBatch {
     }
 }
 
-async fn rows(ledger: &Ledger, talk: &Talk) -> (u64, Option<WalEvent>) {
-    let replica = &ledger.replica;
-    let count = replica.count(&talk.tenant).await.unwrap();
-    (count, replica.find(&talk.tenant, talk.event("a")).await.unwrap())
+async fn rows(ledger: &Ledger, talk: &Talk) -> (usize, Option<WalEvent>) {
+    let rows = ledger.inspect.replica(&talk.tenant).await;
+    let count = rows.len();
+    (count, rows.into_iter().find(|row| row.write.event_id == talk.event("a")))
 }
 
 async fn assert_untouched(ledger: &Ledger, talk: &Talk) {
@@ -155,7 +155,7 @@ pub async fn batch_that_was_applied_is_already_done(fixture: impl Fixture<Port =
     assert_eq!(lease(&ledger).await.next_offset, batch.next_offset);
 }
 
-pub async fn row_is_visible_to_its_own_tenant_only(fixture: impl Fixture<Port = Ledger>) {
+pub async fn row_belongs_to_its_own_tenant(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, ours, theirs) = (fixture.open().await, talk_of("acme", 1), talk_of("globex", 1));
 
     ledger.replica.apply(batch(&ours, lease(&ledger).await)).await.unwrap();

@@ -17,12 +17,21 @@ use crate::outbox::topic::Topic;
 use crate::outbox::wire::Subject;
 use crate::ports::work::Claim;
 use crate::tool::{CallChange, ToolCall, ToolOutcome, ToolStatus};
+use crate::trace::TraceContext;
 use crate::turn::input::{Accepted, Input, RecordedInput};
 use crate::work::commit::{
     AcceptTurn, ClientRequest, Commit, Fence, OpenSession, Receipt, TurnProgress,
 };
 use crate::work::ingest::Arrival;
 use crate::work::session::TurnState;
+
+/// A trace that a commit may belong to.
+pub fn trace() -> Option<TraceContext> {
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    let trace = TraceContext::read(parent, Some("rojo=00f067aa0ba902b7"));
+    assert!(trace.is_some());
+    trace
+}
 
 /// A conversation of one tenant. What it names is the same however often it is named.
 #[derive(Clone, Debug, PartialEq, Eq)]

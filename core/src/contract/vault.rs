@@ -45,7 +45,7 @@ fn key(tenant_name: &str, key_id: &str) -> KeyRecord {
     }
 }
 
-/// A key is answered as it was put.
+/// A key is returned as it was put.
 pub async fn key_that_was_put_is_answered<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Vault>>,
@@ -61,7 +61,7 @@ where
     assert_eq!(vault.key("K1").await.unwrap(), None);
 }
 
-/// A key that is put again is answered as it was put last, and listed once.
+/// A key that is put again is returned as it was put last, and listed once.
 pub async fn key_that_was_put_again_is_replaced<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Vault>>,
@@ -91,7 +91,7 @@ where
     assert_eq!(vault.keys(&tenant("acme")).await.unwrap(), []);
 }
 
-/// Removing a key that is not there answers so.
+/// Removing a key that is not there says so.
 pub async fn removing_what_is_not_there_is_nothing<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Vault>>,
@@ -145,7 +145,7 @@ where
     assert_eq!(vault.key("k1").await.unwrap(), Some(key("acme", "k1")));
 }
 
-/// A secret is answered byte for byte.
+/// A secret is returned byte for byte.
 pub async fn secret_that_was_put_is_answered<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Vault>>,
@@ -161,7 +161,7 @@ where
     assert_eq!(vault.secret("other").await.unwrap(), None);
 }
 
-/// A secret that is put again is answered as it was put last.
+/// A secret that is put again is returned as it was put last.
 pub async fn secret_that_was_put_again_is_replaced<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Vault>>,

@@ -27,7 +27,7 @@ pub enum NotAuthenticated {
 }
 
 impl Authenticate {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(authenticator: Arc<dyn Authenticator>) -> Self {
         Self { authenticator }
     }

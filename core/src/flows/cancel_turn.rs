@@ -20,7 +20,7 @@ pub struct CancelTurn {
 }
 
 impl CancelTurn {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(store: Arc<dyn Store>, world: World) -> Self {
         Self { store, world }
     }

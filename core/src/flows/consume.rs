@@ -60,7 +60,7 @@ pub struct Consume {
 }
 
 impl Consume {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(
         log: Arc<dyn Log>,
         leases: Arc<dyn Leases>,
@@ -112,7 +112,7 @@ impl Consume {
         }
     }
 
-    /// One batch. Answers the lease as it is after it; none if it is someone else's.
+    /// One batch. Returns the lease as it is after it; none if it is someone else's.
     async fn step(
         &self,
         lease: &PartitionLease,
@@ -233,6 +233,7 @@ pub(super) fn dead_letter(
     let (topic, partition) = match &lease.resource {
         Resource::Partition { topic, partition, .. } => (*topic, Some(*partition)),
         Resource::Lane(_) => (Topic::ConversationOutbound, None),
+        Resource::MemoryLane(_) => (Topic::MemoryWal, None),
     };
     let value = &place.record.value;
     let kept = value.get(..LONGEST_LETTER).unwrap_or(value);

@@ -23,7 +23,7 @@ pub struct DeleteSession {
 }
 
 impl DeleteSession {
-    /// Puts the use case together. Who follows the session by `hub` is told at once, who follows it
+    /// Builds the use case. Who follows the session by `hub` is told at once, who follows it
     /// elsewhere within seconds.
     pub fn new(store: Arc<dyn Store>, memory: Arc<dyn Memory>, hub: Hub, world: World) -> Self {
         Self { store, memory, hub, world }

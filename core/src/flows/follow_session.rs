@@ -43,7 +43,7 @@ pub struct FollowSession {
 }
 
 impl FollowSession {
-    /// Puts the use case together; `stop` ends every stream.
+    /// Builds the use case; `stop` ends every stream.
     pub fn new(store: Arc<dyn Store>, hub: Hub, stop: Stop) -> Self {
         Self { store, hub, stop }
     }

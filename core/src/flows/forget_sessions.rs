@@ -15,8 +15,8 @@ const CONCURRENCY: usize = 8;
 /// How long forgetting may take; then it is tried again later.
 const LONGEST_FORGET: Duration = Duration::from_secs(10);
 /// When a session is forgotten for the last time, after it was erased. A write that was in hand then
-/// may land after the session was forgotten: it is begun while it is held, 30 seconds, and takes at
-/// most 10.
+/// may land after the session was forgotten: it ends at most 30 seconds after it was read from the
+/// queue.
 const LAST_FORGET: Duration = Duration::from_mins(1);
 
 /// Forgets sessions that were erased.
@@ -32,7 +32,7 @@ impl ForgetSessions {
         Self { queue, memory, world }
     }
 
-    /// Forgets what is due, at most `limit`. Answers how many sessions were forgotten: those that were
+    /// Forgets what is due, at most `limit`. Returns how many sessions were forgotten: those that were
     /// not stay due.
     pub(super) async fn round(&self, limit: usize, stop: &Stop) -> PortResult<usize> {
         let due = self.queue.forgets(limit).await?;

@@ -23,7 +23,7 @@ pub struct IngestWork {
 }
 
 impl IngestWork {
-    /// Puts the use case together, for one topic.
+    /// Builds the use case, for one topic.
     pub fn new(work: Arc<dyn Work>, topic: Topic, world: World) -> Self {
         Self { work, topic, world }
     }

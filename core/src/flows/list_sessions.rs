@@ -28,7 +28,7 @@ pub struct ListSessions {
 }
 
 impl ListSessions {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }

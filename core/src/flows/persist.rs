@@ -14,7 +14,7 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_millis(20), cap: Duratio
 pub(super) const UNTIL_DROPPED: u32 = u32::MAX;
 
 /// Commits, and commits the same value again while the store is unavailable or the outcome
-/// unknown: a commit that had been applied answers so, and is not applied twice.
+/// unknown: a commit that had been applied says so, and is not applied twice.
 ///
 /// # Errors
 ///

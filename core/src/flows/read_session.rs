@@ -19,7 +19,7 @@ pub struct ReadSession {
 }
 
 impl ReadSession {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(store: Arc<dyn Store>) -> Self {
         Self { store }
     }

@@ -21,7 +21,7 @@ pub struct ReplicateMemory {
 }
 
 impl ReplicateMemory {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(replica: Arc<dyn Replica>, world: World) -> Self {
         Self { replica, world }
     }

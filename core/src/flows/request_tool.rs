@@ -49,7 +49,7 @@ pub struct RequestTool {
 }
 
 impl RequestTool {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(
         store: Arc<dyn Store>,
         policy: Arc<dyn Policy>,

@@ -4,7 +4,7 @@ use async_trait::async_trait;
 
 use super::stop::Stop;
 
-/// One of the six services, put together and ready to run.
+/// One of the six services, built and ready to run.
 #[async_trait]
 pub trait Service: Send + Sync {
     /// The service's name: its binary without `soma-`, and its consumer group.

@@ -62,7 +62,7 @@ impl Shares {
         }
     }
 
-    /// Comes back once something more is held.
+    /// Resolves once something more is held.
     pub async fn grown(&self) {
         self.gained.listen().await;
     }
@@ -72,7 +72,7 @@ impl Shares {
         self.lock().values().cloned().collect()
     }
 
-    /// Takes note of the position to which a lease has moved.
+    /// Notes the position to which a lease has moved.
     pub fn moved(&self, lease: PartitionLease) {
         if let Some(held) = self.lock().get_mut(&lease.resource)
             && held.epoch == lease.epoch
@@ -167,7 +167,7 @@ impl Shares {
         }
     }
 
-    /// Answers whether the lease was held.
+    /// Returns whether the lease was held.
     fn forget(&self, lease: &PartitionLease) -> bool {
         let mut held = self.lock();
         let is_held = held.get(&lease.resource).is_some_and(|held| held.epoch == lease.epoch);
@@ -194,6 +194,7 @@ impl Shares {
     fn notification(&self) -> Notification {
         match self.resources.first() {
             Some(Resource::Partition { topic, .. }) => Notification::Partitions(*topic),
+            Some(Resource::MemoryLane(_)) => Notification::MemoryLanes,
             Some(Resource::Lane(_)) | None => Notification::Lanes,
         }
     }

@@ -79,7 +79,7 @@ pub struct SubmitMessage {
 }
 
 impl SubmitMessage {
-    /// Puts the use case together; `rate` limits each tenant.
+    /// Builds the use case; `rate` limits each tenant.
     pub fn new(
         store: Arc<dyn Store>,
         limits: Arc<dyn RateLimit>,

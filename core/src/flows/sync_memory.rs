@@ -2,14 +2,18 @@
 //! forgets what was erased.
 
 use std::future::ready;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use futures_util::future::{join, select};
 use futures_util::stream::{StreamExt, iter};
 
 use super::forget_sessions::ForgetSessions;
+use super::memory_lanes::MemoryLanes;
 use super::persist::retry;
+use super::run_concurrently::run_concurrently;
 use super::stop::Stop;
 use super::world::World;
 use crate::ids::OwnerId;
@@ -19,8 +23,11 @@ use crate::outbox::backoff::Backoff;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
-use crate::ports::{CLOCK_SKEW, Memory, MemoryQueue, Notification, PortError, PortResult, Store};
+use crate::ports::{
+    CLOCK_SKEW, Leases, Memory, MemoryQueue, Notification, PortError, PortResult, Store,
+};
 use crate::time::Timestamp;
+use crate::work::lease::PartitionLease;
 
 const BATCH: usize = 100;
 /// How many writes are made in one call; those that failed before are made each by itself.
@@ -29,8 +36,8 @@ const TOGETHER: usize = 32;
 const CONCURRENCY: usize = 8;
 /// How long a write may take; then it is tried again later.
 const LONGEST_WRITE: Duration = Duration::from_secs(10);
-/// How long a write may be in hand before another instance makes it: none is begun that may take
-/// longer.
+/// How long a write may be in hand after it was read: none is begun that may take longer. Whoever
+/// takes its lane over makes none that replaces it before that.
 const HOLD: Duration = Duration::from_secs(30);
 /// How often an instance that was not notified looks.
 const LOOK: Duration = Duration::from_secs(1);
@@ -42,34 +49,53 @@ const BACKOFF: Backoff = Backoff { base: Duration::from_secs(1), cap: Duration::
 #[derive(Clone)]
 pub struct SyncMemory {
     queue: Arc<dyn MemoryQueue>,
+    leases: Arc<dyn Leases>,
     memory: Arc<dyn Memory>,
     store: Arc<dyn Store>,
     forget: ForgetSessions,
     world: World,
 }
 
+/// What a round has in hand.
+struct Hand {
+    /// The leases under which its writes were read.
+    leases: Vec<PartitionLease>,
+    /// When every call must have ended.
+    until: Timestamp,
+}
+
 impl SyncMemory {
-    /// Puts the use case together. The store tells whether a session was deleted meanwhile.
+    /// Builds the use case. The store tells whether a session was deleted meanwhile.
     pub fn new(
         queue: Arc<dyn MemoryQueue>,
+        leases: Arc<dyn Leases>,
         memory: Arc<dyn Memory>,
         store: Arc<dyn Store>,
         world: World,
     ) -> Self {
         let forget = ForgetSessions::new(Arc::clone(&queue), Arc::clone(&memory), world.clone());
-        Self { queue, memory, store, forget, world }
+        Self { queue, leases, memory, store, forget, world }
     }
 
-    /// Writes and forgets what is due until `stop`, side by side: neither waits for the other.
+    /// Writes what is due in this instance's share of the lanes, and forgets what is due, until
+    /// `stop`, side by side: neither waits for the other. The lanes are held until what is in hand
+    /// is settled.
     pub async fn run(&self, stop: &Stop) {
-        let owner = OwnerId::from_uuid(self.world.ids.uuid());
-        let writes = self.repeat(stop, || self.round(owner, stop));
-        let forgets = self.repeat(stop, || self.forget.round(BATCH, stop));
-        join(writes, forgets).await;
+        let lanes = MemoryLanes::new(OwnerId::from_uuid(self.world.ids.uuid()));
+        let done = Stop::new();
+        let working = async {
+            let writes = self.repeat(&lanes, stop, || self.round(&lanes, stop));
+            let forgets = self.repeat(&lanes, stop, || self.forget.round(BATCH, stop));
+            join(writes, forgets).await;
+            done.trigger();
+        };
+        let keeping = lanes.shares.keep(&*self.leases, &self.world, &done);
+        run_concurrently([working.boxed(), keeping.boxed()]).await;
     }
 
-    /// Makes rounds until `stop`: at once after a full one, else when notified and from time to time.
-    async fn repeat<F>(&self, stop: &Stop, round: impl Fn() -> F + Send)
+    /// Makes rounds until `stop`: at once after a full one, else when notified, when there are more
+    /// lanes, and from time to time.
+    async fn repeat<F>(&self, lanes: &MemoryLanes, stop: &Stop, round: impl Fn() -> F + Send)
     where
         F: Future<Output = PortResult<usize>> + Send,
     {
@@ -78,8 +104,8 @@ impl SyncMemory {
             match round().await {
                 Ok(BATCH..) => {}
                 Ok(_) => {
-                    let look = self.world.pause(LOOK, stop);
-                    select(waiter.wait(), std::pin::pin!(look)).await;
+                    let (grown, look) = (pin!(lanes.shares.grown()), self.world.pause(LOOK, stop));
+                    select(select(waiter.wait(), grown), pin!(look)).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the memory queue is tried again");
@@ -89,16 +115,21 @@ impl SyncMemory {
         }
     }
 
-    /// Makes the writes that are due. Answers how many there were. Those that failed before are made
+    /// Makes the writes that are due. Returns how many there were. Those that failed before are made
     /// each by itself: whatever is wrong with one of them keeps no other waiting.
-    async fn round(&self, owner: OwnerId, stop: &Stop) -> PortResult<usize> {
-        // They are held from a later moment on.
-        let held_until = self.world.clock.now() + HOLD;
-        let due = self.queue.due(owner, HOLD, BATCH).await?;
+    async fn round(&self, lanes: &MemoryLanes, stop: &Stop) -> PortResult<usize> {
+        let now = self.world.clock.now();
+        let leases = lanes.leases(now);
+        if leases.is_empty() {
+            return Ok(0);
+        }
+        let mut due = self.queue.due(&leases, BATCH).await?;
+        due.retain(|due| lanes.may_make(due, HOLD, now));
         let count = due.len();
+        let hand = Hand { leases, until: now + HOLD };
         let (fresh, again): (Vec<_>, Vec<_>) = due.into_iter().partition(|due| due.tries == 1);
-        let fresh = self.make_all(in_calls_of(TOGETHER, fresh), 1, held_until, stop);
-        let again = self.make_all(in_calls_of(1, again), CONCURRENCY, held_until, stop);
+        let fresh = self.make_all(in_calls_of(TOGETHER, fresh), 1, &hand, stop);
+        let again = self.make_all(in_calls_of(1, again), CONCURRENCY, &hand, stop);
         let (fresh, again) = join(fresh, again).await;
         fresh.and(again)?;
         if count > 0 {
@@ -112,22 +143,19 @@ impl SyncMemory {
         &self,
         calls: Vec<Vec<DueWrite>>,
         at_once: usize,
-        held_until: Timestamp,
+        hand: &Hand,
         stop: &Stop,
     ) -> PortResult<()> {
         let in_time = iter(calls).take_while(|_| ready(!stop.is_set()));
-        let outcomes: Vec<PortResult<()>> = in_time
-            .map(|call| self.make(call, held_until))
-            .buffer_unordered(at_once)
-            .collect()
-            .await;
+        let outcomes: Vec<PortResult<()>> =
+            in_time.map(|call| self.make(call, hand)).buffer_unordered(at_once).collect().await;
         outcomes.into_iter().collect()
     }
 
     /// Makes writes in one call, and settles them in one.
-    async fn make(&self, due: Vec<DueWrite>, held_until: Timestamp) -> PortResult<()> {
+    async fn make(&self, due: Vec<DueWrite>, hand: &Hand) -> PortResult<()> {
         let now = self.world.clock.now();
-        if now + LONGEST_WRITE + CLOCK_SKEW > held_until {
+        if now + LONGEST_WRITE + CLOCK_SKEW > hand.until {
             return Ok(());
         }
         let writes: Vec<MemoryWrite> = due.iter().map(|due| due.write.clone()).collect();
@@ -141,7 +169,7 @@ impl SyncMemory {
             .zip(due)
             .map(|(place, due)| SettledWrite { outcome: self.outcome(&due, of(place), now), due })
             .collect();
-        let ours = self.queue.settle(&settlements).await?;
+        let ours = self.queue.settle(&hand.leases, &settlements).await?;
         for (SettledWrite { due, outcome }, ours) in settlements.iter().zip(ours) {
             match outcome {
                 _ if !ours => self.forget_if_deleted(&due.write).await?,

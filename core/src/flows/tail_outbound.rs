@@ -39,7 +39,7 @@ pub struct TailOutbound {
 }
 
 impl TailOutbound {
-    /// Puts the use case together. The store has what the log fails to tell.
+    /// Builds the use case. The store has what the log fails to tell.
     pub fn new(log: Arc<dyn Log>, store: Arc<dyn Store>, hub: Hub, world: World) -> Self {
         Self { log, store, hub, world }
     }

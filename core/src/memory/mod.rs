@@ -55,7 +55,7 @@ impl MemoryWrite {
 }
 
 impl MemoryWrite {
-    /// It as it is answered, with this score.
+    /// It as it is returned, with this score.
     pub fn into_hit(self, score: f64) -> MemoryHit {
         MemoryHit {
             key: self.key,

@@ -35,7 +35,7 @@ pub struct Candidate {
     pub exact: bool,
 }
 
-/// A candidate that is answered.
+/// A candidate that is returned.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ranked {
     /// Its place among the candidates.

@@ -1,4 +1,4 @@
-//! The lanes of the outbox: each is read in order by one relay.
+//! The lanes of the outbox and of the memory queue: each is read by one instance at a time.
 
 use serde::{Deserialize, Serialize};
 
@@ -7,7 +7,7 @@ use super::partition::partition_of;
 /// How many lanes there are. Never change it while rows are pending.
 pub const LANES: u32 = 16;
 
-/// A lane of the outbox, below [`LANES`].
+/// A lane of a queue, below [`LANES`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Lane(pub u32);

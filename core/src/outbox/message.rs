@@ -80,10 +80,7 @@ impl OutboxMessage {
             header("type", self.kind.clone()),
             header("tenant", self.tenant.to_string()),
         ]);
-        if let Some(trace) = &self.trace {
-            headers.extend([header("traceparent", trace.traceparent().to_owned())]);
-            headers.extend(trace.tracestate().map(|state| header("tracestate", state.to_owned())));
-        }
+        headers.extend(self.trace.iter().flat_map(TraceContext::headers));
         Record { key: self.key.clone(), value: self.payload.clone(), headers, at }
     }
 }
@@ -144,18 +141,16 @@ impl Record {
         session: SessionId,
         tenant: &TenantId,
         kind: &str,
+        trace: Option<&TraceContext>,
         payload: &impl Serialize,
         at: Timestamp,
     ) -> Self {
-        Self {
-            key: session.to_string(),
-            value: encode(payload),
-            headers: BTreeMap::from([
-                ("type".to_owned(), kind.to_owned()),
-                ("tenant".to_owned(), tenant.to_string()),
-            ]),
-            at,
-        }
+        let mut headers = BTreeMap::from([
+            ("type".to_owned(), kind.to_owned()),
+            ("tenant".to_owned(), tenant.to_string()),
+        ]);
+        headers.extend(trace.into_iter().flat_map(TraceContext::headers));
+        Self { key: session.to_string(), value: encode(payload), headers, at }
     }
 
     /// The SHA-256 of all that it says: records that differ have digests that differ.

@@ -119,6 +119,7 @@ fn request_and_result_of_a_tool_are_about_the_same_call() {
             state: CallState::Done,
             tries: 1,
             outcome: None,
+            trace: None,
             unreadable: None,
         };
         let status = ToolStatus::Success;

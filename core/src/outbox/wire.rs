@@ -9,6 +9,7 @@ use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId, derive};
 use crate::memory::WalEvent;
 use crate::redact::json_error;
 use crate::tool::{CallRecord, ToolCall, ToolOutcome};
+use crate::trace::TraceContext;
 use crate::turn::input::Accepted;
 
 /// The message that carries an accepted message to a worker.
@@ -74,7 +75,7 @@ pub fn tool_result(record: &CallRecord, outcome: &ToolOutcome) -> OutboxMessage 
         kind: "tool.result".into(),
         tenant: record.tenant.clone(),
         event_id: *event_id.as_uuid(),
-        trace: None,
+        trace: record.trace.clone(),
         payload: encode(&json!({
             "event_id": event_id,
             "call_id": outcome.call_id,
@@ -90,15 +91,16 @@ pub fn tool_result(record: &CallRecord, outcome: &ToolOutcome) -> OutboxMessage 
     }
 }
 
-/// The message that tells the replica of a memory that was written.
-pub fn memory_written(wal: &WalEvent) -> OutboxMessage {
+/// The message that tells the replica of a memory that was written, in the trace of the commit that
+/// left it to be written.
+pub fn memory_written(wal: &WalEvent, trace: Option<TraceContext>) -> OutboxMessage {
     OutboxMessage {
         topic: Topic::MemoryWal,
         key: wal.write.session_id.to_string(),
         kind: WalEvent::TYPE.into(),
         tenant: wal.write.tenant.clone(),
         event_id: *wal.write.event_id.as_uuid(),
-        trace: None,
+        trace,
         payload: encode(wal),
         numbered_by: None,
     }

@@ -14,7 +14,7 @@ use crate::work::session::Session;
 ///
 /// # Contract
 ///
-/// - What was put is answered until it is dropped, replaced or older than its `ttl`, and never
+/// - What was put is returned until it is dropped, replaced or older than its `ttl`, and never
 ///   after.
 /// - Anything may be missing at any time.
 #[async_trait]

@@ -4,8 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use event_listener::Event as Signal;
+use futures_util::future::{Either, select};
 
-use super::PortResult;
+use super::{PortResult, Timer};
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
@@ -53,10 +55,10 @@ pub fn is_passing(record: &Record) -> bool {
 /// - Publishes that are asked for at the same time may be joined into one: each is answered for
 ///   itself, and its records stand together.
 /// - A record is never changed, and keeps its offset, key, value, headers and time.
-/// - A [`fetch`](Self::fetch) at the end waits for records, is woken by them, and answers none when
+/// - A [`fetch`](Self::fetch) at the end waits for records, is woken by them, and returns none when
 ///   the wait is over.
 /// - A fetch below the earliest or above the next offset is [`Fetched::OutOfRange`].
-/// - A fetch answers at least one record if there is one, and else no more than `max_bytes` of values.
+/// - A fetch returns at least one record if there is one, and else no more than `max_bytes` of values.
 /// - A publish that fails as ambiguous may have happened: publishing again may double the records.
 /// - If the implementation is durable, what was published survives a restart, until retention drops it.
 /// - A record that [is passing](is_passing) may be dropped before older ones, and need not survive a
@@ -66,7 +68,7 @@ pub trait Log: Send + Sync {
     /// How many partitions a topic has.
     fn partitions(&self, topic: Topic) -> u32;
 
-    /// Appends records to a partition. Answers the offset of the first.
+    /// Appends records to a partition. Returns the offset of the first.
     async fn publish(
         &self,
         topic: Topic,
@@ -86,4 +88,34 @@ pub trait Log: Send + Sync {
 
     /// Where the partition begins and ends.
     async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds>;
+}
+
+/// Waits as a [fetch](Log::fetch) does: returns what `look` finds once that is something, or what there
+/// is when `wait` is over. `grown` is notified whenever there may be more.
+///
+/// # Errors
+///
+/// Those of `look`.
+pub async fn wait_for_records<F>(
+    timer: &dyn Timer,
+    wait: Duration,
+    grown: &Signal,
+    look: impl Fn() -> F + Send,
+) -> PortResult<Fetched>
+where
+    F: Future<Output = PortResult<Fetched>> + Send,
+{
+    let mut over = timer.sleep(wait);
+    loop {
+        // Before the look, so that nothing that comes after it is missed.
+        let grown = grown.listen();
+        let found = look().await?;
+        if wait.is_zero() || found != Fetched::Records(Vec::new()) {
+            return Ok(found);
+        }
+        match select(grown, over).await {
+            Either::Left(((), rest)) => over = rest,
+            Either::Right(((), _)) => return Ok(found),
+        }
+    }
 }

@@ -10,14 +10,14 @@ use crate::memory::{MemoryHit, MemoryWrite, RecallQuery};
 ///
 /// # Contract
 ///
-/// - [`remember`](Self::remember) answers one result for each write, in their order. A write that
+/// - [`remember`](Self::remember) returns one result for each write, in their order. A write that
 ///   fails keeps no other from being made; an error of the whole call is that of each of them.
 /// - It is idempotent by key: again with the same key replaces, and of two in one call the later
 ///   stands.
-/// - [`recall`](Self::recall) answers memories of the query's tenant only, best first, each once,
+/// - [`recall`](Self::recall) returns memories of the query's tenant only, best first, each once,
 ///   at most `limit`, with scores from 0 to 1, and none of the events in `except`.
 /// - A memory is found by a rare word of its text, whatever the case and the accents.
-/// - An empty query answers the newest memories.
+/// - An empty query returns the newest memories.
 /// - No text is too strange to be remembered, and no query to be answered.
 /// - [`forget_session`](Self::forget_session) removes every memory of a session.
 #[async_trait]

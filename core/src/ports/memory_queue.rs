@@ -6,25 +6,26 @@ use async_trait::async_trait;
 use serde::{Deserialize, Serialize};
 
 use super::PortResult;
-use crate::ids::{OwnerId, SessionId, TenantId};
+use crate::ids::{SessionId, TenantId};
 use crate::memory::MemoryWrite;
 use crate::outbox::dead::DeadLetter;
 use crate::time::Timestamp;
+use crate::work::lease::PartitionLease;
 
-/// A write that was taken up.
+/// A write that is due.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct DueWrite {
     /// Which row.
     pub id: u64,
-    /// Changes whenever the row is taken up or overwritten: what was taken up earlier settles nothing.
-    pub token: u64,
-    /// How often it was taken up, this time included.
+    /// How many older writes of its key it replaced while they waited in the row.
+    pub version: u64,
+    /// The number of this attempt, from 1: each time that it was put off was one.
     pub tries: u32,
     /// What is to be remembered.
     pub write: MemoryWrite,
 }
 
-/// What became of a write that was taken up.
+/// What became of a write that was due.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum WriteOutcome {
     /// It was made, at that time.
@@ -35,10 +36,10 @@ pub enum WriteOutcome {
     Refused(DeadLetter),
 }
 
-/// A write that was taken up, and what became of it.
+/// A write that was due, and what became of it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SettledWrite {
-    /// The write, as it was taken up.
+    /// The write, as it was read.
     pub due: DueWrite,
     /// What became of it.
     pub outcome: WriteOutcome,
@@ -55,37 +56,44 @@ pub struct DueForget {
     pub erased_at: Timestamp,
 }
 
-/// Memory writes that commits left to be made, and sessions that were erased and are to be
-/// forgotten. Holds and due times are by the clock of the store.
+/// Memory writes that commits left to be made, by lane, and sessions that were erased and are to be
+/// forgotten. Due times are by the clock of the store.
 ///
 /// # Contract
 ///
-/// - [`due`](Self::due) answers rows that are due and that nobody holds, oldest first, and holds them for
-///   `hold`; after that they are due again, also if their taker died.
-/// - Takers at the same time share no row.
-/// - [`settle`](Self::settle) judges each write by itself, and answers for each, in their order,
-///   whether it was still the taker's: of two who settle the same at the same time, one is.
-/// - It deletes the row of a write that was made and puts its WAL record into the outbox; deletes one
-///   that was refused and keeps its dead letter; and makes one that was put off due again when its
-///   span is over. All of it is one step.
-/// - A write that replaces one that is held is not due before that hold ends: were it, the older text
-///   could be remembered last.
-/// - With a token that is no longer the row's, it answers `false` for the write and changes nothing of
-///   it: a write that was replaced while it was being made is made again.
-/// - A row that cannot be read is not answered, and stops no other: it is a dead letter.
+/// - A write is in the lane of its key ([`Lane::of`](crate::outbox::lane::Lane::of)), and whoever
+///   holds that [lane](crate::work::lease::Resource::MemoryLane) makes it.
+/// - [`due`](Self::due) returns the writes of some lanes that are due, oldest first. They are returned
+///   again until they are settled: reading them changes nothing.
+/// - It returns nothing of a lane whose lease was taken over.
+/// - [`settle`](Self::settle) judges each write by itself, and returns for each, in their order,
+///   whether it was settled: of two who settle the same at the same time, one succeeds.
+/// - It deletes the row of a write that was made and puts its WAL record into the outbox, with the
+///   trace of the commit that left it; deletes one that was refused and keeps its dead letter; and
+///   makes one that was put off due again when its span is over. All of it is one step.
+/// - A write whose lane is not among the leases, or whose lease was taken over, is not settled, and
+///   nothing of it changes.
+/// - A write that replaces one of the same key takes its row over, under a higher version, and is due
+///   at once.
+/// - A write that was replaced since it was read is not settled: the newer one is still to be made.
+/// - A row that cannot be read is not returned, and stops no other: it is a dead letter.
 /// - [`Store::erase`](super::Store::erase) leaves a forget that is due at once.
-/// - [`forgets`](Self::forgets) answers those that are due, in the order of erasure. Nobody holds
-///   them, so they are answered again until [`forgot`](Self::forgot): forgetting twice does no harm.
+/// - [`forgets`](Self::forgets) returns those that are due, in the order of erasure. Nobody holds
+///   them, so they are returned again until [`forgot`](Self::forgot): forgetting twice does no harm.
 /// - [`forgot`](Self::forgot) of a session that is not to be forgotten any more changes nothing.
-/// - [`backlog`](Self::backlog) counts writes that are held or put off, and forgets that are put off,
-///   too: at 0 nothing is left to be done.
+/// - [`backlog`](Self::backlog) counts writes and forgets that are put off, too: at 0 nothing is left
+///   to be done.
 #[async_trait]
 pub trait MemoryQueue: Send + Sync {
-    /// Takes up at most `limit` due writes.
-    async fn due(&self, owner: OwnerId, hold: Duration, limit: usize) -> PortResult<Vec<DueWrite>>;
+    /// At most `limit` writes of the lanes that are leased.
+    async fn due(&self, lanes: &[PartitionLease], limit: usize) -> PortResult<Vec<DueWrite>>;
 
-    /// What became of writes that were taken up.
-    async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>>;
+    /// What became of writes of the lanes that are leased.
+    async fn settle(
+        &self,
+        lanes: &[PartitionLease],
+        settlements: &[SettledWrite],
+    ) -> PortResult<Vec<bool>>;
 
     /// At most `limit` sessions that were erased and whose memories are to be forgotten by now.
     async fn forgets(&self, limit: usize) -> PortResult<Vec<DueForget>>;

@@ -42,15 +42,15 @@ pub struct SettledRow {
 /// # Contract
 ///
 /// - A row holds messages of one topic and one key, in the order in which they are to be published.
-///   The events of a commit are one row, which refers to them: it is answered with their records as
+///   The events of a commit are one row, which refers to them: it is returned with their records as
 ///   the store has them. Every other message is a row of its own.
 /// - Messages with the same key are in the same lane.
-/// - [`read`](Self::read) answers the rows of the lanes that it is asked for, of all of them at once,
+/// - [`read`](Self::read) returns the rows of the lanes that it is asked for, of all of them at once,
 ///   that are above `after`, by their ids. Rows with the same key have ids in the order in which
 ///   their commits were made, and none appears later below one of its key that was answered.
 /// - The id of a row that is gone is not given again.
-/// - A row is answered again until it is settled.
-/// - A row that cannot be read is answered in its place, with all that is stored of it, and stops no
+/// - A row is returned again until it is settled.
+/// - A row that cannot be read is returned in its place, with all that is stored of it, and stops no
 ///   other.
 /// - [`settle`](Self::settle) judges each settlement by its own lease: one whose lease was taken over
 ///   is answered with `false` and changes nothing, and the others are applied.
@@ -61,7 +61,7 @@ pub trait Outbox: Send + Sync {
     /// The oldest rows of some lanes, of those with an id above `after`: at most `limit`.
     async fn read(&self, lanes: &[Lane], after: u64, limit: usize) -> PortResult<Vec<OutboxRow>>;
 
-    /// Deletes rows that are done with. Answers of each settlement whether its lease still held.
+    /// Deletes rows that are done with. Returns whether the lease of each settlement still held.
     async fn settle(&self, settlements: &[Settlement]) -> PortResult<Vec<bool>>;
 
     /// How much waits.

@@ -9,7 +9,7 @@ use crate::policy::{Decision, PolicyRequest};
 ///
 /// # Contract
 ///
-/// - [`decide`](Self::decide) answers one decision for each request, in their order; none for none.
+/// - [`decide`](Self::decide) returns one decision for each request, in their order; none for none.
 /// - A denial is a value. An error means that there is no decision on any of the requests, and the
 ///   caller denies them all.
 /// - A decision carries the action, the resource and the digest of the request it answers.

@@ -3,8 +3,6 @@
 use async_trait::async_trait;
 
 use super::PortResult;
-use crate::ids::{EventId, TenantId};
-use crate::memory::WalEvent;
 use crate::work::ingest::{BatchOutcome, ReplicaBatch};
 
 /// Holds a row for every memory that was written.
@@ -16,15 +14,9 @@ use crate::work::ingest::{BatchOutcome, ReplicaBatch};
 /// - An event that is there already is skipped.
 /// - A batch under an older epoch, or from another position, is [`BatchOutcome::Fenced`]; one that
 ///   was applied is [`BatchOutcome::AlreadyDone`].
-/// - A row is visible to its own tenant only; one of an erased session is not kept.
+/// - A row belongs to the tenant that its event names; one of an erased session is not kept.
 #[async_trait]
 pub trait Replica: Send + Sync {
     /// Applies a batch.
     async fn apply(&self, batch: ReplicaBatch) -> PortResult<BatchOutcome>;
-
-    /// The row of an event.
-    async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>>;
-
-    /// How many rows a tenant has.
-    async fn count(&self, tenant: &TenantId) -> PortResult<u64>;
 }

@@ -35,7 +35,7 @@ impl Stop {
         self.state.set.load(Ordering::SeqCst)
     }
 
-    /// Comes back once the signal is given.
+    /// Resolves once the signal is given.
     pub async fn wait(&self) {
         while !self.is_set() {
             let listener = self.state.event.listen();

@@ -26,7 +26,8 @@ use crate::work::session::{EventRange, Session, TurnRecord};
 ///   [`Chain::append`](crate::conversation::chain::Chain::append), in the order of commits, also when
 ///   commits of one session are made at the same time.
 /// - The events of a commit are in the outbox for `conversation.outbound`, in one row; so are its
-///   messages, each in its own. What a commit publishes carries the commit's trace context.
+///   messages, each in its own. What a commit publishes carries the commit's trace
+///   context, and a call that it requests keeps it.
 /// - Every dead letter is kept and in the outbox for its topic, once for the same origin.
 /// - A commit that is refused (`Conflict`, `TurnDone`, `Fenced`, `NoSession`, …) changes nothing.
 /// - Turns are numbered from 1 without a gap in the order of commits. `only_if_idle` and `expected`
@@ -96,7 +97,7 @@ pub trait Store: Send + Sync {
     /// A call of the ledger.
     async fn call(&self, call: CallId) -> PortResult<Option<CallRecord>>;
 
-    /// Deletes a session with everything that was said in it. Answers whether there was one.
+    /// Deletes a session with everything that was said in it. Returns whether there was one.
     async fn erase(&self, tenant: &TenantId, session: SessionId, at: Timestamp)
     -> PortResult<bool>;
 }

@@ -60,7 +60,7 @@ pub trait Tool: Send + Sync {
 ///
 /// # Contract
 ///
-/// - [`specs`](Self::specs) answers each tool of the tenant once, in the order of the names; each is
+/// - [`specs`](Self::specs) returns each tool of the tenant once, in the order of the names; each is
 ///   among the [`names`](Self::names).
 /// - Whatever was asked for and whatever the tool does, there is an outcome, of the call that was
 ///   asked for: an unknown name, text that is no JSON object, a panic, too long a call, too large an

@@ -31,7 +31,7 @@ pub struct KeyRecord {
 ///
 /// # Contract
 ///
-/// - What was put is answered until it is replaced or removed; removing what is not there is nothing.
+/// - What was put is returned until it is replaced or removed; removing what is not there is nothing.
 /// - A tenant sees and removes its own keys only.
 /// - If the implementation is durable, what was put survives a restart.
 #[async_trait]
@@ -45,7 +45,7 @@ pub trait Vault: Send + Sync {
     /// The keys of a tenant, oldest first.
     async fn keys(&self, tenant: &TenantId) -> PortResult<Vec<KeyRecord>>;
 
-    /// Removes a key of a tenant. Answers whether there was one.
+    /// Removes a key of a tenant. Returns whether there was one.
     async fn remove_key(&self, tenant: &TenantId, key_id: &str) -> PortResult<bool>;
 
     /// Puts a provider's sealed secret.

@@ -152,7 +152,7 @@ pub trait Work: Send + Sync {
     async fn ingest(&self, batch: WorkBatch) -> PortResult<BatchOutcome>;
 
     /// Makes ready what was committed longer than `age` ago and has not arrived, at most `limit`.
-    /// Answers how much that was. The log only carries: what it lost is still in the store.
+    /// Returns how much that was. The log only carries: what it lost is still in the store.
     async fn recover_overdue(
         &self,
         kind: WorkKind,

@@ -19,9 +19,9 @@ pub const CLOCK_SKEW: Duration = Duration::from_secs(1);
 /// # Contract
 ///
 /// What two instances of a deployment read at the same moment differs by at most [`CLOCK_SKEW`]:
-/// claims, holds and put-off work of one end by the clock of another. Where the clocks of hosts may
+/// claims, leases and put-off work of one end by the clock of another. Where the clocks of hosts may
 /// differ by more, an implementation follows one that all can ask, as the database's. Nothing is
-/// done twice or lost if one does not keep to this (epochs and tokens fence, not times), but work may
+/// done twice or lost if one does not keep to this (epochs and versions fence, not times), but work may
 /// change hands too soon, or wait too long.
 pub trait Clock: Send + Sync {
     /// Now.
@@ -31,7 +31,7 @@ pub trait Clock: Send + Sync {
 /// Waits.
 #[async_trait]
 pub trait Timer: Send + Sync {
-    /// Comes back after `span`, or a little later.
+    /// Resolves after `span`, or a little later.
     async fn sleep(&self, span: Duration);
 }
 
@@ -68,6 +68,8 @@ pub enum Notification {
     Partitions(Topic),
     /// The lanes of the outbox may be shared out anew.
     Lanes,
+    /// The lanes of the memory queue may be shared out anew.
+    MemoryLanes,
     /// A turn of this session was cancelled.
     Cancel(SessionId),
 }
@@ -94,6 +96,6 @@ pub trait Wake: Send + Sync {
 /// Someone who waits to be notified.
 #[async_trait]
 pub trait Waiter: Send {
-    /// Comes back once notified since the last time.
+    /// Resolves once notified since the last time.
     async fn wait(&mut self);
 }

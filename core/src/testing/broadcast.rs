@@ -122,7 +122,7 @@ impl Stage<'_> {
         }
     }
 
-    /// The deltas of one model call. Answers those that its worker sends when another has taken
+    /// The deltas of one model call. Returns those that its worker sends when another has taken
     /// over.
     fn stream(
         &mut self,

@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::{CallId, SessionId, TenantId, TurnId};
+use crate::trace::TraceContext;
 use crate::unreadable::Unreadable;
 
 /// What a model is told about a tool.
@@ -132,6 +133,9 @@ pub struct CallRecord {
     pub tries: u32,
     /// What came of it, once done.
     pub outcome: Option<ToolOutcome>,
+    /// The trace of the commit that requested it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trace: Option<TraceContext>,
     /// What is stored, if the call or its outcome cannot be read: `call` has only its id then, and
     /// `outcome` is none.
     pub unreadable: Option<Unreadable>,

@@ -24,6 +24,8 @@ pub enum Resource {
     },
     /// A lane of the outbox.
     Lane(Lane),
+    /// A lane of the memory queue.
+    MemoryLane(Lane),
 }
 
 impl fmt::Display for Resource {
@@ -31,6 +33,7 @@ impl fmt::Display for Resource {
         match self {
             Self::Partition { group, topic, partition } => write!(f, "{group}/{topic}/{partition}"),
             Self::Lane(Lane(lane)) => write!(f, "outbox/{lane}"),
+            Self::MemoryLane(Lane(lane)) => write!(f, "memory/{lane}"),
         }
     }
 }

@@ -95,6 +95,10 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::Forgot,
             Point::Remember,
             Point::Forget,
+            Point::Acquire,
+            Point::Renew,
+            Point::Release,
+            Point::Leave,
         ],
     ),
     (

@@ -50,10 +50,9 @@ impl Report {
 ///
 /// If it does not come to rest.
 pub async fn quiet(platform: &Platform, who: &Principal) {
-    let ports = &platform.truth;
     let begun = platform.stage.clock.now();
     loop {
-        let unrest = unrest(ports, who).await;
+        let unrest = unrest(platform, who).await;
         let Some(what) = unrest else { return };
         let passed = platform.stage.clock.now().since(begun);
         assert!(passed < PATIENCE, "it does not come to rest: {what}");
@@ -86,13 +85,14 @@ pub async fn check(platform: &Platform, who: &Principal) -> Report {
         report.turns.extend(turns);
     }
     report.used = settled(platform, who, &report).await;
-    report.replicated = replicated(ports, who, &remembered).await;
+    report.replicated = replicated(platform, who, &remembered);
     known(ports, who, &remembered).await;
     report
 }
 
 /// What is still under way, if anything is.
-async fn unrest(ports: &Ports, who: &Principal) -> Option<String> {
+async fn unrest(platform: &Platform, who: &Principal) -> Option<String> {
+    let ports = &platform.truth;
     let sessions = sessions(ports, who).await;
     for session in &sessions {
         if session.turns_done < session.turns_accepted {
@@ -118,7 +118,7 @@ async fn unrest(ports: &Ports, who: &Principal) -> Option<String> {
             remembered += to_remember(&turn, &events).len() as u64;
         }
     }
-    let rows = ports.replica.count(&who.tenant).await.expect("the truth");
+    let rows = platform.replica_rows(who).len() as u64;
     (rows < remembered).then(|| format!("the replica has {rows} of {remembered} rows"))
 }
 
@@ -233,12 +233,10 @@ async fn known(ports: &Ports, who: &Principal, remembered: &BTreeSet<EventId>) {
     assert_eq!(&known, remembered, "the memory knows what is to be remembered");
 }
 
-async fn replicated(ports: &Ports, who: &Principal, remembered: &BTreeSet<EventId>) -> u64 {
-    for event in remembered {
-        let row = ports.replica.find(&who.tenant, *event).await.expect("the truth");
-        assert!(row.is_some(), "{event} is not in the replica");
-    }
-    let rows = ports.replica.count(&who.tenant).await.expect("the truth");
-    assert_eq!(rows, remembered.len() as u64, "the replica has each memory once");
-    rows
+fn replicated(platform: &Platform, who: &Principal, remembered: &BTreeSet<EventId>) -> u64 {
+    let rows = platform.replica_rows(who);
+    let replicated: BTreeSet<EventId> = rows.iter().map(|row| row.write.event_id).collect();
+    assert_eq!(&replicated, remembered, "the replica has what was remembered");
+    assert_eq!(rows.len(), remembered.len(), "the replica has each memory once");
+    rows.len() as u64
 }

@@ -131,7 +131,7 @@ impl Client {
         self.until(|view| view.ended.len() >= turns).await;
     }
 
-    /// Says something and follows until all that was said is answered. Answers how it ended.
+    /// Says something and follows until all that was said is answered. Returns how it ended.
     pub async fn ask_and_wait(&mut self, text: &str) -> Ended {
         let receipt = self.say(text).await;
         self.until(|view| view.ended.contains_key(&receipt.turn_id)).await;

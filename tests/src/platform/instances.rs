@@ -9,6 +9,8 @@ use futures_util::future::{Either, select};
 use soma_core::flows::hub::Hub;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
+use soma_core::identity::Principal;
+use soma_core::memory::WalEvent;
 use soma_core::ports::Spawner;
 use soma_simulation::platform::{Composition, Gateway, Instance, Ports, Settings, Unit, settings};
 
@@ -44,6 +46,11 @@ impl Platform {
     /// `truth`.
     pub fn new(stage: Stage, truth: Ports, ports: Ports) -> Self {
         Self { stage, truth, ports, settings: settings(), watch: None, running: Mutex::default() }
+    }
+
+    /// The rows of the replica that are of a client's tenant.
+    pub fn replica_rows(&self, who: &Principal) -> Vec<WalEvent> {
+        self.stage.ledger.replica_rows(&who.tenant)
     }
 
     /// With these settings.

@@ -6,7 +6,7 @@ use futures_util::future::BoxFuture;
 use soma_core::flows::world::World;
 use soma_core::ports::{Clock, Ids, Model, Spawner, Timer, Toolbox, Wake};
 use soma_core::time::Timestamp;
-use soma_inproc::{CountingIds, InprocWake};
+use soma_inproc::{CountingIds, InprocLedger, InprocWake};
 use soma_simulation::platform::Ports;
 use soma_tokio::TokioTimer;
 use tokio::runtime::Handle;
@@ -25,15 +25,19 @@ pub struct Stage {
     pub timer: Arc<dyn Timer>,
     /// Counts.
     pub ids: Arc<dyn Ids>,
-    /// Pokes.
+    /// Notifies.
     pub wake: Arc<dyn Wake>,
+    /// What is true, for those who look into it or damage it.
+    pub ledger: Arc<InprocLedger>,
 }
 
 impl Stage {
     /// A stage at the beginning of time. To be made inside a runtime whose time is paused.
     pub fn new() -> Self {
+        let clock: Arc<dyn Clock> = Arc::new(VirtualClock::new());
         Self {
-            clock: Arc::new(VirtualClock::new()),
+            ledger: Arc::new(InprocLedger::new(Arc::clone(&clock))),
+            clock,
             timer: Arc::new(TokioTimer),
             ids: Arc::new(CountingIds::default()),
             wake: Arc::new(InprocWake::new()),
@@ -42,7 +46,7 @@ impl Stage {
 
     /// Every port in memory, with a policy that allows everything.
     pub fn ports(&self, model: Arc<dyn Model>, tools: Arc<dyn Toolbox>) -> Ports {
-        Ports::in_memory(&self.clock, &self.timer, model, tools)
+        Ports::over_ledger(&self.ledger, &self.clock, &self.timer, model, tools)
     }
 
     /// The world of an instance with these tasks.

@@ -62,7 +62,7 @@ impl Watch {
         Arc::new(watch)
     }
 
-    /// Comes back once it struck.
+    /// Resolves once it struck.
     pub async fn struck(&self) -> Strike {
         loop {
             self.fallen.wait().await;

@@ -65,7 +65,7 @@ impl Log {
         Self { entries: Arc::default(), start: Instant::now() }
     }
 
-    /// Notes a request; answers it, and where it stands.
+    /// Notes a request. Returns it, and where it stands.
     pub(super) fn begin(&self, body: Value, key: Option<String>) -> (usize, Asked) {
         let at = self.start.elapsed();
         let mut asked = Asked { body, key, attempt: 1 };

@@ -97,7 +97,7 @@ impl Markers {
         markers
     }
 
-    /// Reads `tool NAME ARGUMENTS]`, and answers what follows. Arguments that are no JSON end at the
+    /// Reads `tool NAME ARGUMENTS]`, and returns what follows. Arguments that are no JSON end at the
     /// first bracket.
     fn tool<'a>(&mut self, inside: &'a str) -> Option<&'a str> {
         let (name, inside) = inside.strip_prefix("tool ")?.split_once([' ', ']'])?;

@@ -85,7 +85,7 @@ impl StubModel {
         self.log.under_way()
     }
 
-    /// Waits until the log is as wanted, and answers it. Without end if it never is.
+    /// Waits until the log is as wanted, and returns it. Without end if it never is.
     pub async fn until(&self, wanted: impl Fn(&[Entry]) -> bool) -> Vec<Entry> {
         self.log.until(wanted).await
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use soma_core::conversation::model::Usage;
 
-/// An answer: a stream that is put together here, or something else.
+/// An answer: a stream that is built here, or something else.
 #[derive(Clone, Debug)]
 pub struct Reply {
     pub(super) kind: Kind,

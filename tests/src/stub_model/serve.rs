@@ -63,7 +63,7 @@ async fn refuse(to: impl AsyncWrite + Unpin, status: u16, message: &str) -> io::
         .await
 }
 
-/// Comes back when the client has hung up.
+/// Resolves when the client has hung up.
 async fn hung_up(from: &mut (impl AsyncRead + Unpin)) {
     let mut sink = [0; 1024];
     while from.read(&mut sink).await.is_ok_and(|count| count > 0) {}

@@ -103,7 +103,7 @@ fn retry(error: PortError, effect: Effect) -> PortError {
     }
 }
 
-/// Comes back only after others had their turn, several times.
+/// Resolves only after others had their turn, several times.
 async fn overtaken() {
     const TURNS: usize = 16;
     let mut left = TURNS;

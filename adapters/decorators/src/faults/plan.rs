@@ -110,7 +110,7 @@ impl FaultPlan {
         self.state().hits.clone()
     }
 
-    /// Counts a call. Answers what it suffers.
+    /// Counts a call. Returns what it suffers.
     pub(super) fn next(&self, point: Point) -> Option<FaultKind> {
         let mut state = self.state();
         state.calls += 1;

@@ -95,7 +95,7 @@ impl State {
             self.usage.change(change);
         }
         for write in commit.memory {
-            self.memory.upsert(write);
+            self.memory.upsert(write, commit.trace.clone());
         }
         for decision in commit.decisions {
             self.decisions.push((commit.session_id, decision));
@@ -137,7 +137,7 @@ impl State {
             conversation.progress(progress);
         }
         for change in std::mem::take(&mut commit.calls) {
-            conversation.change_call(change, age, commit.at);
+            conversation.change_call(change, commit.trace.as_ref(), age, commit.at);
         }
         conversation.record(std::mem::take(&mut commit.events), commit.at)
     }

@@ -6,7 +6,8 @@ use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, NewEvent};
 use soma_core::ids::{CallId, OwnerId, TurnId};
 use soma_core::time::Timestamp;
-use soma_core::tool::{CallChange, CallRecord, CallState, ToolCall, ToolOutcome};
+use soma_core::tool::{CallChange, CallRecord, CallState, ToolOutcome};
+use soma_core::trace::TraceContext;
 use soma_core::work::commit::{AcceptTurn, Cancel, Commit, Fence, TurnProgress, WorkKind};
 use soma_core::work::session::{EventRange, Session, TurnRecord, TurnState};
 use soma_core::work::suspicion::Suspicion;
@@ -104,7 +105,7 @@ impl Conversation {
         commit.release && slot.is_some_and(|slot| slot.owner.is_none() && slot.epoch == epoch)
     }
 
-    /// Takes note of what `commit` proves of the session's work, and releases its claim if it says so.
+    /// Notes what `commit` proves of the session's work, and releases its claim if it says so.
     pub(super) fn settle_claims(&mut self, commit: &Commit) {
         for (kind, slot) in &mut self.claims {
             if commit.is_proof(*kind) {
@@ -167,7 +168,7 @@ impl Conversation {
         self.calls.iter_mut().find(|known| known.record.call.call_id == call)
     }
 
-    /// Makes an accepted turn ready. Answers whether there is such a turn.
+    /// Makes an accepted turn ready. Returns whether there is such a turn.
     pub(super) fn recover_turn(&mut self, turn: TurnId) -> bool {
         let Some(turn) = self.turn_mut(turn) else { return false };
         if turn.record.state == TurnState::Accepted {
@@ -258,9 +259,28 @@ impl Conversation {
     }
 
     /// Changes the ledger of calls.
-    pub(super) fn change_call(&mut self, change: CallChange, age: u64, at: Timestamp) {
+    pub(super) fn change_call(
+        &mut self,
+        change: CallChange,
+        trace: Option<&TraceContext>,
+        age: u64,
+        at: Timestamp,
+    ) {
         match change {
-            CallChange::Request { turn_id, call } => self.request_call(turn_id, call, age, at),
+            CallChange::Request { turn_id, call } => {
+                let record = CallRecord {
+                    tenant: self.session.tenant.clone(),
+                    session_id: self.session.session_id,
+                    turn_id,
+                    call,
+                    state: CallState::Requested,
+                    tries: 0,
+                    outcome: None,
+                    trace: trace.cloned(),
+                    unreadable: None,
+                };
+                self.request_call(Call { record, age, moved_at: at });
+            }
             CallChange::Claim { call_id } => {
                 if let Some(call) = self.open_call_mut(call_id) {
                     call.record.state = CallState::Claimed;
@@ -271,21 +291,10 @@ impl Conversation {
         }
     }
 
-    fn request_call(&mut self, turn_id: Option<TurnId>, call: ToolCall, age: u64, at: Timestamp) {
-        if self.call(call.call_id).is_some() {
-            return;
+    fn request_call(&mut self, call: Call) {
+        if self.call(call.record.call.call_id).is_none() {
+            self.calls.push(call);
         }
-        let record = CallRecord {
-            tenant: self.session.tenant.clone(),
-            session_id: self.session.session_id,
-            turn_id,
-            call,
-            state: CallState::Requested,
-            tries: 0,
-            outcome: None,
-            unreadable: None,
-        };
-        self.calls.push(Call { record, age, moved_at: at });
     }
 
     fn finish_call(&mut self, outcome: ToolOutcome, at: Timestamp) {

@@ -4,14 +4,17 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use soma_core::ids::{OwnerId, SessionId, TenantId};
+use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire;
 use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite, WriteOutcome};
 use soma_core::ports::{MemoryQueue, PortResult};
 use soma_core::time::Timestamp;
+use soma_core::trace::TraceContext;
+use soma_core::work::lease::{PartitionLease, Resource};
 
 use super::InprocLedger;
 use super::state::State;
@@ -19,20 +22,24 @@ use super::state::State;
 #[derive(Debug)]
 struct Row {
     write: MemoryWrite,
-    token: u64,
+    trace: Option<TraceContext>,
+    /// How many older writes of its key it replaced.
+    version: u64,
+    /// How often it was put off.
     tries: u32,
     /// Until when it was put off, if it was.
     put_off_until: Option<Timestamp>,
-    /// Until when whoever took it up holds it, unless it was given back.
-    held_until: Option<Timestamp>,
     /// Whether it cannot be read.
     damaged: bool,
 }
 
 impl Row {
     fn is_due(&self, now: Timestamp) -> bool {
-        let over = |until: Option<Timestamp>| until.is_none_or(|until| until <= now);
-        over(self.put_off_until) && over(self.held_until)
+        self.put_off_until.is_none_or(|until| until <= now)
+    }
+
+    fn lane(&self) -> Lane {
+        Lane::of(&self.write.key)
     }
 }
 
@@ -43,18 +50,14 @@ pub(super) struct MemoryTable {
     /// What is to be forgotten, and when if not at once, in the order of erasure.
     forgets: Vec<(DueForget, Option<Timestamp>)>,
     last_id: u64,
-    last_token: u64,
 }
 
 impl MemoryTable {
-    /// Queues a write; one with the same key is overwritten, and stays held by whoever makes it: were
-    /// it due at once, the older text could be remembered last.
-    pub(super) fn upsert(&mut self, write: MemoryWrite) {
-        let token = self.next_token();
-        let new =
-            Row { write, token, tries: 0, put_off_until: None, held_until: None, damaged: false };
+    /// Queues a write; one with the same key is overwritten.
+    pub(super) fn upsert(&mut self, write: MemoryWrite, trace: Option<TraceContext>) {
+        let new = Row { write, trace, version: 0, tries: 0, put_off_until: None, damaged: false };
         if let Some(row) = self.rows.values_mut().find(|row| row.write.key == new.write.key) {
-            *row = Row { held_until: row.held_until, ..new };
+            *row = Row { version: row.version + 1, ..new };
             return;
         }
         self.last_id += 1;
@@ -92,97 +95,100 @@ impl MemoryTable {
         self.rows.values_mut().filter(of).for_each(|row| row.damaged = true);
     }
 
-    /// Takes out what is due and cannot be read, as dead letters.
-    fn take_unreadable(&mut self, now: Timestamp) -> Vec<DeadLetter> {
-        let unreadable = |_: &u64, row: &mut Row| row.damaged && row.is_due(now);
+    /// Takes out what is due in some lanes and cannot be read, as dead letters.
+    fn take_unreadable(&mut self, lanes: &[Lane], now: Timestamp) -> Vec<DeadLetter> {
+        let unreadable =
+            |_: &u64, row: &mut Row| row.damaged && row.is_due(now) && lanes.contains(&row.lane());
         let rows = self.rows.extract_if(.., unreadable);
         rows.map(|(id, row)| unreadable_letter(id, &row.write, now)).collect()
     }
 
-    fn take_up(&mut self, now: Timestamp, hold: Duration, limit: usize) -> Vec<DueWrite> {
+    fn due(&self, lanes: &[Lane], now: Timestamp, limit: usize) -> Vec<DueWrite> {
         let due = self.rows.iter().filter(|(_, row)| row.is_due(now));
-        let due = due.map(|(id, _)| *id).take(limit).collect::<Vec<_>>();
-        due.into_iter().filter_map(|id| self.hold(id, now + hold)).collect()
+        let due = due.filter(|(_, row)| lanes.contains(&row.lane())).take(limit);
+        let due = due.map(|(id, row)| DueWrite {
+            id: *id,
+            version: row.version,
+            tries: row.tries + 1,
+            write: row.write.clone(),
+        });
+        due.collect()
     }
 
-    fn hold(&mut self, id: u64, until: Timestamp) -> Option<DueWrite> {
-        let token = self.next_token();
-        let row = self.rows.get_mut(&id)?;
-        row.token = token;
-        row.tries += 1;
-        row.held_until = Some(until);
-        Some(DueWrite { id, token, tries: row.tries, write: row.write.clone() })
+    /// The row, unless it was replaced since.
+    fn unchanged(&mut self, due: &DueWrite) -> Option<&mut Row> {
+        self.rows.get_mut(&due.id).filter(|row| row.version == due.version)
     }
 
-    /// The row, unless it was taken up or overwritten since.
-    fn held(&mut self, due: &DueWrite) -> Option<&mut Row> {
-        self.rows.get_mut(&due.id).filter(|row| row.token == due.token)
+    /// Takes the row away, unless it was replaced.
+    fn remove(&mut self, due: &DueWrite) -> Option<Row> {
+        self.unchanged(due)?;
+        self.rows.remove(&due.id)
     }
 
-    /// Takes the row away if it is still its taker's.
-    fn remove(&mut self, due: &DueWrite) -> bool {
-        self.held(due).is_some() && self.rows.remove(&due.id).is_some()
-    }
-
-    /// Makes the row due again at that time if it is still its taker's.
+    /// Makes the row due again at that time, unless it was replaced.
     fn put_off(&mut self, due: &DueWrite, until: Timestamp) -> bool {
-        let Some(row) = self.held(due) else { return false };
+        let Some(row) = self.unchanged(due) else { return false };
         row.put_off_until = Some(until);
-        row.held_until = None;
+        row.tries = due.tries;
         true
-    }
-
-    const fn next_token(&mut self) -> u64 {
-        self.last_token += 1;
-        self.last_token
     }
 }
 
 impl State {
-    /// Settles one write; whether it was still its taker's.
+    /// The lanes of those leases that nobody took over.
+    fn held_lanes(&self, leases: &[PartitionLease]) -> Vec<Lane> {
+        let held = leases.iter().filter(|lease| self.leases.is_held(lease));
+        let lanes = held.filter_map(|lease| match lease.resource {
+            Resource::MemoryLane(lane) => Some(lane),
+            Resource::Lane(_) | Resource::Partition { .. } => None,
+        });
+        lanes.collect()
+    }
+
+    /// Settles one write. Returns whether it was settled.
     fn settle_memory(&mut self, settlement: &SettledWrite, now: Timestamp) -> bool {
         let SettledWrite { due, outcome } = settlement;
-        match outcome {
-            WriteOutcome::PutOff(span) => self.memory.put_off(due, now + *span),
-            WriteOutcome::Made(at) => {
-                let ours = self.memory.remove(due);
-                if ours {
-                    let wal = WalEvent::new(due.write.clone(), *at);
-                    self.outbox.enqueue(wire::memory_written(&wal), *at);
-                }
-                ours
-            }
-            WriteOutcome::Refused(letter) => {
-                let ours = self.memory.remove(due);
-                if ours {
-                    self.outbox.set_aside(letter.clone());
-                }
-                ours
-            }
+        if let WriteOutcome::PutOff(span) = outcome {
+            return self.memory.put_off(due, now + *span);
         }
+        let Some(row) = self.memory.remove(due) else { return false };
+        match outcome {
+            WriteOutcome::Made(at) => {
+                let wal = WalEvent::new(due.write.clone(), *at);
+                self.outbox.enqueue(wire::memory_written(&wal, row.trace), *at);
+            }
+            WriteOutcome::Refused(letter) => self.outbox.set_aside(letter.clone()),
+            WriteOutcome::PutOff(_) => {}
+        }
+        true
     }
 }
 
 #[async_trait]
 impl MemoryQueue for InprocLedger {
-    async fn due(
-        &self,
-        _owner: OwnerId,
-        hold: Duration,
-        limit: usize,
-    ) -> PortResult<Vec<DueWrite>> {
+    async fn due(&self, lanes: &[PartitionLease], limit: usize) -> PortResult<Vec<DueWrite>> {
         let now = self.clock.now();
         let mut state = self.state();
-        for letter in state.memory.take_unreadable(now) {
+        let lanes = state.held_lanes(lanes);
+        for letter in state.memory.take_unreadable(&lanes, now) {
             state.outbox.set_aside(letter);
         }
-        Ok(state.memory.take_up(now, hold, limit))
+        Ok(state.memory.due(&lanes, now, limit))
     }
 
-    async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>> {
+    async fn settle(
+        &self,
+        lanes: &[PartitionLease],
+        settlements: &[SettledWrite],
+    ) -> PortResult<Vec<bool>> {
         let now = self.clock.now();
         let mut state = self.state();
-        Ok(settlements.iter().map(|one| state.settle_memory(one, now)).collect())
+        let lanes = state.held_lanes(lanes);
+        let settled = settlements.iter().map(|one| {
+            lanes.contains(&Lane::of(&one.due.write.key)) && state.settle_memory(one, now)
+        });
+        Ok(settled.collect())
     }
 
     async fn forgets(&self, limit: usize) -> PortResult<Vec<DueForget>> {

@@ -81,7 +81,7 @@ impl OutboxTable {
         }
     }
 
-    /// Takes a row out of a lane. Answers whether it was there.
+    /// Takes a row out of a lane. Returns whether it was there.
     fn remove(&mut self, lane: Lane, id: u64) -> bool {
         self.rows.get(&id).is_some_and(|row| row.lane == lane) && self.rows.remove(&id).is_some()
     }
@@ -121,7 +121,7 @@ impl State {
         }
     }
 
-    /// Answers whether the lease holds; then its rows are gone.
+    /// Returns whether the lease holds; then its rows are gone.
     fn settle(&mut self, settlement: &Settlement) -> bool {
         let held = self.leases.is_held(&settlement.lease);
         if let Resource::Lane(lane) = settlement.lease.resource

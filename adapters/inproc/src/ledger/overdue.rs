@@ -18,7 +18,7 @@ enum Missing {
 }
 
 impl State {
-    /// Makes ready what was committed before a time and has not arrived. Answers how much.
+    /// Makes ready what was committed before a time and has not arrived. Returns how much.
     pub(super) fn recover_overdue(
         &mut self,
         kind: WorkKind,

@@ -1,7 +1,7 @@
 //! The replica of what was remembered.
 
 use async_trait::async_trait;
-use soma_core::ids::{EventId, TenantId};
+use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
 use soma_core::ports::{PortResult, Replica};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch};
@@ -27,12 +27,13 @@ impl Replica for InprocLedger {
         }
         Ok(outcome)
     }
+}
 
-    async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>> {
-        Ok(self.state().replica.get(&(tenant.clone(), event)).cloned())
-    }
-
-    async fn count(&self, tenant: &TenantId) -> PortResult<u64> {
-        Ok(self.state().replica.keys().filter(|(of, _)| of == tenant).count() as u64)
+impl InprocLedger {
+    /// The rows of a tenant: for tests.
+    pub fn replica_rows(&self, tenant: &TenantId) -> Vec<WalEvent> {
+        let state = self.state();
+        let rows = state.replica.iter().filter(|((of, _), _)| of == tenant);
+        rows.map(|(_, row)| row.clone()).collect()
     }
 }

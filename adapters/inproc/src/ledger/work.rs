@@ -134,7 +134,7 @@ impl State {
         }
     }
 
-    /// Makes the subject ready. Answers whether there is one; again changes nothing.
+    /// Makes the subject ready. Returns whether there is one; again changes nothing.
     fn ingest(&mut self, arrival: &Arrival) -> bool {
         let found = self.conversations.get_mut(&arrival.session_id);
         let Some(found) = found.filter(|found| found.session.tenant == arrival.tenant) else {

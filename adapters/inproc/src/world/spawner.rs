@@ -26,7 +26,7 @@ impl LocalSpawner {
         Self::default()
     }
 
-    /// Runs `main` and every task that was spawned, side by side, until `main` comes back; tasks
+    /// Runs `main` and every task that was spawned, side by side, until `main` ends; tasks
     /// that are not done by then are dropped.
     pub async fn run<F>(&self, main: F) -> F::Output
     where

@@ -5,6 +5,7 @@ use std::path::Path;
 use rusqlite::{Connection, TransactionBehavior};
 
 use super::open::OpenError;
+use crate::memory_queue;
 
 /// The files, in order. Only ever add to the end: a released file is never changed.
 const MIGRATIONS: &[&str] = &[
@@ -26,7 +27,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0016_backlog.sql"),
     include_str!("../../migrations/0017_outbox_refers_to_events.sql"),
     include_str!("../../migrations/0018_usage_open.sql"),
-    include_str!("../../migrations/0019_packed.sql"),
+    include_str!("../../migrations/0019_memory_lanes.sql"),
+    include_str!("../../migrations/0020_trace_context.sql"),
+    include_str!("../../migrations/0021_packed.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.
@@ -68,6 +71,8 @@ pub(super) fn run(connection: &mut Connection, path: &Path) -> Result<(), OpenEr
         for migration in MIGRATIONS.iter().skip(found) {
             transaction.execute_batch(migration)?;
         }
+        // A lane is a hash that SQL does not have.
+        memory_queue::assign_lanes(&transaction)?;
         transaction.pragma_update(None, "user_version", known())?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.commit()

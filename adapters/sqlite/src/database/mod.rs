@@ -47,9 +47,9 @@ impl Database {
         Ok(Arc::new(Self { readers, writer }))
     }
 
-    /// Ends every partition and lane lease, every membership, every claim of work and every hold on
-    /// a memory write at once. For the only owner of a data folder at its start: whoever held them
-    /// is dead. Epochs stay, so that nobody of the past can come back.
+    /// Ends every partition and lane lease, every membership and every claim of work at once. For the
+    /// only owner of a data folder at its start: whoever held them is dead. Epochs stay, so that
+    /// nobody of the past can come back.
     ///
     /// # Errors
     ///
@@ -59,9 +59,7 @@ impl Database {
             connection.execute_batch(
                 "UPDATE leases SET owner = NULL, until = 0 WHERE owner IS NOT NULL;
                  DELETE FROM members;
-                 UPDATE work_owners SET until = 0;
-                 UPDATE memory_write_outbox SET owner = NULL, due_at = 0, token = token + 1
-                  WHERE owner IS NOT NULL;",
+                 UPDATE work_owners SET until = 0;",
             )?;
             Ok(())
         })
@@ -75,7 +73,7 @@ impl Database {
     }
 
     /// Runs `job` in the next transaction, alone in a savepoint: if it fails, nothing of it stays,
-    /// and its neighbours do. Answers once the transaction is committed. A job whose caller went
+    /// and its neighbours do. Resolves once the transaction is committed. A job whose caller went
     /// away runs all the same.
     pub(crate) async fn write<T, J>(&self, durability: Durability, job: J) -> PortResult<T>
     where

@@ -15,7 +15,7 @@ fn statements() -> BTreeSet<String> {
     sources::all(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src")).into_iter().collect()
 }
 
-/// Runs a statement again and again with other values. Answers how often it was prepared again.
+/// Runs a statement again and again with other values. Returns how often it was prepared again.
 fn prepared_again(connection: &Connection, sql: &str) -> i32 {
     let mut statement = connection.prepare_cached(sql).unwrap();
     for value in 0..8_i64 {

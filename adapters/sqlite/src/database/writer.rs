@@ -83,7 +83,7 @@ impl Drop for Writer {
 trait Job: Send {
     fn durability(&self) -> Durability;
 
-    /// Does the work. Answers whether it is to stay.
+    /// Does the work. Returns whether it is to stay.
     fn run(&mut self, connection: &Connection) -> Verdict;
 
     /// Tells the caller, now that the transaction has ended.

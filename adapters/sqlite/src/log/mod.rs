@@ -8,12 +8,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use futures_util::future::{Either, select};
 use rusqlite::Connection;
 use soma_core::outbox::message::Record;
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::log::{Bounds, Fetched, is_passing};
+use soma_core::ports::log::{Bounds, Fetched, is_passing, wait_for_records};
 use soma_core::ports::{Log, PortError, PortResult, Timer};
 use soma_core::time::Timestamp;
 
@@ -175,18 +174,8 @@ impl Log for SqliteLog {
     ) -> PortResult<Fetched> {
         let place = Place { topic, partition };
         let tail = self.tail(place).await?;
-        let mut over = self.timer.sleep(wait);
-        loop {
-            let grown = tail.grown.listen();
-            let found = self.look(place, tail, offset, max_bytes).await?;
-            if wait.is_zero() || found != Fetched::Records(Vec::new()) {
-                return Ok(found);
-            }
-            match select(grown, over).await {
-                Either::Left(((), rest)) => over = rest,
-                Either::Right(((), _)) => return Ok(found),
-            }
-        }
+        let look = || self.look(place, tail, offset, max_bytes);
+        wait_for_records(&*self.timer, wait, &tail.grown, look).await
     }
 
     async fn bounds(&self, topic: Topic, partition: Partition) -> PortResult<Bounds> {

@@ -5,21 +5,17 @@ use rusqlite::{Connection, Row, params};
 use serde_json::{Map, Value};
 use soma_core::conversation::event::{Event, Seq};
 use soma_core::ids::{EventId, SessionId, TenantId};
-use soma_core::outbox::lane::{LANES, Lane};
+use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::{OutboxMessage, OutboxRow};
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::outbox::OutboxDepth;
 use soma_core::time::Timestamp;
-use soma_core::trace::TraceContext;
 use soma_core::unreadable::Unreadable;
 use uuid::Uuid;
 
-use crate::columns::{limit, raw};
+use crate::columns::{lane_set, limit, raw, trace};
 use crate::database::SqlError;
 use crate::pack::unpacked;
-
-// A set of lanes is a number with a bit for each.
-const _: () = assert!(LANES < 64);
 
 /// The oldest rows of some lanes above an id.
 pub(super) fn oldest(
@@ -28,7 +24,6 @@ pub(super) fn oldest(
     after: u64,
     count: usize,
 ) -> Result<Vec<OutboxRow>, SqlError> {
-    let lanes = lanes.iter().fold(0_i64, |set, lane| set | (1 << (lane.0 % 64)));
     let after = i64::try_from(after).unwrap_or(i64::MAX);
     connection
         .prepare_cached(
@@ -36,7 +31,9 @@ pub(super) fn oldest(
                     traceparent, tracestate, created_at
                FROM outbox WHERE id > ?1 AND (?2 >> lane) & 1 ORDER BY id LIMIT ?3",
         )?
-        .query_and_then(params![after, lanes, limit(count)], |row| pending(connection, row))?
+        .query_and_then(params![after, lane_set(lanes), limit(count)], |row| {
+            pending(connection, row)
+        })?
         .collect()
 }
 
@@ -94,15 +91,13 @@ fn messages(connection: &Connection, row: &Row<'_>) -> Result<Vec<OutboxMessage>
 fn header(row: &Row<'_>) -> Result<OutboxMessage, SqlError> {
     let topic: String = row.get(3)?;
     let unknown = || SqlError::Row(format!("unknown topic: {topic}").into());
-    let parent: Option<String> = row.get(10)?;
-    let state: Option<String> = row.get(11)?;
     Ok(OutboxMessage {
         topic: Topic::parse(&topic).ok_or_else(unknown)?,
         key: row.get(4)?,
         kind: row.get(5)?,
         tenant: TenantId::new(row.get::<_, String>(2)?)?,
         event_id: Uuid::nil(),
-        trace: parent.and_then(|parent| TraceContext::read(&parent, state.as_deref())),
+        trace: trace(row, 10)?,
         payload: Vec::new().into(),
         numbered_by: None,
     })

@@ -4,9 +4,10 @@ use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row, params};
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::tool::{CallChange, CallRecord, ToolCall, ToolOutcome};
+use soma_core::trace::TraceContext;
 use soma_core::work::commit::Commit;
 
-use crate::columns::{call_state, read_json};
+use crate::columns::{call_state, read_json, trace};
 use crate::database::SqlError;
 
 /// Applies the changes of a commit.
@@ -29,8 +30,9 @@ fn request(
 ) -> Result<(), SqlError> {
     connection
         .prepare_cached(
-            "INSERT INTO tool_calls (call_id, tenant, session_id, turn_id, call, state, requested_at)
-             VALUES (?1, ?2, ?3, ?4, ?5, 'requested', ?6) ON CONFLICT (call_id) DO NOTHING",
+            "INSERT INTO tool_calls (call_id, tenant, session_id, turn_id, call, state, requested_at,
+                                     traceparent, tracestate)
+             VALUES (?1, ?2, ?3, ?4, ?5, 'requested', ?6, ?7, ?8) ON CONFLICT (call_id) DO NOTHING",
         )?
         .execute(params![
             call.call_id.as_uuid(),
@@ -39,6 +41,8 @@ fn request(
             turn.as_ref().map(TurnId::as_uuid),
             serde_json::to_string(call)?,
             commit.at.as_micros(),
+            commit.trace.as_ref().map(TraceContext::traceparent),
+            commit.trace.as_ref().and_then(TraceContext::tracestate),
         ])?;
     Ok(())
 }
@@ -76,7 +80,8 @@ pub(crate) fn open(
 ) -> Result<Vec<CallRecord>, SqlError> {
     connection
         .prepare_cached(
-            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id
+            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id, traceparent,
+                    tracestate
                FROM tool_calls WHERE session_id = ?1 AND outcome IS NULL ORDER BY id",
         )?
         .query_and_then([session.as_uuid()], read)?
@@ -87,7 +92,8 @@ pub(crate) fn open(
 pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<CallRecord>, SqlError> {
     connection
         .prepare_cached(
-            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id
+            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id, traceparent,
+                    tracestate
                FROM tool_calls WHERE turn_id = ?1 ORDER BY id",
         )?
         .query_and_then([turn.as_uuid()], read)?
@@ -98,7 +104,8 @@ pub(super) fn of_turn(connection: &Connection, turn: TurnId) -> Result<Vec<CallR
 pub(super) fn find(connection: &Connection, call: CallId) -> Result<Option<CallRecord>, SqlError> {
     connection
         .prepare_cached(
-            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id
+            "SELECT tenant, session_id, turn_id, call, state, tries, outcome, call_id, traceparent,
+                    tracestate
                FROM tool_calls WHERE call_id = ?1",
         )?
         .query_and_then([call.as_uuid()], read)?
@@ -126,6 +133,7 @@ fn read(row: &Row<'_>) -> Result<CallRecord, SqlError> {
         state: call_state(&row.get::<_, String>(4)?)?,
         tries: row.get(5)?,
         outcome,
+        trace: trace(row, 8)?,
         unreadable,
     })
 }

@@ -22,13 +22,14 @@ pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<CommitOut
     move_turns(connection, &mut session, &commit)?;
     calls::apply(connection, &commit)?;
     commit.usage.iter().try_for_each(|change| usage::apply(connection, change))?;
-    commit.memory.iter().try_for_each(|write| memory_queue::put(connection, write))?;
+    let trace = commit.trace.as_ref();
+    commit.memory.iter().try_for_each(|write| memory_queue::put(connection, write, trace))?;
     commit.decisions.iter().try_for_each(|made| record_decision(connection, &commit, made))?;
     requests::remember(connection, &commit)?;
     let changed = commit.turn.as_ref().is_some_and(|progress| Some(progress.state) != turn);
     ready::follow(connection, &commit, changed)?;
 
-    let (trace, at) = (commit.trace.as_ref(), commit.at);
+    let at = commit.at;
     let recorded = events::append(connection, &mut session, commit.events, at)?;
     enqueue::refer(connection, &session.tenant, &recorded, trace, at)?;
     for message in commit.outbox {

@@ -30,7 +30,7 @@ const REQUESTS: &str = "
                    ORDER BY requested_at LIMIT ?2)
     RETURNING tenant, session_id";
 
-/// Makes ready what was committed before a time and has not arrived. Answers how much.
+/// Makes ready what was committed before a time and has not arrived. Returns how much.
 pub(super) fn recover(
     connection: &Connection,
     kind: WorkKind,

@@ -19,7 +19,7 @@ pub(super) fn suspicion(row: &Row<'_>, first: usize) -> rusqlite::Result<Suspici
     })
 }
 
-/// Frees what the owner does not know that it holds. Answers which suspects it may take up.
+/// Frees what the owner does not know that it holds. Returns which suspects it may take up.
 pub(super) fn suspect_limit(
     connection: &Connection,
     request: &ClaimRequest,

@@ -66,7 +66,7 @@ pub(crate) enum Fate {
     Written,
     PutOff,
     Buried,
-    /// Its taker dies, and after a while it is no longer held.
+    /// Whoever read it dies, and after a while its lease has ended.
     Abandoned,
 }
 

@@ -2,14 +2,20 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod act;
+#[path = "../common/rows.rs"]
+mod rows;
 mod world;
 
 use std::sync::Arc;
 
+use async_trait::async_trait;
 use proptest::test_runner::{Config, TestRng, TestRunner};
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::damage::NoDamage;
+use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
+use soma_core::ids::TenantId;
+use soma_core::memory::WalEvent;
 use soma_inproc::{InprocBudget, InprocLedger};
 use soma_sqlite::{
     Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica, SqliteStore,
@@ -18,30 +24,43 @@ use soma_sqlite::{
 use tempfile::TempDir;
 
 use act::{Act, acts};
+use rows::Rows;
 use world::World;
+
+struct ModelRows(Arc<InprocLedger>);
+
+#[async_trait]
+impl Inspect for ModelRows {
+    async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
+        self.0.replica_rows(tenant)
+    }
+}
 
 fn model() -> Ledger {
     let clock = Arc::new(ManualClock::default());
     let ledger = Arc::new(InprocLedger::new(clock.clone()));
     let budget = Arc::new(InprocBudget::new(Arc::clone(&ledger) as _));
-    Ledger::of(ledger, budget, clock, Arc::new(NoDamage))
+    let inspect = Arc::new(ModelRows(Arc::clone(&ledger)));
+    Ledger { inspect, ..Ledger::of(ledger, budget, clock, Arc::new(NoDamage)) }
 }
 
 fn sqlite(folder: &TempDir) -> Ledger {
     let database = Database::open(folder.path().join("soma.db")).unwrap();
     let clock = Arc::new(ManualClock::default());
     let usage = Arc::new(SqliteUsageLedger::new(database.clone()));
+    let replica = SqliteReplica::new(database.clone());
     Ledger {
         store: Arc::new(SqliteStore::new(database.clone())),
         work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
         leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
         memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
-        replica: Arc::new(SqliteReplica::new(database.clone())),
+        replica: Arc::new(replica.clone()),
         budget: Arc::new(InprocBudget::new(Arc::clone(&usage) as _)),
         usage,
         clock,
         damage: Arc::new(NoDamage),
+        inspect: Arc::new(Rows(replica)),
     }
 }
 

@@ -60,7 +60,7 @@ struct TalkSight {
     turns: Vec<Option<TurnRecord>>,
     open: Vec<soma_core::tool::CallRecord>,
     listed: Vec<Session>,
-    replica: (u64, Option<WalEvent>),
+    replica: Vec<WalEvent>,
     spent: Spent,
 }
 
@@ -229,7 +229,8 @@ impl World {
 
     async fn remember(&mut self, count: usize, fate: Fate) -> Answer {
         let queue = self.ledger.memory_queue.clone();
-        let due = queue.due(owner(1), TTL, count).await.unwrap();
+        let lanes = self.ledger.memory_lanes(owner(1)).await;
+        let due = queue.due(&lanes, count).await.unwrap();
         let outcome = |write: &MemoryWrite| match fate {
             Fate::Written => Some(WriteOutcome::Made(self.now)),
             Fate::PutOff => Some(WriteOutcome::PutOff(TTL)),
@@ -242,7 +243,7 @@ impl World {
         let settlements = due.iter().filter_map(|due| {
             outcome(&due.write).map(|outcome| SettledWrite { due: due.clone(), outcome })
         });
-        let settled = queue.settle(&settlements.collect::<Vec<_>>()).await.unwrap();
+        let settled = queue.settle(&lanes, &settlements.collect::<Vec<_>>()).await.unwrap();
         assert!(settled.iter().all(|ours| *ours), "{settled:?}");
         if matches!(fate, Fate::Abandoned) {
             self.pass(AFTER_TTL).await;
@@ -285,7 +286,7 @@ impl World {
     }
 
     async fn sight_of(&self, talk: &Talk) -> TalkSight {
-        let Ledger { store, replica, .. } = &self.ledger;
+        let Ledger { store, inspect, .. } = &self.ledger;
         let (tenant, session) = (&talk.tenant, talk.session_id);
         let mut turns = Vec::new();
         for number in 1..4 {
@@ -297,10 +298,7 @@ impl World {
             turns,
             open: store.open_calls(session).await.unwrap(),
             listed: store.sessions(tenant, None, MANY).await.unwrap(),
-            replica: (
-                replica.count(tenant).await.unwrap(),
-                replica.find(tenant, talk.event("a")).await.unwrap(),
-            ),
+            replica: inspect.replica(tenant).await,
             spent: self.ledger.spent(talk).await,
         }
     }

@@ -3,20 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::world::{AtOnce, Never, Noon, Noted, call, context, platform};
+use crate::world::{AtOnce, Endless, Never, NoArgs, Noon, Noted, call, context, platform};
 use async_trait::async_trait;
 use futures_util::FutureExt;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use serde_json::{Value, json};
 use soma_core::ports::Toolbox as _;
 use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_core::tool::{ToolOutcome, ToolSpec, ToolStatus};
 use soma_tools::{Approval, Registry, Repetition, TypedTool};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NoArgs {}
 
 /// A tool that does what the test asks for.
 struct Scripted(fn() -> Result<Value, ToolError>);
@@ -34,25 +28,6 @@ impl TypedTool for Scripted {
 
     async fn call(&self, _: &ToolContext, _: NoArgs) -> Result<Value, ToolError> {
         (self.0)()
-    }
-}
-
-/// A tool that never answers.
-struct Endless;
-
-#[async_trait]
-impl TypedTool for Endless {
-    const NAME: &'static str = "endless";
-    const DESCRIPTION: &'static str = "Never answers.";
-    const REPETITION: Repetition = Repetition::Harmless;
-    const APPROVAL: Approval = Approval::NotNeeded;
-    const TIMEOUT: Duration = Duration::from_secs(7);
-
-    type Args = NoArgs;
-    type Output = ();
-
-    async fn call(&self, _: &ToolContext, _: NoArgs) -> Result<(), ToolError> {
-        std::future::pending().await
     }
 }
 
@@ -190,7 +165,7 @@ async fn large_answer_is_cut() {
 
 #[tokio::test]
 async fn call_that_takes_too_long_ends_by_timeout() {
-    let registry = Registry::new(Arc::new(Noon), Arc::new(AtOnce)).with(Endless);
+    let registry = Registry::new(Arc::new(Noon), Arc::new(AtOnce)).with(Endless::default());
 
     let outcome = registry.run(&context(), &call("endless", "{}")).await;
 

@@ -5,48 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use schemars::JsonSchema;
-use serde::Deserialize;
 use soma_core::contract::Fixture;
 use soma_core::contract::toolbox::ToolboxUnderTest;
 use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_tools::{Approval, Repetition, TypedTool};
 
-use crate::world::{Noted, call, context, platform};
-
-#[derive(Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct NoArgs {}
-
-/// Never answers, and counts its calls.
-struct Endless(Arc<AtomicUsize>);
-
-/// Counts a call until it is gone.
-struct UnderWay<'a>(&'a AtomicUsize);
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
-    }
-}
-
-#[async_trait]
-impl TypedTool for Endless {
-    const NAME: &'static str = "endless";
-    const DESCRIPTION: &'static str = "Never answers.";
-    const REPETITION: Repetition = Repetition::Harmless;
-    const APPROVAL: Approval = Approval::NotNeeded;
-    const TIMEOUT: Duration = Duration::from_secs(7);
-
-    type Args = NoArgs;
-    type Output = ();
-
-    async fn call(&self, _: &ToolContext, _: NoArgs) -> Result<(), ToolError> {
-        self.0.fetch_add(1, Ordering::SeqCst);
-        let _under_way = UnderWay(&self.0);
-        std::future::pending().await
-    }
-}
+use crate::world::{Endless, NoArgs, Noted, call, context, platform};
 
 /// Panics.
 struct Panics;

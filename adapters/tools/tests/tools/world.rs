@@ -6,13 +6,15 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use schemars::JsonSchema;
+use serde::Deserialize;
 use soma_core::ids::{CallId, SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
-use soma_core::ports::tool::ToolContext;
+use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_core::ports::{Clock, Memory, PortError, PortResult, Timer};
 use soma_core::time::Timestamp;
 use soma_core::tool::ToolCall;
-use soma_tools::Registry;
+use soma_tools::{Approval, Registry, Repetition, TypedTool};
 
 /// 2025-11-03T12:00:00Z, a Monday.
 pub(crate) struct Noon;
@@ -39,6 +41,32 @@ pub(crate) struct AtOnce;
 #[async_trait]
 impl Timer for AtOnce {
     async fn sleep(&self, _: Duration) {}
+}
+
+/// What a tool is asked for that wants nothing.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct NoArgs {}
+
+/// A tool that never answers, and counts the calls that are under way.
+#[derive(Default)]
+pub(crate) struct Endless(pub(crate) Arc<AtomicUsize>);
+
+#[async_trait]
+impl TypedTool for Endless {
+    const NAME: &'static str = "endless";
+    const DESCRIPTION: &'static str = "Never answers.";
+    const REPETITION: Repetition = Repetition::Harmless;
+    const APPROVAL: Approval = Approval::NotNeeded;
+    const TIMEOUT: Duration = Duration::from_secs(7);
+
+    type Args = NoArgs;
+    type Output = ();
+
+    async fn call(&self, _: &ToolContext, _: NoArgs) -> Result<(), ToolError> {
+        let _under_way = UnderWay::new(&self.0);
+        std::future::pending().await
+    }
 }
 
 /// A memory that answers `hits`, or fails if there are none to give.

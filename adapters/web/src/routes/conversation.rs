@@ -126,7 +126,7 @@ impl Conversation {
         }
     }
 
-    /// Tells the operator of a frame that is refused. Answers what the client is told.
+    /// Tells the operator of a frame that is refused. Returns what the client is told.
     fn refuse(&self, problem: &Problem) -> Value {
         problem.tell("FRAME", &format!("/v1/session/{}/stream", self.session));
         json!({"type": "error", "problem": problem.document()})

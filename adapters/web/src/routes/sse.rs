@@ -12,7 +12,6 @@ use bytes::Bytes;
 use futures_util::future::{Either, select};
 use futures_util::stream::{Stream, StreamExt, once, unfold};
 use soma_core::flows::follow_session::Frames;
-use soma_core::ids::SessionId;
 use soma_core::ports::Timer;
 
 use super::Endpoint;
@@ -21,7 +20,8 @@ use crate::authenticate::Caller;
 use crate::error::Problem;
 use crate::gateway::Gateway;
 use crate::openapi::schema;
-use crate::sse::{BEGINNING, HEARTBEAT, encode};
+use crate::shared::{Encoder, SharedFrames};
+use crate::sse::{BEGINNING, HEARTBEAT};
 
 /// How long a stream may be silent. Proxies cut what is silent for longer than 15 s or so; and of a client
 /// that left only the second heartbeat tells, which fails.
@@ -50,11 +50,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 pub(crate) async fn follow_session(
     caller: Caller,
     gateway: Data<Gateway>,
+    shared: Data<SharedFrames>,
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let options = StreamOptions::of(&request)?;
     let frames = options.follow(&caller.0, &gateway).await?;
-    let body = events(frames, options.session, Arc::clone(&gateway.timer));
+    let body = events(frames, shared.encoder(options.session), Arc::clone(&gateway.timer));
     Ok(HttpResponse::Ok()
         .content_type("text/event-stream")
         .insert_header((CACHE_CONTROL, "no-store"))
@@ -66,23 +67,24 @@ pub(crate) async fn follow_session(
 /// connection: a client that waits for the end must not take this for it.
 fn events(
     frames: Frames,
-    session: SessionId,
+    encoder: Encoder,
     timer: Arc<dyn Timer>,
 ) -> impl Stream<Item = io::Result<Bytes>> {
-    unfold((frames, timer), move |(mut frames, timer)| async move {
+    unfold((frames, encoder, timer), |(mut frames, encoder, timer)| async move {
         let next = match select(frames.next(), timer.sleep(SILENCE)).await {
             Either::Left((frame, _)) => {
                 let bytes = match frame? {
-                    Ok(frame) => encode(&frame, session).map_err(io::Error::other),
+                    Ok(frame) => encoder.encode(&frame).map_err(io::Error::other),
                     Err(error) => Err(io::Error::other(error)),
                 };
                 if let Err(error) = &bytes {
+                    let session = encoder.session();
                     tracing::warn!(%error, %session, "a stream breaks off");
                 }
                 bytes
             }
             Either::Right(_) => Ok(HEARTBEAT),
         };
-        Some((next, (frames, timer)))
+        Some((next, (frames, encoder, timer)))
     })
 }

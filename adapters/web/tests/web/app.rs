@@ -22,6 +22,7 @@ use soma_core::time::Timestamp;
 use soma_core::turn::config::TurnConfig;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, Receipt, TurnProgress};
 use soma_core::work::session::{TurnRecord, TurnState};
+use soma_decorators::Decorated;
 use soma_inproc::{
     CountingIds, InprocAuthenticator, InprocLedger, InprocToolbox, InprocWake, LocalSpawner,
     ManualClock, ManualTimer, Script, ScriptedModel, ScriptedTool,
@@ -31,7 +32,7 @@ use soma_web::{AllowedHosts, Gateway, Health, HealthReport};
 use tokio::task::JoinHandle;
 
 use crate::bells::Bells;
-use crate::faulty::FaultyStore;
+use crate::faulty::Faults;
 
 /// Everything behind the routes.
 pub(crate) struct Parts {
@@ -39,7 +40,9 @@ pub(crate) struct Parts {
     pub(crate) clock: Arc<ManualClock>,
     /// What the routes wait by.
     pub(crate) bells: Arc<Bells>,
-    pub(crate) store: Arc<FaultyStore>,
+    pub(crate) store: Arc<dyn Store>,
+    /// What is wrong with the store.
+    pub(crate) faults: Faults,
     pub(crate) world: World,
     pub(crate) hub: Hub,
     pub(crate) stop: Stop,
@@ -53,7 +56,7 @@ pub(crate) fn principal(tenant: &str) -> Principal {
 impl Parts {
     pub(crate) fn new() -> Self {
         let clock = Arc::new(ManualClock::at(Timestamp::from_micros(1_762_171_200_000_000)));
-        let ledger = InprocLedger::new(clock.clone());
+        let (ledger, faults) = (InprocLedger::new(clock.clone()), Faults::default());
         let world = World {
             clock: clock.clone(),
             timer: Arc::new(ManualTimer::new(clock.clone())),
@@ -64,7 +67,8 @@ impl Parts {
         Self {
             clock,
             bells: Arc::default(),
-            store: Arc::new(FaultyStore::new(Arc::new(ledger))),
+            store: Arc::new(Decorated::new(Arc::new(ledger), faults.clone())),
+            faults,
             world,
             hub: Hub::new(),
             stop: Stop::new(),
@@ -148,7 +152,7 @@ impl App {
         Self { parts, gateway, address, served: tokio::spawn(serving) }
     }
 
-    /// Lets the flows' time pass until `done` comes back.
+    /// Lets the flows' time pass until `done` resolves.
     pub(crate) async fn while_time_passes<F: Future>(&self, done: F) -> F::Output {
         let done = std::pin::pin!(done);
         let passing = std::pin::pin!(async {

@@ -9,7 +9,7 @@ use tokio::net::TcpStream;
 
 use crate::app::App;
 
-/// A request that is put together.
+/// A request that is being built.
 pub(crate) struct Request {
     address: SocketAddr,
     method: String,
@@ -44,7 +44,7 @@ impl Answer {
         serde_json::from_str(&self.body).unwrap_or_else(|error| panic!("{error}: {}", self.body))
     }
 
-    /// Checks that this is a problem document, and answers the kind's name and the wrong fields.
+    /// Checks that this is a problem document, and returns the kind's name and the wrong fields.
     pub(crate) fn problem(&self) -> (u16, String, Vec<String>) {
         let document = self.json();
         assert_eq!(self.head.header("content-type"), Some("application/problem+json"));

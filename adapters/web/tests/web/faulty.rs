@@ -1,17 +1,15 @@
-//! A store that fails when it is told to.
+//! A port that fails when it is told to.
 
+use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use async_trait::async_trait;
-use soma_core::conversation::event::{Event, Seq};
-use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
-use soma_core::ports::{PortError, PortResult, Store};
-use soma_core::time::Timestamp;
-use soma_core::tool::CallRecord;
-use soma_core::work::commit::{Commit, CommitOutcome};
-use soma_core::work::session::{EventRange, Session, TurnRecord};
+use soma_core::conversation::model::ModelFailure;
+use soma_core::ports::model::ModelStream;
+use soma_core::ports::{PortError, PortResult};
+use soma_core::tool::ToolOutcome;
+use soma_decorators::{Intercept, Point};
 
-/// How a store fails.
+/// How a port fails.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Fault {
     Unavailable,
@@ -22,23 +20,17 @@ pub(crate) enum Fault {
 /// What a fault says, and no client may read.
 pub(crate) const SECRET: &str = "password=hunter2";
 
-/// Fails while it is told to, and else does what the store behind it does.
-pub(crate) struct FaultyStore {
-    store: Arc<dyn Store>,
-    fault: Mutex<Option<Fault>>,
-}
+/// Makes a port fail from the moment on when it is told to.
+#[derive(Clone, Default)]
+pub(crate) struct Faults(Arc<Mutex<Option<Fault>>>);
 
-impl FaultyStore {
-    pub(crate) fn new(store: Arc<dyn Store>) -> Self {
-        Self { store, fault: Mutex::new(None) }
-    }
-
+impl Faults {
     pub(crate) fn fail(&self, fault: Fault) {
-        *self.fault.lock().unwrap() = Some(fault);
+        *self.0.lock().unwrap() = Some(fault);
     }
 
     fn check(&self) -> PortResult<()> {
-        match *self.fault.lock().unwrap() {
+        match *self.0.lock().unwrap() {
             None => Ok(()),
             Some(Fault::Unavailable) => Err(PortError::Unavailable(SECRET.into())),
             Some(Fault::Ambiguous) => Err(PortError::Ambiguous(SECRET.into())),
@@ -49,63 +41,30 @@ impl FaultyStore {
     }
 }
 
-#[async_trait]
-impl Store for FaultyStore {
-    async fn commit(&self, commit: Commit) -> PortResult<CommitOutcome> {
+impl Intercept for Faults {
+    async fn call<T, C, F>(&self, _: Point, ask: C) -> PortResult<T>
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = PortResult<T>> + Send,
+        T: Send,
+    {
         self.check()?;
-        self.store.commit(commit).await
+        ask().await
     }
 
-    async fn session(&self, tenant: &TenantId, session: SessionId) -> PortResult<Option<Session>> {
-        self.check()?;
-        self.store.session(tenant, session).await
+    async fn generate<C, F>(&self, ask: C) -> Result<ModelStream, ModelFailure>
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = Result<ModelStream, ModelFailure>> + Send,
+    {
+        ask().await
     }
 
-    async fn sessions(
-        &self,
-        tenant: &TenantId,
-        after: Option<(Timestamp, SessionId)>,
-        limit: usize,
-    ) -> PortResult<Vec<Session>> {
-        self.check()?;
-        self.store.sessions(tenant, after, limit).await
-    }
-
-    async fn heads(&self, sessions: &[(TenantId, SessionId)]) -> PortResult<Vec<Option<Seq>>> {
-        self.check()?;
-        self.store.heads(sessions).await
-    }
-
-    async fn events(
-        &self,
-        tenant: &TenantId,
-        session: SessionId,
-        range: EventRange,
-        limit: usize,
-    ) -> PortResult<Vec<Event>> {
-        self.check()?;
-        self.store.events(tenant, session, range, limit).await
-    }
-
-    async fn turn(&self, turn: TurnId) -> PortResult<Option<TurnRecord>> {
-        self.store.turn(turn).await
-    }
-
-    async fn open_calls(&self, session: SessionId) -> PortResult<Vec<CallRecord>> {
-        self.store.open_calls(session).await
-    }
-
-    async fn call(&self, call: CallId) -> PortResult<Option<CallRecord>> {
-        self.store.call(call).await
-    }
-
-    async fn erase(
-        &self,
-        tenant: &TenantId,
-        session: SessionId,
-        at: Timestamp,
-    ) -> PortResult<bool> {
-        self.check()?;
-        self.store.erase(tenant, session, at).await
+    async fn run<C, F>(&self, ask: C) -> ToolOutcome
+    where
+        C: Fn() -> F + Send + Sync,
+        F: Future<Output = ToolOutcome> + Send,
+    {
+        ask().await
     }
 }

@@ -194,7 +194,7 @@ async fn unknown_address_and_method_are_problems() {
 async fn part_that_is_away_is_waited_for() {
     for fault in [Fault::Unavailable, Fault::Ambiguous] {
         let app = App::start();
-        app.parts.store.fail(fault);
+        app.parts.faults.fail(fault);
 
         let body = json!({"message": "hi"});
         let written = app.while_time_passes(app.post(MESSAGE, &body)).await;
@@ -211,7 +211,7 @@ async fn part_that_is_away_is_waited_for() {
 #[tokio::test]
 async fn what_is_broken_is_not_told_to_clients() {
     let app = App::start();
-    app.parts.store.fail(Fault::Broken);
+    app.parts.faults.fail(Fault::Broken);
 
     for answer in [
         app.post(MESSAGE, &json!({"message": "hi"})).await,

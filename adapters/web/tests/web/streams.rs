@@ -185,7 +185,7 @@ async fn stream_that_fails_is_cut_and_not_ended() {
     let mut events = Events::open(follow(&app, &turn, "?until=final")).await;
     events.next().await.unwrap();
 
-    app.parts.store.fail(Fault::Unavailable);
+    app.parts.faults.fail(Fault::Unavailable);
     // The store is ahead of what this gateway was told, and cannot be asked.
     app.parts.hub.stored([(turn.session_id, Some(Seq(2)))]);
     let end = app.while_time_passes(events.end()).await;

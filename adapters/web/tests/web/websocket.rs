@@ -180,7 +180,7 @@ async fn socket_whose_stream_fails_is_asked_to_come_back() {
     let app = App::start();
     let (turn, mut socket) = open(&app).await;
 
-    app.parts.store.fail(Fault::Unavailable);
+    app.parts.faults.fail(Fault::Unavailable);
     // The store is ahead of what this gateway was told, and cannot be asked.
     app.parts.hub.stored([(turn.session_id, Some(Seq(2)))]);
 

@@ -101,7 +101,7 @@ impl Embedded {
         self.supervisor.stop(name).await;
     }
 
-    /// Stops taking work, finishes or releases what is in hand, and comes back.
+    /// Stops taking work, finishes or releases what is in hand, and returns.
     pub async fn stop(self) {
         self.stop.trigger();
         self.supervisor.stop_all().await;

@@ -13,7 +13,7 @@ fn member(group: &str, number: u128) -> Member {
     Member { group: group.into(), owner: owner(number) }
 }
 
-/// Says that a member is alive. Answers how many of its group are.
+/// Says that a member is alive. Returns how many of its group are.
 async fn live(ledger: &Ledger, group: &str, number: u128) -> usize {
     ledger.leases.renew(&member(group, number), &[], TTL).await.unwrap().members
 }

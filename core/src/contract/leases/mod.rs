@@ -51,7 +51,7 @@ async fn acquire(ledger: &Ledger, who: u128) -> Option<PartitionLease> {
     ledger.lease_for(&resource(), owner(who)).await
 }
 
-/// Renews a lease as its owner. Answers whether it still was its owner's.
+/// Renews a lease as its owner. Returns whether it still was its owner's.
 async fn renew(ledger: &Ledger, lease: &PartitionLease, ttl: Duration) -> bool {
     let member = Member { group: "renewing".into(), owner: lease.owner };
     let renewed = ledger.leases.renew(&member, std::slice::from_ref(lease), ttl).await.unwrap();
@@ -157,6 +157,7 @@ pub async fn resources_do_not_meet(fixture: impl Fixture<Port = Ledger>) {
         place("other", Topic::MemoryWal, 0),
         Resource::Lane(Lane(0)),
         Resource::Lane(Lane(1)),
+        Resource::MemoryLane(Lane(0)),
     ];
 
     for (who, resource) in (1..).zip(&resources) {

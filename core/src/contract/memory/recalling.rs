@@ -112,7 +112,7 @@ where
     }
 }
 
-/// At most `limit` memories are answered, none twice.
+/// At most `limit` memories are returned, none twice.
 pub async fn no_more_than_the_limit_are_answered_each_once<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Memory>>,
@@ -170,7 +170,7 @@ where
     }
 }
 
-/// Without a question, the newest memories are answered, newest first.
+/// Without a question, the newest memories are returned, newest first.
 pub async fn empty_query_answers_the_newest<F>(fixture: F)
 where
     F: Fixture<Port = Arc<dyn Memory>>,

@@ -2,23 +2,30 @@
 
 use std::time::Duration;
 
+use super::holder::Holder;
 use super::{due, pass, queue};
+use crate::contract::Fixture;
 use crate::contract::damage::Damaged;
-use crate::contract::ledger::{AFTER_TTL, Ledger, NOW, TTL, at, owner};
-use crate::contract::talk::{Talk, talk};
-use crate::contract::{Fixture, at_once};
+use crate::contract::ledger::{Ledger, NOW, at};
+use crate::contract::talk::{Talk, talk, trace};
 use crate::memory::{MemoryWrite, WalEvent};
 use crate::outbox::message::encode;
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
 use crate::work::commit::Commit;
 
-/// A queue with one write that was taken up.
-async fn taken(fixture: &impl Fixture<Port = Ledger>, talk: &Talk) -> (Ledger, DueWrite) {
+/// A queue with one write.
+async fn with_one_write(fixture: &impl Fixture<Port = Ledger>, talk: &Talk) -> Ledger {
     let ledger = fixture.open().await;
     queue(&ledger, talk, vec![talk.memory("a")]).await;
-    let taken = due(&ledger).await.remove(0);
-    (ledger, taken)
+    ledger
+}
+
+/// Someone who holds every lane, and the first write that is due.
+async fn taken(ledger: &Ledger) -> (Holder<'_>, DueWrite) {
+    let holder = Holder::new(ledger, 1).await;
+    let due = holder.due().await.remove(0);
+    (holder, due)
 }
 
 fn wal(due: &DueWrite) -> WalEvent {
@@ -29,82 +36,46 @@ fn texts(due: &[DueWrite]) -> Vec<&str> {
     due.iter().map(|due| due.write.text.as_str()).collect()
 }
 
-async fn settle_as(ledger: &Ledger, due: &DueWrite, outcome: WriteOutcome) -> bool {
-    let settlement = SettledWrite { due: due.clone(), outcome };
-    ledger.memory_queue.settle(&[settlement]).await.unwrap().remove(0)
-}
-
-/// The write was made.
-async fn settle(ledger: &Ledger, due: &DueWrite) -> bool {
-    settle_as(ledger, due, WriteOutcome::Made(NOW)).await
-}
-
-/// The write failed, and is put off for so many seconds.
-async fn put_off(ledger: &Ledger, due: &DueWrite, seconds: u64) -> bool {
-    settle_as(ledger, due, WriteOutcome::PutOff(Duration::from_secs(seconds))).await
-}
-
-pub async fn write_is_due_at_once_and_held_by_its_taker(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    queue(&ledger, &talk, vec![talk.memory("a")]).await;
-
-    let first = due(&ledger).await;
-    pass(&ledger, 29).await;
-    let second = due(&ledger).await;
-
-    assert_eq!((&first[0].write, first[0].tries), (&talk.memory("a"), 1));
-    assert_eq!(second, []);
-}
-
-pub async fn write_whose_taker_died_is_due_again(fixture: impl Fixture<Port = Ledger>) {
+pub async fn write_is_due_at_once_and_until_it_is_settled(fixture: impl Fixture<Port = Ledger>) {
     let talk = talk(1);
-    let (ledger, first) = taken(&fixture, &talk).await;
+    let ledger = with_one_write(&fixture, &talk).await;
+    let holder = Holder::new(&ledger, 1).await;
 
-    ledger.clock.advance(AFTER_TTL).await;
-    let second = due(&ledger).await.remove(0);
+    let first = holder.due().await;
+    let second = holder.due().await;
 
-    assert_eq!((second.write, second.tries), (first.write, 2));
-    assert_ne!(second.token, first.token);
+    let DueWrite { write, tries, version, .. } = &first[0];
+    assert_eq!((write, *tries, *version), (&talk.memory("a"), 1, 0));
+    assert_eq!(second, first);
 }
 
-pub async fn writes_are_taken_up_oldest_first(fixture: impl Fixture<Port = Ledger>) {
+pub async fn writes_are_due_oldest_first(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     for (seconds, text) in (0..).zip(["c", "a", "b"]) {
         let memory = vec![talk.memory(text)];
         ledger.commit(Commit { memory, at: at(seconds), ..talk.commit() }).await;
     }
+    let holder = Holder::new(&ledger, 1).await;
 
-    let two = ledger.memory_queue.due(owner(1), TTL, 2).await.unwrap();
-    let rest = due(&ledger).await;
+    let two = holder.at_most(2).await;
+    for due in &two {
+        holder.made(due).await;
+    }
+    let rest = holder.due().await;
 
     assert_eq!((texts(&two), texts(&rest)), (vec!["c", "a"], vec!["b"]));
 }
 
-pub async fn takers_at_the_same_time_share_no_write(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    let writes = (0..16).map(|number| talk.memory(&format!("{number}")));
-    queue(&ledger, &talk, writes.collect()).await;
-
-    let asked = (0..8).map(|who| ledger.memory_queue.due(owner(who), TTL, 3));
-    let taken = at_once(&fixture, asked).await;
-
-    let taken = taken.into_iter().flat_map(Result::unwrap);
-    let mut ids = taken.map(|due| due.id).collect::<Vec<_>>();
-    assert_eq!(ids.len(), 16, "there is enough for all to be taken, and none is taken twice");
-    ids.sort_unstable();
-    ids.dedup();
-    assert_eq!(ids.len(), 16, "no write has two takers");
-}
-
 pub async fn settled_write_is_gone_and_its_record_published(fixture: impl Fixture<Port = Ledger>) {
     let talk = talk(1);
-    let (ledger, taken) = taken(&fixture, &talk).await;
+    let ledger = with_one_write(&fixture, &talk).await;
+    let (holder, taken) = taken(&ledger).await;
 
-    let settled = settle(&ledger, &taken).await;
+    let settled = holder.made(&taken).await;
 
     assert!(settled);
     pass(&ledger, 3_600).await;
-    assert_eq!(due(&ledger).await, []);
+    assert_eq!(holder.due().await, []);
     let published = ledger.published(Topic::MemoryWal).await;
     let payloads = published.iter().map(|message| message.payload.clone());
     assert_eq!(payloads.collect::<Vec<_>>(), [encode(&wal(&taken))]);
@@ -112,78 +83,69 @@ pub async fn settled_write_is_gone_and_its_record_published(fixture: impl Fixtur
     assert_eq!(published[0].tenant, talk.tenant);
 }
 
-pub async fn settlement_with_an_older_token_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
-    let talk = talk(1);
-    let (ledger, old) = taken(&fixture, &talk).await;
-    ledger.clock.advance(AFTER_TTL).await;
-    let new = due(&ledger).await.remove(0);
+pub async fn record_of_a_write_carries_the_trace_of_the_commit_that_left_it(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let trace = trace();
+    let memory = vec![talk.memory("a"), talk.memory("b")];
+    ledger.commit(Commit { memory, trace: trace.clone(), ..talk.commit() }).await;
+    // What replaces a write belongs to another trace, or to none.
+    queue(&ledger, &talk, vec![talk.memory("b")]).await;
+    let holder = Holder::new(&ledger, 1).await;
 
-    let settled = settle(&ledger, &old).await;
+    for due in holder.due().await {
+        holder.made(&due).await;
+    }
 
-    assert!(!settled);
-    assert_eq!(ledger.published(Topic::MemoryWal).await, []);
-    assert!(settle(&ledger, &new).await);
-    assert!(!settle(&ledger, &new).await, "it was settled twice");
+    let published = ledger.published(Topic::MemoryWal).await;
+    let traces: Vec<_> = published.into_iter().map(|message| message.trace).collect();
+    assert_eq!(traces, [trace, None]);
 }
 
 pub async fn write_that_failed_is_due_again_at_its_time(fixture: impl Fixture<Port = Ledger>) {
-    let talk = talk(1);
-    let (ledger, taken) = taken(&fixture, &talk).await;
+    let ledger = with_one_write(&fixture, &talk(1)).await;
+    let (holder, taken) = taken(&ledger).await;
 
-    let delayed = put_off(&ledger, &taken, 100).await;
+    let put_off = holder.put_off(&taken, 100).await;
 
     pass(&ledger, 99).await;
-    let early = due(&ledger).await;
+    let early = holder.due().await;
     pass(&ledger, 1).await;
-    let late = due(&ledger).await;
-    assert!(delayed);
+    let late = holder.due().await;
+    assert!(put_off);
     assert_eq!(early, []);
-    assert_eq!((late[0].tries, late.len()), (2, 1));
+    assert_eq!(late, [DueWrite { tries: 2, ..taken }]);
 }
 
-pub async fn retry_with_an_older_token_changes_nothing(fixture: impl Fixture<Port = Ledger>) {
-    let talk = talk(1);
-    let (ledger, old) = taken(&fixture, &talk).await;
-    ledger.clock.advance(AFTER_TTL).await;
-    let new = due(&ledger).await.remove(0);
+/// Also if the reply is lost, and it is said again.
+pub async fn each_time_that_a_write_is_put_off_is_a_try(fixture: impl Fixture<Port = Ledger>) {
+    let ledger = with_one_write(&fixture, &talk(1)).await;
+    let (holder, mut taken) = taken(&ledger).await;
 
-    let delayed = put_off(&ledger, &old, 1).await;
-
-    assert!(!delayed);
-    pass(&ledger, 2).await;
-    assert_eq!(due(&ledger).await, []);
-    assert!(settle(&ledger, &new).await);
+    for tries in 2..5 {
+        holder.put_off(&taken, 1).await;
+        holder.put_off(&taken, 1).await;
+        pass(&ledger, 1).await;
+        taken = holder.due().await.remove(0);
+        assert_eq!(taken.tries, tries);
+    }
 }
 
 pub async fn refused_write_is_a_dead_letter(fixture: impl Fixture<Port = Ledger>) {
     let talk = talk(1);
-    let (ledger, taken) = taken(&fixture, &talk).await;
+    let ledger = with_one_write(&fixture, &talk).await;
+    let (holder, taken) = taken(&ledger).await;
     let letter = talk.letter("refused");
 
-    let dead_lettered = settle_as(&ledger, &taken, WriteOutcome::Refused(letter.clone())).await;
+    let dead_lettered = holder.settle_as(&taken, WriteOutcome::Refused(letter.clone())).await;
 
     assert!(dead_lettered);
     pass(&ledger, 3_600).await;
-    assert_eq!(due(&ledger).await, []);
+    assert_eq!(holder.due().await, []);
     let dead = ledger.published(Topic::ConversationInboundDlq).await;
     assert_eq!(dead, [letter.message(&talk.tenant)]);
     assert_eq!(ledger.published(Topic::MemoryWal).await, []);
-}
-
-pub async fn dead_lettering_with_an_older_token_changes_nothing(
-    fixture: impl Fixture<Port = Ledger>,
-) {
-    let talk = talk(1);
-    let (ledger, old) = taken(&fixture, &talk).await;
-    ledger.clock.advance(AFTER_TTL).await;
-    let new = due(&ledger).await.remove(0);
-
-    let refused = WriteOutcome::Refused(talk.letter("refused"));
-    let dead_lettered = settle_as(&ledger, &old, refused).await;
-
-    assert!(!dead_lettered);
-    assert_eq!(ledger.published(Topic::ConversationInboundDlq).await, []);
-    assert!(settle(&ledger, &new).await);
 }
 
 fn replacement(talk: &Talk) -> MemoryWrite {
@@ -191,100 +153,106 @@ fn replacement(talk: &Talk) -> MemoryWrite {
 }
 
 pub async fn write_with_a_key_that_is_queued_replaces_it(fixture: impl Fixture<Port = Ledger>) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    queue(&ledger, &talk, vec![talk.memory("a")]).await;
+    let talk = talk(1);
+    let ledger = with_one_write(&fixture, &talk).await;
+    let (holder, older) = taken(&ledger).await;
 
     queue(&ledger, &talk, vec![replacement(&talk)]).await;
 
     assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
-    assert_eq!(texts(&due(&ledger).await), ["a, corrected"]);
+    let due = holder.due().await;
+    assert_eq!(due, [DueWrite { version: 1, write: replacement(&talk), ..older }]);
 }
 
 pub async fn write_that_was_replaced_while_it_was_made_is_made_again(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let talk = talk(1);
-    let (ledger, old) = taken(&fixture, &talk).await;
+    let ledger = with_one_write(&fixture, &talk).await;
+    let (holder, older) = taken(&ledger).await;
     queue(&ledger, &talk, vec![replacement(&talk)]).await;
 
-    let settled = settle(&ledger, &old).await;
+    let settled = holder.made(&older).await;
 
-    ledger.clock.advance(AFTER_TTL).await;
-    let again = due(&ledger).await;
+    let again = holder.due().await;
     assert!(!settled);
     assert_eq!(texts(&again), ["a, corrected"]);
-    assert!(settle(&ledger, &again[0]).await);
+    assert!(holder.made(&again[0]).await);
     assert_eq!(ledger.published(Topic::MemoryWal).await.len(), 1);
 }
 
-pub async fn write_that_replaces_a_held_one_is_not_due_before_its_hold_ends(
+pub async fn write_that_was_replaced_is_neither_put_off_nor_refused(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let talk = talk(1);
-    let (ledger, old) = taken(&fixture, &talk).await;
-    pass(&ledger, 9).await;
-    let again = Commit { at: at(9), memory: vec![replacement(&talk)], ..talk.commit() };
+    let ledger = with_one_write(&fixture, &talk).await;
+    let (holder, older) = taken(&ledger).await;
+    queue(&ledger, &talk, vec![replacement(&talk)]).await;
 
-    ledger.commit(again).await;
+    let put_off = holder.put_off(&older, 60).await;
+    let refused = holder.settle_as(&older, WriteOutcome::Refused(talk.letter("refused"))).await;
 
-    pass(&ledger, 20).await;
-    let early = due(&ledger).await;
-    pass(&ledger, 1).await;
-    let late = due(&ledger).await;
-    assert_eq!((texts(&early), texts(&late)), (vec![], vec!["a, corrected"]));
-    assert_eq!((late[0].tries, settle(&ledger, &old).await), (1, false));
+    assert_eq!([put_off, refused], [false; 2]);
+    assert_eq!(ledger.pending().await, []);
+    let due = holder.due().await;
+    assert_eq!((texts(&due), due[0].tries), (vec!["a, corrected"], 1));
 }
 
 pub async fn write_that_replaces_one_that_was_put_off_is_due_at_once(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let talk = talk(1);
-    let (ledger, old) = taken(&fixture, &talk).await;
-    put_off(&ledger, &old, 3_600).await;
+    let ledger = with_one_write(&fixture, &talk).await;
+    let (holder, older) = taken(&ledger).await;
+    holder.put_off(&older, 3_600).await;
 
     queue(&ledger, &talk, vec![replacement(&talk)]).await;
 
-    assert_eq!(texts(&due(&ledger).await), ["a, corrected"]);
+    let due = holder.due().await;
+    assert_eq!((texts(&due), due[0].tries), (vec!["a, corrected"], 1));
 }
 
 pub async fn write_that_was_made_can_be_queued_again(fixture: impl Fixture<Port = Ledger>) {
     let talk = talk(1);
-    let (ledger, first) = taken(&fixture, &talk).await;
-    settle(&ledger, &first).await;
+    let ledger = with_one_write(&fixture, &talk).await;
+    let (holder, first) = taken(&ledger).await;
+    holder.made(&first).await;
 
     queue(&ledger, &talk, vec![replacement(&talk)]).await;
 
-    let again = due(&ledger).await;
+    let again = holder.due().await;
     assert_eq!((texts(&again), again[0].tries), (vec!["a, corrected"], 1));
-    assert!(!settle(&ledger, &first).await);
-    assert!(settle(&ledger, &again[0]).await);
+    assert!(!holder.made(&first).await);
+    assert!(holder.made(&again[0]).await);
 }
 
 pub async fn backlog_counts_what_waits(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     let empty = ledger.memory_queue.backlog().await.unwrap();
     queue(&ledger, &talk, ["a", "b", "c"].map(|text| talk.memory(text)).to_vec()).await;
-    let taken = due(&ledger).await;
-    let held = ledger.memory_queue.backlog().await.unwrap();
+    let holder = Holder::new(&ledger, 1).await;
+    let due = holder.due().await;
 
-    settle(&ledger, &taken[0]).await;
+    holder.put_off(&due[0], 60).await;
+    let put_off = ledger.memory_queue.backlog().await.unwrap();
+    holder.made(&due[1]).await;
 
-    assert_eq!((empty, held), (0, 3));
+    assert_eq!((empty, put_off), (0, 3));
     assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 2);
 }
 
 pub async fn writes_survive_a_restart<F: Fixture<Port = Ledger>>(fixture: F) {
-    let talk = talk(1);
-    let (ledger, taken) = taken(&fixture, &talk).await;
+    let ledger = with_one_write(&fixture, &talk(1)).await;
+    let (holder, taken) = taken(&ledger).await;
+    holder.put_off(&taken, 1).await;
     drop(ledger);
 
     let ledger = fixture.open().await;
 
-    ledger.clock.advance(AFTER_TTL).await;
+    pass(&ledger, 31).await;
     let due = due(&ledger).await;
     let expected = if F::DURABLE { vec![2] } else { Vec::new() };
     assert_eq!(due.iter().map(|due| due.tries).collect::<Vec<_>>(), expected);
-    assert!(!settle(&ledger, &taken).await);
 }
 
 pub async fn write_that_cannot_be_read_is_a_dead_letter_and_stops_no_other(
@@ -311,7 +279,8 @@ pub async fn many_writes_are_settled_at_once_each_by_its_outcome(
     let (ledger, talk) = (fixture.open().await, talk(1));
     let writes = (0..90).map(|number| talk.memory(&format!("{number}"))).collect();
     queue(&ledger, &talk, writes).await;
-    let taken = due(&ledger).await;
+    let holder = Holder::new(&ledger, 1).await;
+    let taken = holder.due().await;
     let outcome = |place: usize| match place % 3 {
         0 => WriteOutcome::Made(NOW),
         1 => WriteOutcome::PutOff(Duration::from_mins(1)),
@@ -322,14 +291,14 @@ pub async fn many_writes_are_settled_at_once_each_by_its_outcome(
         .map(|(place, due)| SettledWrite { due: due.clone(), outcome: outcome(place) })
         .collect::<Vec<_>>();
 
-    let settled = ledger.memory_queue.settle(&settlements).await.unwrap();
+    let settled = holder.settle(&settlements).await;
 
     assert_eq!(settled, [true; 90]);
     assert_eq!(ledger.published(Topic::MemoryWal).await.len(), 30);
     assert_eq!(ledger.published(Topic::ConversationInboundDlq).await.len(), 30);
     assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 30);
     pass(&ledger, 60).await;
-    let again = due(&ledger).await;
+    let again = holder.due().await;
     let put_off = taken.iter().skip(1).step_by(3).map(|due| due.id);
     assert!(again.iter().map(|due| due.id).eq(put_off), "{:?}", texts(&again));
 }
@@ -339,34 +308,15 @@ pub async fn settlement_of_one_that_is_lost_settles_the_others(
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     queue(&ledger, &talk, ["a", "b", "c"].map(|text| talk.memory(text)).to_vec()).await;
-    let mut taken = due(&ledger).await;
-    taken[1].token += 1;
+    let holder = Holder::new(&ledger, 1).await;
+    let mut taken = holder.due().await;
+    taken[1].version += 1;
     let made = |due: &DueWrite| SettledWrite { due: due.clone(), outcome: WriteOutcome::Made(NOW) };
 
     let settlements = taken.iter().map(made).collect::<Vec<_>>();
-    let settled = ledger.memory_queue.settle(&settlements).await.unwrap();
+    let settled = holder.settle(&settlements).await;
 
     assert_eq!(settled, [true, false, true]);
     assert_eq!(ledger.published(Topic::MemoryWal).await.len(), 2);
     assert_eq!(ledger.memory_queue.backlog().await.unwrap(), 1);
-}
-
-pub async fn write_that_is_settled_by_many_at_the_same_time_is_settled_once(
-    fixture: impl Fixture<Port = Ledger>,
-) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    let writes = (0..16).map(|number| talk.memory(&format!("{number}"))).collect();
-    queue(&ledger, &talk, writes).await;
-    let made = |due| SettledWrite { due, outcome: WriteOutcome::Made(NOW) };
-    let settlements = due(&ledger).await.into_iter().map(made).collect::<Vec<_>>();
-
-    let asked = (0..8).map(|_| ledger.memory_queue.settle(&settlements));
-    let settled = at_once(&fixture, asked).await;
-
-    let mut times = [0; 16];
-    for (place, ours) in settled.into_iter().flat_map(|one| one.unwrap().into_iter().enumerate()) {
-        times[place] += usize::from(ours);
-    }
-    assert_eq!(times, [1; 16]);
-    assert_eq!(ledger.published(Topic::MemoryWal).await.len(), 16);
 }

@@ -32,6 +32,7 @@ pub async fn requested_call_is_on_the_ledger_once(fixture: impl Fixture<Port = L
         state: CallState::Claimed,
         tries: 1,
         outcome: None,
+        trace: None,
         unreadable: None,
     };
     assert_eq!(ledger.store.open_calls(talk.session_id).await.unwrap(), [expected]);

@@ -62,6 +62,7 @@ super::suite! { store:
     message_carries_the_number_of_its_event,
     what_is_published_is_in_the_order_of_commits,
     what_is_published_carries_the_trace_of_its_commit,
+    call_keeps_the_trace_of_the_commit_that_requests_it,
     dead_letter_of_a_commit_is_published_once,
     // requests
     known_key_is_answered_with_the_first_receipt,

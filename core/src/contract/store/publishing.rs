@@ -4,10 +4,9 @@ use serde_json::Value;
 
 use super::super::Fixture;
 use super::super::ledger::Ledger;
-use super::super::talk::{talk, text};
+use super::super::talk::{talk, text, trace};
 use crate::outbox::message::OutboxMessage;
 use crate::outbox::topic::Topic;
-use crate::trace::TraceContext;
 use crate::work::commit::Commit;
 
 pub async fn every_event_is_published(fixture: impl Fixture<Port = Ledger>) {
@@ -53,9 +52,7 @@ pub async fn what_is_published_carries_the_trace_of_its_commit(
     fixture: impl Fixture<Port = Ledger>,
 ) {
     let (ledger, talk) = (fixture.open().await, talk(1));
-    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
-    let trace = TraceContext::read(parent, Some("rojo=00f067aa0ba902b7"));
-    assert!(trace.is_some());
+    let trace = trace();
 
     ledger.commit(Commit { trace: trace.clone(), ..talk.accepts(1) }).await;
     ledger.commit(talk.accepts(2)).await;
@@ -65,6 +62,20 @@ pub async fn what_is_published_carries_the_trace_of_its_commit(
         let traces: Vec<_> = published.into_iter().map(|message| message.trace).collect();
         assert_eq!(traces, [trace.clone(), None], "{topic}");
     }
+}
+
+pub async fn call_keeps_the_trace_of_the_commit_that_requests_it(
+    fixture: impl Fixture<Port = Ledger>,
+) {
+    let (ledger, talk) = (fixture.open().await, talk(1));
+    let trace = trace();
+    ledger.commit(talk.accepts(1)).await;
+
+    ledger.commit(Commit { trace: trace.clone(), ..talk.asks(1) }).await;
+
+    let call = ledger.store.call(talk.call(0)).await.unwrap().unwrap();
+    assert_eq!(call.trace, trace);
+    assert_eq!(ledger.store.open_calls(talk.session_id).await.unwrap(), [call]);
 }
 
 pub async fn dead_letter_of_a_commit_is_published_once(fixture: impl Fixture<Port = Ledger>) {

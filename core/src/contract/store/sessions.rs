@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use super::super::Fixture;
-use super::super::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, at, owner};
+use super::super::ledger::{Ledger, MANY, NOW, TTL, at, owner};
 use super::super::talk::{Talk, talk, talk_of};
 use super::commits::everything;
 use super::sight::{Sight, sight};
@@ -136,16 +136,16 @@ pub async fn session_is_erased_once(fixture: impl Fixture<Port = Ledger>) {
 pub async fn erased_session_takes_what_was_said_along(fixture: impl Fixture<Port = Ledger>) {
     let (ledger, talk) = (fixture.open().await, talk(1));
     ledger.commit(everything(&talk)).await;
-    let taken = ledger.memory_queue.due(owner(1), TTL, MANY).await.unwrap();
+    let lanes = ledger.memory_lanes(owner(1)).await;
+    let taken = ledger.memory_queue.due(&lanes, MANY).await.unwrap();
 
     ledger.store.erase(&talk.tenant, talk.session_id, NOW).await.unwrap();
 
     assert_eq!(ledger.pending().await, []);
     let outcome = WriteOutcome::PutOff(Duration::ZERO);
     let settlement = SettledWrite { due: taken[0].clone(), outcome };
-    assert_eq!(ledger.memory_queue.settle(&[settlement]).await.unwrap(), [false]);
-    ledger.clock.advance(AFTER_TTL).await;
-    assert_eq!(ledger.memory_queue.due(owner(1), TTL, MANY).await.unwrap(), []);
+    assert_eq!(ledger.memory_queue.settle(&lanes, &[settlement]).await.unwrap(), [false]);
+    assert_eq!(ledger.memory_queue.due(&lanes, MANY).await.unwrap(), []);
 }
 
 pub async fn erased_session_leaves_no_work(fixture: impl Fixture<Port = Ledger>) {
@@ -191,7 +191,8 @@ pub async fn erasing_leaves_other_sessions_alone(fixture: impl Fixture<Port = Le
     assert_eq!((claim.session_id, claim.turn_id), (kept.session_id, Some(kept.turn(1))));
     assert_eq!(ledger.events(&kept).await.len(), 1);
     assert_eq!(ledger.pending().await.len(), 2);
-    assert_eq!(ledger.memory_queue.due(owner(1), TTL, MANY).await.unwrap().len(), 1);
+    let lanes = ledger.memory_lanes(owner(1)).await;
+    assert_eq!(ledger.memory_queue.due(&lanes, MANY).await.unwrap().len(), 1);
 }
 
 pub async fn erasing_settles_what_was_set_aside_in_full(fixture: impl Fixture<Port = Ledger>) {

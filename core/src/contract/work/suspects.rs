@@ -24,7 +24,7 @@ async fn claims(ledger: &Ledger, worker: u128, holding: &[Claim]) -> Claimed {
     ledger.work.claim(ClaimRequest { holding, ..wants(TURNS, owner(worker)) }).await.unwrap()
 }
 
-/// Owners die, each with all that it could get, until one gets only what is isolated. Answers that.
+/// Owners die, each with all that it could get, until one gets only what is isolated. Returns that.
 async fn isolated(ledger: &Ledger, from: u128) -> Claim {
     for worker in from..from + 8 {
         let mut claimed = claims(ledger, worker, &[]).await;

@@ -47,7 +47,7 @@ impl Pending {
 }
 
 impl Drive<'_> {
-    /// Commits what is pending. Answers whether the turn is still ours.
+    /// Commits what is pending. Returns whether the turn is still ours.
     ///
     /// # Errors
     ///
@@ -62,7 +62,7 @@ impl Drive<'_> {
         self.write(commit, unread).await
     }
 
-    /// Commits what is pending, and releases the claim with it. Answers whether it did: not if nothing
+    /// Commits what is pending, and releases the claim with it. Returns whether it did: not if nothing
     /// is pending.
     ///
     /// # Errors

@@ -15,6 +15,7 @@ use crate::ports::work::Claim;
 use crate::ports::{Notification, PortResult};
 use crate::time::Timestamp;
 use crate::tool::CallRecord;
+use crate::turn::input::Input;
 use crate::turn::machine::Turn;
 use crate::turn::step::{Effects, EventDraft};
 use crate::unreadable::Unreadable;
@@ -86,6 +87,10 @@ async fn set_aside(
     let at = letter.at;
     let fence = Fence::Work { kind: WorkKind::Turns, epoch: claim.epoch };
     let mut commit = Commit::new(claim.tenant.clone(), claim.session_id, fence, at);
+    commit.trace = record.inputs.iter().find_map(|recorded| {
+        let Input::Accepted(accepted) = &recorded.input else { return None };
+        accepted.trace.clone()
+    });
     let turn_id = Some(record.turn_id);
     let seal = |draft: EventDraft| draft.seal(turn_id, None, at, flow.world.ids.nonce());
     commit.events = effects.record.into_iter().map(seal).collect();

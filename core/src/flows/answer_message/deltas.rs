@@ -55,8 +55,9 @@ impl Drive<'_> {
         let delta = Delta::new(claim.session_id, turn.id(), self.chain.count, deltas.attempt)
             .piece(deltas.sent, piece);
         let log = &self.flow.ports.log;
+        let trace = turn.accepted().and_then(|accepted| accepted.trace.as_ref());
         let at = self.flow.world.clock.now();
-        let record = Record::direct(claim.session_id, &claim.tenant, DELTA_TYPE, &delta, at);
+        let record = Record::direct(claim.session_id, &claim.tenant, DELTA_TYPE, trace, &delta, at);
         let partition = partition_of(&record.key, log.partitions(TOPIC));
         match log.publish(TOPIC, partition, vec![record]).await {
             Ok(_) => deltas.sent = deltas.text.len(),

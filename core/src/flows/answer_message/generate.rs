@@ -150,7 +150,7 @@ impl Drive<'_> {
         Input::ModelFailed { failure, text, usage }
     }
 
-    /// Waits as long as the model wants, and longer the more often it failed. Answers whether a
+    /// Waits as long as the model wants, and longer the more often it failed. Returns whether a
     /// signal was given meanwhile.
     async fn wait_before(&self, generate: &Generate) -> bool {
         let jitter = match generate.failures {

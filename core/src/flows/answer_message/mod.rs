@@ -53,7 +53,7 @@ pub struct AnswerMessage {
 }
 
 impl AnswerMessage {
-    /// Puts the use case together. `config` holds for turns that begin from now on. Models are offered
+    /// Builds the use case. `config` holds for turns that begin from now on. Models are offered
     /// the tools that [may run](crate::tool::ToolSpec::may_run).
     pub fn new(ports: AnswerPorts, config: TurnConfig, world: World) -> Self {
         Self { ports, config, world, histories: Arc::default() }

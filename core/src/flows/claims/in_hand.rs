@@ -55,12 +55,12 @@ impl InHand {
         self.books().claims.keys().copied().collect()
     }
 
-    /// Comes back once something is finished after this.
+    /// Resolves once something is finished after this.
     pub(super) fn finished(&self) -> EventListener {
         self.finished.listen()
     }
 
-    /// Comes back once nothing is in hand.
+    /// Resolves once nothing is in hand.
     pub(super) async fn empty(&self) {
         loop {
             let finished = self.finished();
@@ -87,7 +87,7 @@ impl InHand {
         self.asked.notify(usize::MAX);
     }
 
-    /// Comes back once somebody wants to know how the claims stand.
+    /// Resolves once somebody wants to know how the claims stand.
     pub(super) async fn asked(&self) {
         loop {
             let asked = self.asked.listen();

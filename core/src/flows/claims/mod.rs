@@ -68,7 +68,7 @@ pub struct Signals {
 }
 
 impl Signals {
-    /// Comes back once either is given.
+    /// Resolves once either is given.
     pub async fn wait(&self) {
         let (cancelled, stopping) = (self.cancelled.wait(), self.stopping.wait());
         select(std::pin::pin!(cancelled), std::pin::pin!(stopping)).await;
@@ -93,7 +93,7 @@ pub struct Handled {
 #[async_trait]
 pub trait Handle: Send + Sync {
     /// Works until there is nothing more to do for this claim, or it is to stop. May be dropped at any
-    /// point: what was committed stands. Answers what is left to do about the claim.
+    /// point: what was committed stands. Returns what is left to do about the claim.
     ///
     /// # Errors
     ///
@@ -114,7 +114,7 @@ pub struct Claims {
 }
 
 impl Claims {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(
         work: Arc<dyn Work>,
         handle: Arc<dyn Handle>,
@@ -185,7 +185,7 @@ impl Claims {
         }
     }
 
-    /// Comes back once it is worth asking for work again: somebody says so, what is finished here may
+    /// Resolves once it is worth asking for work again: somebody says so, what is finished here may
     /// have left some, or nobody said anything for a while. `more` is whether any release makes room.
     async fn until_there_may_be_more(&self, waiter: &mut dyn Waiter, more: bool, stop: &Stop) {
         let mut told = std::pin::pin!(async {

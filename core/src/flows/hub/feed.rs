@@ -45,13 +45,13 @@ pub(super) struct Feed {
 }
 
 impl Feed {
-    /// Takes note of a durable event.
+    /// Notes a durable event.
     pub(super) fn event(&mut self, event: Arc<Event>) {
         self.take(event);
         self.signal.notify(usize::MAX);
     }
 
-    /// Takes note of a piece of the running answer.
+    /// Notes a piece of the running answer.
     pub(super) fn delta(&mut self, delta: &Delta) {
         if self.head >= delta.after_seq && self.recent.iter().any(|event| ends(event, delta)) {
             return;
@@ -61,7 +61,7 @@ impl Feed {
         }
     }
 
-    /// Takes note of how far the store is: the log may not have told of all of it.
+    /// Notes how far the store is: the log may not have told of all of it.
     pub(super) fn stored(&mut self, head: Seq) {
         if head > self.stored.max(self.head) {
             self.stored = head;
@@ -69,7 +69,7 @@ impl Feed {
         }
     }
 
-    /// Takes note that the session was deleted: nobody is shown any more of it.
+    /// Notes that the session was deleted: nobody is shown any more of it.
     pub(super) fn delete(&mut self) {
         self.deleted = true;
         self.recent.clear();

@@ -31,7 +31,7 @@ impl Feeds {
         self.by_session.values().map(|feed| feed.followers).sum()
     }
 
-    /// One more follows a session. Answers what notifies it.
+    /// One more follows a session. Returns what notifies it.
     pub(super) fn follow(&mut self, session: SessionId) -> Arc<Signal> {
         let feed = self.by_session.entry(session).or_default();
         feed.followers += 1;
@@ -49,7 +49,7 @@ impl Feeds {
         }
     }
 
-    /// Takes note of whose a session is that is followed.
+    /// Notes whose a session is that is followed.
     pub(super) fn confirm(&mut self, session: SessionId, tenant: &TenantId) {
         if let Some(feed) = self.by_session.get_mut(&session) {
             feed.tenant = Some(tenant.clone());
@@ -62,7 +62,7 @@ impl Feeds {
         live.filter_map(|(session, feed)| Some((feed.tenant.clone()?, *session))).collect()
     }
 
-    /// Takes note of how far the store is; none if it has no such session any more.
+    /// Notes how far the store is; none if it has no such session any more.
     pub(super) fn stored(&mut self, session: SessionId, head: Option<Seq>) {
         match (self.by_session.get_mut(&session), head) {
             (Some(feed), Some(head)) => feed.stored(head),

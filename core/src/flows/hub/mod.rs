@@ -44,12 +44,12 @@ impl Hub {
         self.feeds().followers()
     }
 
-    /// Takes note of a durable event.
+    /// Notes a durable event.
     pub fn event(&self, event: Arc<Event>) {
         self.feeds().event(event);
     }
 
-    /// Takes note of a piece of the running answer.
+    /// Notes a piece of the running answer.
     pub fn delta(&self, delta: &Delta) {
         self.feeds().delta(delta);
     }
@@ -59,7 +59,7 @@ impl Hub {
         self.feeds().followed()
     }
 
-    /// Takes note of how far the store is with sessions; none is one that was deleted.
+    /// Notes how far the store is with sessions; none is one that was deleted.
     pub fn stored(&self, heads: impl IntoIterator<Item = (SessionId, Option<Seq>)>) {
         let mut feeds = self.feeds();
         heads.into_iter().for_each(|(session, head)| feeds.stored(session, head));

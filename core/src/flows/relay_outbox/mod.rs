@@ -55,7 +55,7 @@ enum Page {
 }
 
 impl RelayOutbox {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(
         outbox: Arc<dyn Outbox>,
         leases: Arc<dyn Leases>,
@@ -149,7 +149,7 @@ impl RelayOutbox {
         Some((message.topic, partition))
     }
 
-    /// Takes note of how publishing to a partition went. Answers the rows that are done with.
+    /// Notes how publishing to a partition went. Returns the rows that are done with.
     fn note(
         &self,
         partitions: &mut Partitions<'_>,

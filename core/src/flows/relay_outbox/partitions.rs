@@ -50,7 +50,7 @@ impl<'a> Partitions<'a> {
     pub(super) fn look(&mut self, leases: Vec<PartitionLease>, now: Timestamp) {
         let of_lane = |lease: PartitionLease| match lease.resource {
             Resource::Lane(lane) => Some((lane, lease)),
-            Resource::Partition { .. } => None,
+            Resource::Partition { .. } | Resource::MemoryLane(_) => None,
         };
         let held = leases.into_iter().filter_map(of_lane).collect();
         let mut rewind = self.held != held;

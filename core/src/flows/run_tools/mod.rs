@@ -55,7 +55,7 @@ enum Ours {
 }
 
 impl RunTools {
-    /// Puts the use case together.
+    /// Builds the use case.
     pub fn new(
         store: Arc<dyn Store>,
         policy: Arc<dyn Policy>,
@@ -256,6 +256,7 @@ impl RunTools {
         let now = self.world.clock.now();
         let mut commit = Commit::new(claim.tenant.clone(), claim.session_id, fence, now);
         commit.live_turn = record.turn_id;
+        commit.trace.clone_from(&record.trace);
         commit
     }
 

@@ -5,8 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use soma_core::conversation::event::{Event, Seq};
-use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
-use soma_core::memory::WalEvent;
+use soma_core::ids::{CallId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxRow;
 use soma_core::outbox::wire::Subject;
@@ -26,7 +25,7 @@ use soma_inproc::InprocLedger;
 
 use super::commits::Gist;
 use super::invariant::{Invariant, Wrong};
-use super::memories::{Row, row_of};
+use super::memories::{Memories, Row, row_of};
 use super::positions::Move;
 use super::{Audit, Books};
 
@@ -295,16 +294,22 @@ impl Outbox for Audited {
 
 #[async_trait]
 impl MemoryQueue for Audited {
-    async fn due(&self, owner: OwnerId, hold: Duration, limit: usize) -> PortResult<Vec<DueWrite>> {
-        let due = self.ledger.due(owner, hold, limit).await?;
-        self.audit.books().memories.taken_up(&due);
-        Ok(due)
+    async fn due(&self, lanes: &[PartitionLease], limit: usize) -> PortResult<Vec<DueWrite>> {
+        self.ledger.due(lanes, limit).await
     }
 
-    async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>> {
-        let settled = MemoryQueue::settle(&*self.ledger, settlements).await?;
+    async fn settle(
+        &self,
+        lanes: &[PartitionLease],
+        settlements: &[SettledWrite],
+    ) -> PortResult<Vec<bool>> {
+        let settled = MemoryQueue::settle(&*self.ledger, lanes, settlements).await?;
         for (settlement, _) in settlements.iter().zip(&settled).filter(|(_, ours)| **ours) {
-            self.note(|books| books.memories.settled(settlement));
+            self.note(|books| {
+                let lease = Memories::lease_of(lanes, settlement)?;
+                books.positions.fenced(lease)?;
+                books.memories.settled(settlement)
+            });
         }
         Ok(settled)
     }
@@ -335,14 +340,6 @@ impl Replica for Audited {
             });
         }
         Ok(outcome)
-    }
-
-    async fn find(&self, tenant: &TenantId, event: EventId) -> PortResult<Option<WalEvent>> {
-        self.ledger.find(tenant, event).await
-    }
-
-    async fn count(&self, tenant: &TenantId) -> PortResult<u64> {
-        self.ledger.count(tenant).await
     }
 }
 

@@ -4,7 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use soma_core::ids::{EventId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
+use soma_core::outbox::lane::Lane;
 use soma_core::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
+use soma_core::work::lease::{PartitionLease, Resource};
 
 use super::invariant::{Invariant, Wrong};
 
@@ -60,8 +62,6 @@ pub(super) struct Memories {
     /// Keys that the memory lied about.
     lied: BTreeSet<String>,
     forgotten: BTreeSet<SessionId>,
-    /// The newest token that was handed out for each row of the queue.
-    tokens: BTreeMap<u64, u64>,
     replica: BTreeMap<EventId, (TenantId, SessionId)>,
 }
 
@@ -78,28 +78,34 @@ impl Memories {
         Ok(())
     }
 
-    /// Writes were handed out to be made.
-    pub(super) fn taken_up(&mut self, due: &[DueWrite]) {
-        self.tokens.extend(due.iter().map(|due| (due.id, due.token)));
+    /// The lease, of some, under which a write was settled.
+    pub(super) fn lease_of<'a>(
+        lanes: &'a [PartitionLease],
+        settlement: &SettledWrite,
+    ) -> Result<&'a PartitionLease, Wrong> {
+        let key = &settlement.due.write.key;
+        let lane = Resource::MemoryLane(Lane::of(key));
+        lanes
+            .iter()
+            .find(|lease| lease.resource == lane)
+            .ok_or_else(|| (Invariant::Fencing, format!("{key} was settled without {lane}")))
     }
 
     /// A write was settled: its row is gone, unless it was put off.
     pub(super) fn settled(&mut self, settlement: &SettledWrite) -> Result<(), Wrong> {
-        let SettledWrite { due: DueWrite { id, token, write, .. }, outcome } = settlement;
+        let SettledWrite { due: DueWrite { write, .. }, outcome } = settlement;
         let fate = match outcome {
             WriteOutcome::Made(_) => Fate::Made,
             WriteOutcome::Refused(_) => Fate::Refused,
             WriteOutcome::PutOff(_) => Fate::Queued,
         };
-        if let Some(known) = self.writes.get_mut(&write.key) {
-            known.fate = fate;
-        }
-        let newest = self.tokens.get(id).copied().unwrap_or_default();
-        if newest == *token {
+        let Some(known) = self.writes.get_mut(&write.key) else { return Ok(()) };
+        known.fate = fate;
+        if known.text == write.text {
             return Ok(());
         }
-        let what = format!("{} was settled under token {token}, it is at {newest}", write.key);
-        Err((Invariant::Fencing, what))
+        let what = format!("{} was settled, and what had replaced it was not made", write.key);
+        Err((Invariant::NothingLost, what))
     }
 
     /// The memory said that it remembers this, and does not.

@@ -30,7 +30,7 @@ use soma_inproc::{InprocLedger, InprocMemory};
 
 pub use invariant::{Invariant, Violation};
 pub use ledger::Audited;
-pub use log::AuditedLog;
+pub use log::{AuditedLog, Auditing};
 pub use rest::Unrest;
 
 use budget::Accounts;

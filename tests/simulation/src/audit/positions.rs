@@ -211,7 +211,7 @@ impl Positions {
     fn at(&mut self, place: (Topic, Partition)) -> impl Iterator<Item = &mut Held> {
         let held = self.held.iter_mut().filter(move |(resource, _)| match resource {
             Resource::Partition { topic, partition, .. } => (*topic, *partition) == place,
-            Resource::Lane(_) => false,
+            Resource::Lane(_) | Resource::MemoryLane(_) => false,
         });
         held.map(|(_, held)| held)
     }

@@ -15,7 +15,7 @@ use super::fate::Fate;
 use super::house::{Furnish, House};
 use super::lying_memory::LyingMemory;
 use super::plan::Plan;
-use crate::audit::{Audit, Audited, AuditedLog};
+use crate::audit::{Audit, Audited, AuditedLog, Auditing};
 use crate::cast::{Calls, Runs, SimulatedModel, SimulatedPolicy, SimulatedToolbox};
 use crate::platform::{Ports, Settings, Unit, settings};
 
@@ -61,7 +61,8 @@ impl Stage {
         let audit = Audit::new(Arc::clone(&ledger), plan.budget);
         let records =
             Arc::new(InprocLog::with_partitions(plan.partitions, Arc::clone(&world.timer)));
-        let audited = Arc::new(AuditedLog::new(Arc::clone(&records), Arc::clone(&audit)));
+        let audited =
+            Arc::new(AuditedLog::new(Arc::clone(&records), Auditing::of(Arc::clone(&audit))));
         let log =
             SimulatedLog::new(audited as Arc<dyn Log>, nature.clock(), Arc::clone(&world.timer));
         let log = Arc::new(log);

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::json;
-use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
+use soma_core::contract::ledger::{MANY, NOW};
 use soma_core::contract::talk::{Talk, talk};
 use soma_core::conversation::event::EventType;
 use soma_core::memory::WalEvent;
@@ -74,12 +74,13 @@ impl Scene {
 
     /// What is due is remembered, and replicated.
     fn remembered(&self) {
-        let due = now(self.ledger.due(owner(1), TTL, MANY));
+        let lanes = self.memory_lanes(1);
+        let due = now(self.ledger.due(&lanes, MANY));
         for due in due {
             now(self.memory.remember(std::slice::from_ref(&due.write)));
             let wal = WalEvent::new(due.write.clone(), NOW);
             let made = SettledWrite { due, outcome: WriteOutcome::Made(NOW) };
-            assert_eq!(now(MemoryQueue::settle(&self.ledger, &[made])), [true]);
+            assert_eq!(now(MemoryQueue::settle(&self.ledger, &lanes, &[made])), [true]);
             self.relay();
             let lease = self.lease(&partition(Topic::MemoryWal));
             let next_offset = lease.next_offset + 1;

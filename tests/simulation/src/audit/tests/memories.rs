@@ -1,13 +1,15 @@
 //! Memories: each made once, replicated, and gone with its session.
 
-use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
+use soma_core::contract::ledger::{MANY, NOW};
 use soma_core::contract::talk::talk;
-use soma_core::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
+use soma_core::memory::MemoryWrite;
+use soma_core::ports::memory_queue::{SettledWrite, WriteOutcome};
 use soma_core::ports::{Memory, MemoryQueue, Store};
 use soma_core::work::commit::Commit;
 
 use super::{Scene, now};
 use crate::audit::Invariant;
+use crate::audit::memories::Memories;
 
 #[test]
 fn write_that_is_never_made_is_told_at_rest() {
@@ -25,9 +27,10 @@ fn write_that_is_settled_and_not_made_is_told_at_rest() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.commit(Commit { memory: vec![talk.memory("hello")], ..talk.says("hello") });
-    let due = now(scene.ledger.due(owner(1), TTL, MANY)).remove(0);
+    let lanes = scene.memory_lanes(1);
+    let due = now(scene.ledger.due(&lanes, MANY)).remove(0);
     let made = SettledWrite { due, outcome: WriteOutcome::Made(NOW) };
-    now(MemoryQueue::settle(&scene.ledger, &[made]));
+    now(MemoryQueue::settle(&scene.ledger, &lanes, &[made]));
 
     scene.audit.at_rest(&scene.memory);
 
@@ -63,17 +66,35 @@ fn event_that_is_to_be_remembered_under_two_keys_is_told() {
 }
 
 #[test]
-fn write_that_is_settled_under_an_older_token_is_told() {
+fn write_that_is_settled_under_an_older_lease_is_told() {
     let scene = Scene::new();
     let talk = talk(1);
     scene.commit(Commit { memory: vec![talk.memory("hello")], ..talk.says("hello") });
-    let due = now(scene.ledger.due(owner(1), TTL, MANY)).remove(0);
+    let older = scene.memory_lanes(1);
+    let due = now(scene.ledger.due(&older, MANY)).remove(0);
+    scene.memory_lanes(1);
 
-    let stale = DueWrite { token: due.token - 1, ..due };
-    let stale = SettledWrite { due: stale, outcome: WriteOutcome::Made(NOW) };
-    let wrong = scene.audit.books().memories.settled(&stale).unwrap_err();
+    let made = SettledWrite { due, outcome: WriteOutcome::Made(NOW) };
+    let lease = Memories::lease_of(&older, &made).unwrap();
+    let wrong = scene.audit.books().positions.fenced(lease).unwrap_err();
+    let without = Memories::lease_of(&[], &made).unwrap_err();
 
-    assert_eq!(wrong.0, Invariant::Fencing);
+    assert_eq!([wrong.0, without.0], [Invariant::Fencing; 2]);
+}
+
+#[test]
+fn write_that_is_settled_in_place_of_what_replaced_it_is_told() {
+    let scene = Scene::new();
+    let talk = talk(1);
+    scene.commit(Commit { memory: vec![talk.memory("hello")], ..talk.says("hello") });
+    let older = now(scene.ledger.due(&scene.memory_lanes(1), MANY)).remove(0);
+    let newer = MemoryWrite { text: "hello, corrected".into(), ..talk.memory("hello") };
+    scene.commit(Commit { memory: vec![newer], ..talk.commit() });
+
+    let made = SettledWrite { due: older, outcome: WriteOutcome::Made(NOW) };
+    let wrong = scene.audit.books().memories.settled(&made).unwrap_err();
+
+    assert_eq!(wrong.0, Invariant::NothingLost);
 }
 
 #[test]

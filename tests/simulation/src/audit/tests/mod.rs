@@ -35,7 +35,7 @@ use soma_core::work::lease::{PartitionLease, Resource};
 use soma_inproc::{InprocLedger, InprocLog, InprocMemory, ManualClock, ManualTimer};
 
 use super::positions::reader;
-use super::{Audit, Audited, AuditedLog, Invariant};
+use super::{Audit, Audited, AuditedLog, Auditing, Invariant};
 
 const LIMIT: u64 = 1_000;
 
@@ -68,7 +68,7 @@ impl Scene {
         let records = Arc::new(InprocLog::with_partitions(1, timer));
         Self {
             ledger: Audited::new(Arc::clone(&audit)),
-            log: AuditedLog::new(Arc::clone(&records), Arc::clone(&audit)),
+            log: AuditedLog::new(Arc::clone(&records), Auditing::of(Arc::clone(&audit))),
             records,
             memory: InprocMemory::new(clock.clone()),
             audit,
@@ -100,6 +100,12 @@ impl Scene {
 
     fn lease_for(&self, resource: &Resource, owner: OwnerId) -> PartitionLease {
         now(self.ledger.acquire(std::slice::from_ref(resource), MANY, owner, TTL)).remove(0)
+    }
+
+    /// Leases every lane of the memory queue.
+    fn memory_lanes(&self, who: u128) -> Vec<PartitionLease> {
+        let lanes: Vec<Resource> = Lane::all().map(Resource::MemoryLane).collect();
+        now(self.ledger.acquire(&lanes, MANY, owner(who), TTL))
     }
 
     /// Publishes all that waits, as a relay does.

@@ -1,0 +1,21 @@
+//! Looking at what is stored and no port returns.
+
+use async_trait::async_trait;
+
+use super::damage::NoDamage;
+use crate::ids::TenantId;
+use crate::memory::WalEvent;
+
+/// Looks at what an implementation has stored, behind its back.
+#[async_trait]
+pub trait Inspect: Send + Sync {
+    /// The rows of the replica that are a tenant's.
+    async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent>;
+}
+
+#[async_trait]
+impl Inspect for NoDamage {
+    async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
+        panic!("the rows of {tenant} cannot be seen here");
+    }
+}
