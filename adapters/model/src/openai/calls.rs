@@ -18,7 +18,8 @@ const ID_LENGTH: usize = 9;
 /// What has come so far.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    calls: BTreeMap<usize, ModelToolCall>,
+    /// By their places.
+    said: BTreeMap<usize, ModelToolCall>,
     /// The server's index of the last piece.
     index: usize,
     /// Where calls stand whose index was taken.
@@ -29,7 +30,7 @@ pub(super) struct Calls {
 
 impl Calls {
     pub(super) fn is_empty(&self) -> bool {
-        self.calls.is_empty()
+        self.said.is_empty()
     }
 
     /// Pieces of a call belong together by index; the id and the name may come late.
@@ -44,7 +45,7 @@ impl Calls {
             return Err(ModelFailure::Broken);
         }
         let place = self.place(&piece);
-        let call = self.calls.entry(place).or_insert_with(|| ModelToolCall {
+        let call = self.said.entry(place).or_insert_with(|| ModelToolCall {
             id: String::new(),
             name: String::new(),
             arguments: String::new(),
@@ -67,7 +68,7 @@ impl Calls {
     /// The calls, with ids that are there and differ.
     pub(super) fn all(&self, asked: &Asked) -> Vec<ModelToolCall> {
         let mut seen = BTreeSet::new();
-        let mut calls: Vec<ModelToolCall> = self.calls.values().cloned().collect();
+        let mut calls: Vec<ModelToolCall> = self.said.values().cloned().collect();
         for (place, call) in calls.iter_mut().enumerate() {
             if call.id.is_empty() || seen.contains(&call.id) {
                 call.id = own_id(asked, place);
@@ -82,7 +83,7 @@ impl Calls {
     fn place(&mut self, piece: &WireCall) -> usize {
         self.index = piece.index.unwrap_or(self.index);
         let place = self.moved.get(&self.index).copied().unwrap_or(self.index);
-        let Some(before) = self.calls.get(&place) else { return place };
+        let Some(before) = self.said.get(&place) else { return place };
         let other_id = !before.id.is_empty() && !piece.id.is_empty() && before.id != piece.id;
         let no_id = before.id.is_empty() || piece.id.is_empty();
         let whole = is_object(&before.arguments) && !is_empty_object(&before.arguments);
@@ -92,7 +93,7 @@ impl Calls {
         if !begins {
             return place;
         }
-        let last = self.calls.last_key_value().map_or(0, |(place, _)| *place);
+        let last = self.said.last_key_value().map_or(0, |(place, _)| *place);
         self.moved.insert(self.index, last.saturating_add(1));
         last.saturating_add(1)
     }

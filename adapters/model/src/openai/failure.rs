@@ -18,7 +18,7 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// Codes and types of errors by which servers say that a prompt does not fit.
 const TOO_LONG_CODES: &[&str] =
     &["context_length_exceeded", "exceed_context_size_error", "context_window_exceeded", "1261"];
-/// What servers write when a prompt does not fit: OpenAI, Azure, vLLM and SGLang; llama.cpp; Ollama;
+/// What servers write when a prompt does not fit: OpenAI, Azure, vLLM and `SGLang`; llama.cpp; Ollama;
 /// Anthropic; Mistral; Gemini; Groq; TGI; Moonshot; Perplexity; Cohere; Z.ai.
 const TOO_LONG_TEXTS: &[&str] = &[
     "context length",

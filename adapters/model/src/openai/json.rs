@@ -3,6 +3,8 @@
 //! Some write `NaN`, control characters within texts, or one half of a surrogate pair, whose other half
 //! comes with the next chunk. What the standard allows (RFC 8259) is read as it says.
 
+use std::fmt::Write as _;
+
 use serde_json::Value;
 
 /// Where halves of surrogate pairs stand in for themselves: a private area, and only in a document that
@@ -69,7 +71,8 @@ fn string<'a>(text: &'a str, out: &mut String, has_halves: &mut bool) -> &'a str
             }
             '\\' => rest = escape(rest, out, has_halves),
             control if control < ' ' => {
-                out.push_str(&format!("\\u{:04x}", u32::from(control)));
+                // Writing to a text cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(control));
                 rest = after;
             }
             other => {

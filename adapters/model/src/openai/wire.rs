@@ -45,11 +45,12 @@ pub(super) enum Meaning {
 
 /// What a document means. What is nothing that we know is an empty chunk.
 pub(super) fn read(document: Value) -> Meaning {
-    let Value::Object(mut fields) = document else {
-        return match document {
-            Value::Array(mut all) if !all.is_empty() => read(all.swap_remove(0)),
-            _ => Meaning::Chunk(Chunk::default()),
-        };
+    let mut fields = match document {
+        Value::Object(fields) => fields,
+        Value::Array(mut all) if !all.is_empty() => return read(all.swap_remove(0)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
+            return Meaning::Chunk(Chunk::default());
+        }
     };
     if let Some(error) = fields.remove("error").filter(is_said) {
         return Meaning::Error(error);
@@ -96,11 +97,10 @@ fn is_error(fields: &Map<String, Value>) -> bool {
 /// The choice with index 0, or the first that has none.
 fn first(choices: Value) -> Option<Map<String, Value>> {
     let Value::Array(choices) = choices else { return None };
-    choices.into_iter().find_map(|choice| match choice {
-        Value::Object(choice) if choice.get("index").and_then(Value::as_u64).unwrap_or(0) == 0 => {
-            Some(choice)
-        }
-        _ => None,
+    choices.into_iter().find_map(|choice| {
+        let Value::Object(choice) = choice else { return None };
+        let index = choice.get("index").and_then(Value::as_u64).unwrap_or(0);
+        (index == 0).then_some(choice)
     })
 }
 
@@ -157,7 +157,7 @@ fn content(content: &Value) -> (String, String) {
                 thought.push_str(&said.1);
             }
         }
-        _ => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => {}
     }
     (text, thought)
 }
@@ -198,11 +198,11 @@ fn usage(usage: &Value) -> Option<Usage> {
 pub(super) fn whole_number(value: &Value) -> Option<u64> {
     match value {
         Value::Number(number) => number.as_u64().or_else(|| {
-            let number = number.as_f64()?;
-            let whole = number.fract() == 0.0 && (0.0..MOST_TOKENS as f64).contains(&number);
-            whole.then_some(number as u64)
+            let number = number.as_f64().filter(|number| number.fract() == 0.0)?;
+            // As it is printed, without a fraction.
+            format!("{number:.0}").parse().ok()
         }),
         Value::String(text) => text.trim().parse().ok(),
-        _ => None,
+        Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
