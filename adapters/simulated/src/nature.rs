@@ -82,6 +82,19 @@ impl Nature {
         self.shared.state().someone_stands_still()
     }
 
+    /// Virtual time goes on to `until` at once, as for hosts that all stand still until then. What was
+    /// due earlier is due then.
+    pub fn stand_still_until(&self, until: Timestamp) {
+        let mut state = self.shared.state();
+        state.now = state.now.max(until);
+    }
+
+    /// From now on the sleeps of services end at multiples of `slack`, if at none that are further apart.
+    pub fn slacken(&self, slack: Duration) {
+        let mut state = self.shared.state();
+        state.weather.slack = state.weather.slack.max(slack);
+    }
+
     /// From now on nothing goes wrong; processes that stand still go on when it is time.
     pub fn calm(&self) {
         let mut state = self.shared.state();

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
 use soma_core::ids::TenantId;
 use soma_core::ports::Log;
 use soma_inproc::InprocMemory;
 use soma_simulated::{Chance, Line, Misfortune, Nature, Ran, SimulatedLog, Simulation};
 
-use crate::audit::{Audit, Invariant, Violation};
+use crate::audit::{Audit, Invariant, Unrest, Violation};
 use crate::cast::{Client, Gateways, Part, SimulatedPolicy, Street, Swarm};
 use crate::stage::{Plan, Stage};
 
@@ -20,6 +21,9 @@ use crate::stage::{Plan, Stage};
 const MOST_STEPS: u64 = 2_000_000;
 /// How long it may take, once nothing goes wrong any more, until everything has come to its end.
 const PATIENCE: Duration = Duration::from_hours(1);
+/// At which multiples sleeps end once nothing goes wrong any more: whoever idles looks as seldom as it
+/// may while its leases hold.
+const SLACK: Duration = Duration::from_secs(5);
 const TENANTS: [&str; 3] = ["acme", "borealis", "cumulus"];
 
 /// What is to be run.
@@ -124,9 +128,10 @@ impl Scene {
         let storm = plan.storm;
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();
         let stage = Stage::open(&nature, plan, SimulatedPolicy { forgetful });
+        let people = nature.process("client", 0);
         let street = Street {
-            world: stage.process.world(),
-            process: nature.process("client", 0),
+            world: World { timer: people.punctual_timer(), ..people.world() },
+            process: people,
             gateways: Arc::clone(&stage.house) as Arc<dyn Gateways>,
             audit: Arc::clone(&stage.audit),
             opened: Arc::default(),
@@ -152,14 +157,28 @@ impl Scene {
         if passed >= self.storm && !self.calm.is_set() {
             self.calm();
         }
-        let at_rest = || !self.nature.someone_stands_still() && self.audit.unrest().is_none();
-        let quiet = self.busy.load(Ordering::Relaxed) == 0 && at_rest();
-        quiet || passed >= self.storm + self.patience || self.audit.is_broken()
+        passed >= self.storm + self.patience || self.audit.is_broken() || self.is_quiet()
+    }
+
+    /// Whether nothing is under way any more. If all that is left is not due yet, time goes on to
+    /// then: nobody could do anything before.
+    fn is_quiet(&self) -> bool {
+        if self.busy.load(Ordering::Relaxed) > 0 || self.nature.someone_stands_still() {
+            return false;
+        }
+        let unrest = self.audit.unrest();
+        if let Some(Unrest::Memories { first_due: Some(due), .. }) = &unrest
+            && self.calm.is_set()
+        {
+            self.nature.stand_still_until(*due);
+        }
+        unrest.is_none()
     }
 
     fn calm(&self) {
         self.calm.trigger();
         self.nature.calm();
+        self.nature.slacken(SLACK);
         self.log.calm();
     }
 

@@ -146,6 +146,7 @@ impl Books {
             self.accounts.erase(turn);
         }
         self.memories.erased(id);
+        self.waiting.erased(id);
         self.publications.erased(id);
         if strangers {
             let what = format!("{tenant} erased {id} of another");
@@ -297,14 +298,20 @@ impl Outbox for Audited {
 impl MemoryQueue for Audited {
     async fn due(&self, owner: OwnerId, hold: Duration, limit: usize) -> PortResult<Vec<DueWrite>> {
         let due = self.ledger.due(owner, hold, limit).await?;
-        self.audit.books().memories.taken_up(&due);
+        let until = self.ledger.now() + hold;
+        let mut books = self.audit.books();
+        books.memories.taken_up(&due);
+        books.waiting.taken_up(&due, until);
         Ok(due)
     }
 
     async fn settle(&self, settlements: &[SettledWrite]) -> PortResult<Vec<bool>> {
         let settled = MemoryQueue::settle(&*self.ledger, settlements).await?;
         for (settlement, _) in settlements.iter().zip(&settled).filter(|(_, ours)| **ours) {
-            self.note(|books| books.memories.settled(settlement));
+            self.note(|books| {
+                books.waiting.settled(settlement, self.ledger.now());
+                books.memories.settled(settlement)
+            });
         }
         Ok(settled)
     }
@@ -314,7 +321,10 @@ impl MemoryQueue for Audited {
     }
 
     async fn forgot(&self, forget: &DueForget, again_after: Option<Duration>) -> PortResult<()> {
-        self.ledger.forgot(forget, again_after).await
+        self.ledger.forgot(forget, again_after).await?;
+        let now = self.ledger.now();
+        self.audit.books().waiting.forgot(forget.session_id, again_after, now);
+        Ok(())
     }
 
     async fn backlog(&self) -> PortResult<u64> {

@@ -15,6 +15,7 @@ mod rest;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod work;
 
 use std::collections::BTreeMap;
@@ -38,6 +39,7 @@ use memories::Memories;
 use positions::Positions;
 use publications::Publications;
 use sessions::Sessions;
+use waiting::Waiting;
 
 /// What a port in memory answers: it never waits.
 fn now<T>(answer: impl Future<Output = PortResult<T>>) -> Option<T> {
@@ -75,6 +77,7 @@ struct Books {
     /// The turn of each client's key.
     keys: BTreeMap<(TenantId, String), TurnId>,
     memories: Memories,
+    waiting: Waiting,
 }
 
 impl Audit {
