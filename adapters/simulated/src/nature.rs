@@ -49,6 +49,12 @@ impl Nature {
         self.shared.state().steps
     }
 
+    /// Whose task was polled last.
+    pub fn polled_last(&self) -> Process {
+        let id = self.shared.state().polled;
+        Process::new(Arc::clone(&self.shared), id)
+    }
+
     /// The hash of every choice so far: two runs that have the same have done the same.
     pub fn hash(&self) -> u64 {
         self.shared.state().trace.hash

@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 use serde::Serialize;
 
 use crate::coverage::Coverage;
-use crate::run::{Order, Outcome, run};
+use crate::run::{Order, Outcome};
+use crate::watch::{Pulse, watched};
 
 /// How often a campaign says how far it is.
 const NEWS: Duration = Duration::from_secs(5);
@@ -61,35 +62,40 @@ pub struct Summary {
 }
 
 impl Campaign {
-    /// Runs it. `news` hears now and then how far it is.
+    /// Runs it. `news` hears now and then how far it is, `hung` the seed of a run that does not come
+    /// back: then the campaign does not, either.
     #[expect(clippy::disallowed_methods, reason = "speed is told in real time")]
-    pub fn run(self, news: impl Fn(&Summary) + Sync) -> Summary {
+    pub fn run(self, news: impl Fn(&Summary) + Sync, hung: impl FnOnce(u64) + Send) -> Summary {
         let begun = Instant::now();
         let next = AtomicU64::new(self.from);
         let end = self.from.saturating_add(self.seeds);
         let over = AtomicBool::new(false);
         let told = Mutex::new(begun);
         let total = Mutex::new(Summary { from: self.from, ..Summary::default() });
-        thread::scope(|scope| {
-            for _ in 0..self.threads.max(1) {
-                scope.spawn(|| {
-                    loop {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= end || over.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        let outcome = run(&Order::of(seed));
-                        let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-                        total.add(&outcome, begun.elapsed());
-                        over.fetch_or(self.is_over(&total, begun.elapsed()), Ordering::Relaxed);
-                        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                        if told.elapsed() >= NEWS {
-                            *told = Instant::now();
-                            news(&total);
-                        }
-                    }
-                });
+        let pulses: Vec<Pulse> = (0..self.threads.max(1)).map(|_| Pulse::default()).collect();
+        let simulate = |pulse: &Pulse| {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= end || over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let outcome = pulse.run(&Order::of(seed));
+                let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                total.add(&outcome, begun.elapsed());
+                over.fetch_or(self.is_over(&total, begun.elapsed()), Ordering::Relaxed);
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.elapsed() >= NEWS {
+                    *told = Instant::now();
+                    news(&total);
+                }
             }
+        };
+        watched(&pulses, hung, || {
+            thread::scope(|scope| {
+                for pulse in &pulses {
+                    scope.spawn(|| simulate(pulse));
+                }
+            });
         });
         total.into_inner().unwrap_or_else(PoisonError::into_inner)
     }

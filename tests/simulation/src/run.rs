@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use soma_core::flows::stop::Stop;
@@ -85,7 +85,12 @@ struct Scene {
 
 /// Runs a seed. A panic anywhere in it is a violation like any other.
 pub fn run(order: &Order) -> Outcome {
-    let ran = catch_unwind(AssertUnwindSafe(|| simulate(order)));
+    run_counting(order, Arc::default())
+}
+
+/// Runs a seed, and counts its polls in `polls` as it goes.
+pub fn run_counting(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
+    let ran = catch_unwind(AssertUnwindSafe(|| simulate(order, polls)));
     ran.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -95,11 +100,11 @@ pub fn run(order: &Order) -> Outcome {
     })
 }
 
-fn simulate(order: &Order) -> Outcome {
+fn simulate(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
     let mut chance = Chance::of(order.seed, 0);
     let plan = Plan::draw(&mut chance);
     let simulation = Simulation::new(order.seed, plan.weather.clone());
-    let simulation = simulation.sparing(order.spared.clone());
+    let simulation = simulation.sparing(order.spared.clone()).counting(polls);
     let simulation = if order.traced { simulation.traced() } else { simulation };
     let scene = Scene::set(&simulation, chance, plan, order);
     let beginning = scene.nature.beginning();
@@ -186,12 +191,17 @@ impl Scene {
         if self.audit.is_broken() {
             return;
         }
+        if ran == Ran::Spinning {
+            let who = self.nature.polled_last();
+            let what = format!("{who:?} is polled again and again, and no time passes");
+            return self.audit.violate(Invariant::Liveness, what);
+        }
         let busy = self.busy.load(Ordering::Relaxed);
         let unrest = match (self.audit.unrest(), busy, ran) {
             (Some(unrest), _, ran) => format!("{unrest}; the run is {ran:?}"),
             (None, 1.., _) => format!("{busy} clients wait for what they were promised"),
             (None, 0, Ran::Enough) => return self.audit.at_rest(&self.memory),
-            (None, 0, Ran::Dry | Ran::Long) => format!("the run is {ran:?}"),
+            (None, 0, Ran::Dry | Ran::Long | Ran::Spinning) => format!("the run is {ran:?}"),
         };
         self.audit.violate(Invariant::Liveness, unrest);
     }

@@ -16,6 +16,9 @@ use soma_simulation::shrink::shrink;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The exit code after a run that does not come back.
+const HANGS: i32 = 3;
+
 /// Runs the whole platform in one thread under one seed, with every fault, again and again.
 #[derive(Debug, Parser)]
 #[command(name = "simulate")]
@@ -137,9 +140,10 @@ fn many(arguments: &Arguments) -> (String, bool) {
         most: arguments.seconds.map(Duration::from_secs),
         covered: arguments.covered,
     };
-    let summary = campaign.run(|so_far| {
+    let news = |so_far: &Summary| {
         let _closed = writeln!(std::io::stderr(), "{}", progress(so_far));
-    });
+    };
+    let summary = campaign.run(news, give_up);
     let covered = !arguments.covered || summary.coverage.never().is_empty();
     let clean = summary.failures.is_empty() && covered;
     let text = if arguments.json {
@@ -148,6 +152,14 @@ fn many(arguments: &Arguments) -> (String, bool) {
         summed_up(&summary)
     };
     (text, clean)
+}
+
+/// Names a seed whose run does not come back, and ends: nothing else could end it.
+fn give_up(seed: u64) {
+    let again = retry(&Order::of(seed));
+    let text = format!("seed {seed} failed: hangs: a poll does not come back\n  again: {again}\n");
+    let _closed = std::io::stdout().lock().write_all(text.as_bytes());
+    std::process::exit(HANGS);
 }
 
 fn progress(summary: &Summary) -> String {
