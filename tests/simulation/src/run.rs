@@ -1,6 +1,6 @@
 //! One run: a seed, the platform, the world around it, and what did not hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -61,6 +61,8 @@ pub struct Outcome {
     pub passed: Duration,
     /// How many messages were accepted.
     pub messages: u64,
+    /// How turns ended, and how many ended so.
+    pub endings: BTreeMap<String, u64>,
     /// How many acts the clients had.
     pub acts: usize,
     /// What struck.
@@ -119,6 +121,7 @@ fn simulate(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
         steps: nature.steps(),
         passed: clock.now().since(beginning),
         messages: audit.accepted(),
+        endings: audit.endings(),
         acts: scene.acts,
         misfortunes: nature.misfortunes(),
         lines: nature.lines(),

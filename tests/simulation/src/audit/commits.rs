@@ -13,7 +13,7 @@ use soma_core::work::session::TurnState;
 use super::Books;
 use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
-use super::reasons::failed_for;
+use super::reasons::{ending, failed_for};
 use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
 use super::work::acquitted;
 
@@ -72,6 +72,9 @@ impl Books {
     /// A commit took effect, and these are its events.
     pub(super) fn committed(&mut self, gist: Gist, events: &[Event]) {
         let mut wrong = Vec::new();
+        let fails = events.iter().any(|event| event.kind == EventType::TurnFailed);
+        let session = self.sessions.by_id.get(&gist.session).filter(|_| fails);
+        let known = session.map(|session| self.known(session));
         let session = self
             .sessions
             .by_id
@@ -100,7 +103,10 @@ impl Books {
         for event in events {
             wrong.extend(chained(session, event).err());
             wrong.extend(told(session, event).err());
-            wrong.extend(failed_for(session, self.accounts.is_limited(), event).err());
+            wrong.extend(known.and_then(|known| failed_for(session, known, event).err()));
+            if event.kind.is_terminal() {
+                *self.endings.entry(ending(event)).or_default() += 1;
+            }
         }
         wrong.extend(ended_with_words(session, &gist, ended).err());
         for (call, allowed) in gist.claims {
@@ -195,6 +201,13 @@ fn told(session: &mut Session, event: &Event) -> Result<(), Wrong> {
     };
     if turn.is_over {
         return Err((Invariant::Order, format!("{:?} follows the end of {id}", event.kind)));
+    }
+    if event.kind == EventType::UserMessage {
+        turn.said = event.message.len();
+        turn.denied = event.metadata.contains_key("deny");
+    }
+    if event.kind == EventType::ToolRequested {
+        turn.model_failures.clear();
     }
     turn.is_over = event.kind.is_terminal();
     if event.kind == EventType::AssistantFinal && !turn.leave.answer {

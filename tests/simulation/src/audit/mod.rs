@@ -3,6 +3,7 @@
 
 mod budget;
 mod commits;
+mod heard;
 mod invariant;
 mod ledger;
 mod log;
@@ -29,9 +30,11 @@ use soma_core::ports::PortResult;
 use soma_core::work::commit::Receipt;
 use soma_inproc::{InprocLedger, InprocMemory};
 
+pub use heard::Heard;
 pub use invariant::{Invariant, Violation};
 pub use ledger::Audited;
 pub use log::AuditedLog;
+pub use reasons::{ANSWERED, CANCELLED};
 pub use rest::Unrest;
 
 use budget::Accounts;
@@ -78,6 +81,10 @@ struct Books {
     keys: BTreeMap<(TenantId, String), TurnId>,
     memories: Memories,
     waiting: Waiting,
+    /// Whether policy failed to decide at any time.
+    policy_failed: bool,
+    /// How turns ended, and how many ended so.
+    endings: BTreeMap<String, u64>,
 }
 
 impl Audit {
@@ -172,6 +179,11 @@ impl Audit {
     /// How many messages were accepted.
     pub fn accepted(&self) -> u64 {
         self.books().sessions.accepted
+    }
+
+    /// How turns ended, and how many ended so.
+    pub fn endings(&self) -> BTreeMap<String, u64> {
+        self.books().endings.clone()
     }
 
     /// How many turns were accepted, have not ended, and are of no session that was erased.

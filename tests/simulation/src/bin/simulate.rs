@@ -145,7 +145,7 @@ fn many(arguments: &Arguments) -> (String, bool) {
     };
     let summary = campaign.run(news, give_up);
     let covered = !arguments.covered || summary.coverage.never().is_empty();
-    let clean = summary.failures.is_empty() && covered;
+    let clean = summary.failures.is_empty() && covered && summary.is_answered();
     let text = if arguments.json {
         serde_json::to_string(&summary).map(|json| json + "\n").unwrap_or_default()
     } else {
@@ -181,6 +181,12 @@ fn summed_up(summary: &Summary) -> String {
         Coverage::listed().saturating_sub(never.len()),
         Coverage::listed(),
     );
+    for (how, many) in &summary.endings {
+        add(&mut text, format_args!("  {how}: {many} turns"));
+    }
+    if !summary.is_answered() {
+        add(&mut text, "too few turns were answered");
+    }
     for never in never {
         add(&mut text, format_args!("  never: {never}"));
     }

@@ -130,7 +130,7 @@ fn maybe(chance: &mut Chance, seconds: &[u64]) -> Option<Duration> {
 }
 
 fn weather(chance: &mut Chance) -> Weather {
-    let most: u32 = *chance.pick(&[0, 30, 120, 400, 1_500]);
+    let most: u32 = *chance.pick(&[0, 40, 160, 530, 2_000]);
     let faults = std::array::from_fn(|fault| {
         let drawn = u32::try_from(chance.below(u64::from(most) + 1)).unwrap_or_default();
         let drawn = if chance.one_in(2) { drawn } else { 0 };
