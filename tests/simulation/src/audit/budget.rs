@@ -119,6 +119,18 @@ impl Accounts {
         Some(sums.map(|(_, sum)| sum.peak).max().unwrap_or_default())
     }
 
+    /// What a turn has reserved and not settled.
+    pub(super) fn open(&self, turn: TurnId) -> Option<ReservationKey> {
+        let mut open = self.of(turn).filter(|(_, found)| found.used.is_none());
+        open.next_back().map(|(key, _)| *key)
+    }
+
+    /// The amount that is reserved under a key and not settled.
+    pub(super) fn amount(&self, key: ReservationKey) -> Option<Tokens> {
+        let found = self.reservations.get(&key).filter(|found| found.used.is_none());
+        found.map(|found| found.amount)
+    }
+
     /// How many reservations a turn has made.
     pub(super) fn reservations(&self, turn: TurnId) -> u32 {
         u32::try_from(self.of(turn).count()).unwrap_or(u32::MAX)
@@ -129,7 +141,7 @@ impl Accounts {
         self.of(turn).filter_map(|(_, reservation)| reservation.used).sum()
     }
 
-    fn of(&self, turn: TurnId) -> impl Iterator<Item = (&ReservationKey, &Entry)> {
+    fn of(&self, turn: TurnId) -> impl DoubleEndedIterator<Item = (&ReservationKey, &Entry)> {
         let key = |call| ReservationKey { turn_id: turn, call };
         self.reservations.range(key(0)..=key(u32::MAX))
     }

@@ -72,9 +72,7 @@ impl Books {
     /// A commit took effect, and these are its events.
     pub(super) fn committed(&mut self, gist: Gist, events: &[Event]) {
         let mut wrong = Vec::new();
-        let fails = events.iter().any(|event| event.kind == EventType::TurnFailed);
-        let session = self.sessions.by_id.get(&gist.session).filter(|_| fails);
-        let known = session.map(|session| self.known(session));
+        let known = self.known(gist.session, events);
         let session = self
             .sessions
             .by_id
@@ -115,6 +113,7 @@ impl Books {
             call.allowed = allowed;
         }
         for change in &gist.usage {
+            wrong.extend(self.paid(change).err());
             wrong.extend(self.accounts.change(change).err());
         }
         for write in gist.memory {
@@ -128,6 +127,31 @@ impl Books {
         }
         for (invariant, what) in wrong {
             self.violate(invariant, what);
+        }
+    }
+}
+
+impl Books {
+    /// What a call used is what it cost, or all that was set aside for it if its worker was lost.
+    fn paid(&mut self, change: &UsageChange) -> Result<(), Wrong> {
+        match change {
+            UsageChange::Reserve { key, .. } => {
+                if let Some(turn) = self.sessions.turn_mut(key.turn_id) {
+                    turn.taken_at_reservation = turn.taken;
+                }
+                Ok(())
+            }
+            UsageChange::Settle { reservation, used } => {
+                let key = reservation.key;
+                let Some(amount) = self.accounts.amount(key) else { return Ok(()) };
+                let turn = self.sessions.turn_mut(key.turn_id);
+                let lost = turn.is_some_and(|turn| turn.taken > turn.taken_at_reservation);
+                if self.model_calls.cost(key, *used) || (lost && *used == amount) {
+                    return Ok(());
+                }
+                Err((Invariant::Budget, format!("{key:?} was settled by {used} of {amount}")))
+            }
+            UsageChange::SettleInFull { .. } => Ok(()),
         }
     }
 }

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use futures_util::StreamExt;
 use soma_core::budget::Tokens;
-use soma_core::conversation::model::ModelFailure;
+use soma_core::conversation::model::{ModelFailure, Usage};
 use soma_core::ids::TurnId;
 use soma_core::policy::{Decision, PolicyRequest};
 use soma_core::ports::model::{ModelEvent, ModelRequest, ModelStream};
 use soma_core::ports::{Model, Policy, PortResult};
 
 use super::Audit;
+use super::calls::Came;
 
 /// Something that is asked, and the auditor hears what it answers.
 pub struct Heard<P: ?Sized> {
@@ -29,18 +30,35 @@ impl<P: ?Sized> Heard<P> {
 #[async_trait]
 impl Model for Heard<dyn Model> {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
-        let turn = request.turn_id;
-        let audit = Arc::clone(&self.audit);
+        let (turn, audit, inner) =
+            (request.turn_id, Arc::clone(&self.audit), Arc::clone(&self.inner));
+        let count = |text: &str| inner.count(text);
+        let prompt = request.messages.iter().map(|message| message.tokens(&count)).sum();
+        let call = audit.call_begins(turn, prompt);
         let stream = self.inner.generate(request).await;
-        let stream = stream.inspect_err(|failure| audit.model_failed(turn, failure.clone()))?;
-        let mut said = false;
-        let hear = move |event: &Result<ModelEvent, ModelFailure>| match event {
-            Ok(ModelEvent::Text(text)) => said |= !text.is_empty(),
-            Ok(ModelEvent::Done { tool_calls, .. }) if !said && tool_calls.is_empty() => {
-                audit.model_failed(turn, ModelFailure::Refused("it said nothing".into()));
-            }
-            Ok(ModelEvent::Done { .. }) => {}
-            Err(failure) => audit.model_failed(turn, failure.clone()),
+        let stream = stream.inspect_err(|failure| {
+            audit.call_came(call, 0, Came::Refused);
+            audit.model_failed(turn, failure.clone());
+        })?;
+        let mut said = String::new();
+        let hear = move |event: &Result<ModelEvent, ModelFailure>| {
+            let came = match event {
+                Ok(ModelEvent::Text(text)) => {
+                    said.push_str(text);
+                    Came::Running
+                }
+                Ok(ModelEvent::Done { tool_calls, usage, .. }) => {
+                    if said.is_empty() && tool_calls.is_empty() {
+                        audit.model_failed(turn, ModelFailure::Refused("it said nothing".into()));
+                    }
+                    Came::Done(usage.map(Usage::total))
+                }
+                Err(failure) => {
+                    audit.model_failed(turn, failure.clone());
+                    Came::BrokeOff
+                }
+            };
+            audit.call_came(call, inner.count(&said), came);
         };
         Ok(stream.inspect(hear).boxed())
     }

@@ -2,6 +2,7 @@
 //! small model of what must be true, and says what is not.
 
 mod budget;
+mod calls;
 mod commits;
 mod heard;
 mod invariant;
@@ -38,6 +39,7 @@ pub use reasons::{ANSWERED, CANCELLED};
 pub use rest::Unrest;
 
 use budget::Accounts;
+use calls::ModelCalls;
 use memories::Memories;
 use positions::Positions;
 use publications::Publications;
@@ -81,6 +83,7 @@ struct Books {
     keys: BTreeMap<(TenantId, String), TurnId>,
     memories: Memories,
     waiting: Waiting,
+    model_calls: ModelCalls,
     /// Whether policy failed to decide at any time.
     policy_failed: bool,
     /// How turns ended, and how many ended so.

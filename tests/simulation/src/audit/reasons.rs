@@ -3,6 +3,7 @@
 use soma_core::budget::Tokens;
 use soma_core::conversation::event::{Event, EventType};
 use soma_core::conversation::model::ModelFailure;
+use soma_core::ids::SessionId;
 use soma_core::work::suspicion::MOST_TRIES;
 
 use super::Books;
@@ -35,15 +36,17 @@ pub(super) struct Known {
 }
 
 impl Books {
-    /// What is known beside a session that may be why a turn of it fails.
-    pub(super) fn known(&self, session: &Session) -> Known {
+    /// What is known beside a session that may be why a turn of it fails, if one does.
+    pub(super) fn known(&self, session: SessionId, events: &[Event]) -> Option<Known> {
+        let fails = events.iter().any(|event| event.kind == EventType::TurnFailed);
+        let session = self.sessions.by_id.get(&session).filter(|_| fails)?;
         let of_tenant = self.sessions.by_id.values().filter(|one| one.tenant == session.tenant);
         let open = of_tenant.filter(|one| one.head().is_some()).count() as Tokens;
-        Known {
+        Some(Known {
             policy_failed: self.policy_failed,
             most_spent: self.accounts.peak(&session.tenant).map(|peak| peak + open * LARGEST_CALL),
             limit: self.accounts.limit().unwrap_or(Tokens::MAX),
-        }
+        })
     }
 }
 

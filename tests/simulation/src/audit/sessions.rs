@@ -30,6 +30,10 @@ pub(super) struct Turn {
     pub(super) claims: u32,
     /// How often it failed, or its worker died, since then.
     pub(super) failures: u32,
+    /// How often it was claimed at all.
+    pub(super) taken: u32,
+    /// How often that was when tokens were set aside for it last.
+    pub(super) taken_at_reservation: u32,
     /// How often it had, as whoever claimed it last was told.
     pub(super) tries: u32,
     /// Whether the person's message says that it is to be denied, and how many bytes it has.
@@ -50,6 +54,8 @@ impl Turn {
             model_calls: 0,
             claims: 0,
             failures: 0,
+            taken: 0,
+            taken_at_reservation: 0,
             tries: 0,
             denied: false,
             said: 0,

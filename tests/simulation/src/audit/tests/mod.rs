@@ -1,6 +1,7 @@
 //! Right histories stay clean, and each wrong one is told by its name.
 
 mod budget;
+mod calls;
 mod claims;
 mod commits;
 mod history;
