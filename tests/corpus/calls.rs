@@ -95,7 +95,7 @@ pub(crate) fn rows() -> Vec<Row> {
         ])
         .calls(&both),
         chunks("calls that are null", &[json!(null), json!([null]), json!([one])]).calls(&both[..1]),
-        chunks("one call that is no list", &[one.clone()]).calls(&both[..1]),
+        chunks("one call that is no list", std::slice::from_ref(&one)).calls(&both[..1]),
         chunks("no arguments", &[json!([{"index": 0, "function": {"name": "one"}}])])
             .calls(&[("one", "")]),
         chunks("broken arguments", &[json!([at(&call("one", "{\"a\": \"on"), 0)])])

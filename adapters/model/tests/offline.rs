@@ -61,8 +61,7 @@ async fn answer(request: ModelRequest) -> (Vec<String>, FinishReason, Vec<ModelT
     let mut stream = model.generate(request).await.unwrap();
     loop {
         match stream.next().await.unwrap().unwrap() {
-            ModelEvent::Text(word) => words.push(word),
-            ModelEvent::Reasoning(thought) => panic!("it thinks: {thought}"),
+            ModelEvent::Text(word) | ModelEvent::Reasoning(word) => words.push(word),
             ModelEvent::Done { tool_calls, finish, usage, .. } => {
                 return (words, finish, tool_calls, usage.unwrap().completion_tokens);
             }

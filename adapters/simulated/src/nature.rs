@@ -49,6 +49,12 @@ impl Nature {
         self.shared.state().steps
     }
 
+    /// Whose task was polled last.
+    pub fn polled_last(&self) -> Process {
+        let id = self.shared.state().polled;
+        Process::new(Arc::clone(&self.shared), id)
+    }
+
     /// The hash of every choice so far: two runs that have the same have done the same.
     pub fn hash(&self) -> u64 {
         self.shared.state().trace.hash
@@ -80,6 +86,19 @@ impl Nature {
     /// Whether a process stands still: it goes on in a world that has changed meanwhile.
     pub fn someone_stands_still(&self) -> bool {
         self.shared.state().someone_stands_still()
+    }
+
+    /// Virtual time goes on to `until` at once, as for hosts that all stand still until then. What was
+    /// due earlier is due then.
+    pub fn stand_still_until(&self, until: Timestamp) {
+        let mut state = self.shared.state();
+        state.now = state.now.max(until);
+    }
+
+    /// From now on the sleeps of services end at multiples of `slack`, if at none that are further apart.
+    pub fn slacken(&self, slack: Duration) {
+        let mut state = self.shared.state();
+        state.weather.slack = state.weather.slack.max(slack);
     }
 
     /// From now on nothing goes wrong; processes that stand still go on when it is time.

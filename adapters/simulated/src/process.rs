@@ -15,7 +15,7 @@ use soma_decorators::Decorated;
 use crate::calls::Condition;
 use crate::simulation::Shared;
 use crate::state::ProcessId;
-use crate::world::VirtualClock;
+use crate::world::{PunctualTimer, VirtualClock};
 
 /// One life of an instance: what it does ends when it dies. A copy is the same life.
 #[derive(Clone)]
@@ -41,6 +41,11 @@ impl Process {
             spawner: Arc::clone(&this) as Arc<dyn Spawner>,
             wake: this as Arc<dyn Wake>,
         }
+    }
+
+    /// A timer for what is not a service, as a person or a tool: it ends to the moment.
+    pub fn punctual_timer(&self) -> Arc<dyn Timer> {
+        Arc::new(PunctualTimer(self.clone()))
     }
 
     /// A port, as this process has it: each call waits until the seed lets it go on, and may suffer.

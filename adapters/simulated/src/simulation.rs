@@ -1,7 +1,7 @@
 //! The step executor: polls what the seed chooses, until nothing is left to do or it is told to stop.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -26,11 +26,14 @@ pub enum Ran {
     Dry,
     /// After the most steps it may take.
     Long,
+    /// While tasks were polled again and again, and no time passed.
+    Spinning,
 }
 
 /// A simulation: it ends when this is dropped.
 pub struct Simulation {
     shared: Arc<Shared>,
+    polls: Arc<AtomicU64>,
 }
 
 /// What the processes of a simulation share.
@@ -87,7 +90,14 @@ impl Simulation {
             wake: InprocWake::new(),
             seed,
         };
-        Self { shared: Arc::new(shared) }
+        Self { shared: Arc::new(shared), polls: Arc::default() }
+    }
+
+    /// Counts its polls in `polls`, too: another thread sees by it whether one does not come back.
+    #[must_use]
+    pub fn counting(mut self, polls: Arc<AtomicU64>) -> Self {
+        self.polls = polls;
+        self
     }
 
     /// Keeps a readable trace, too.
@@ -134,6 +144,7 @@ impl Simulation {
                 Next::Later if enough() => return Ran::Enough,
                 Next::Again | Next::Later => {}
                 Next::Never => return Ran::Dry,
+                Next::Spinning => return Ran::Spinning,
             }
         }
     }
@@ -143,6 +154,7 @@ impl Simulation {
     }
 
     fn poll(&self, key: usize, mut future: BoxFuture<'static, ()>, waker: &Waker) {
+        self.polls.fetch_add(1, Ordering::Relaxed);
         let polled = future.as_mut().poll(&mut Context::from_waker(waker));
         let mut state = self.shared.state();
         let Some(slot) = state.tasks.get_mut(key) else { return };

@@ -19,6 +19,8 @@ use crate::trace::{Line, Trace};
 
 /// Sleeps that are shorter than this end on time.
 const FINE: Duration = Duration::from_millis(100);
+/// So many polls at one moment of virtual time are no progress: a run has some thousand in all.
+const MOST_AT_ONCE: u64 = 100_000;
 /// Tells the choice of a call from that of a task in the hash of a trace.
 const CALL: u64 = 1 << 32;
 
@@ -66,6 +68,8 @@ pub(crate) enum Next {
     Later,
     /// Nothing is ever going to happen.
     Never,
+    /// Tasks are polled again and again, and no time passes.
+    Spinning,
 }
 
 /// The state of a simulation.
@@ -73,6 +77,10 @@ pub(crate) struct State {
     pub(crate) beginning: Timestamp,
     pub(crate) now: Timestamp,
     pub(crate) steps: u64,
+    /// Who was polled last.
+    pub(crate) polled: ProcessId,
+    /// The moment of the last step, and how many were taken before it.
+    moment: (Timestamp, u64),
     pub(crate) weather: Weather,
     pub(crate) lives: Vec<Life>,
     pub(crate) tasks: Vec<Option<Task>>,
@@ -95,6 +103,8 @@ impl State {
             beginning,
             now: beginning,
             steps: 0,
+            polled: 0,
+            moment: (beginning, 0),
             weather,
             lives: Vec::new(),
             tasks: Vec::new(),
@@ -187,7 +197,13 @@ impl State {
                 life.held_tasks.push(key);
                 continue;
             }
+            if self.moment.0 != self.now {
+                self.moment = (self.now, self.steps);
+            } else if self.steps - self.moment.1 == MOST_AT_ONCE {
+                return Next::Spinning;
+            }
             let Some(future) = task.future.take() else { continue };
+            self.polled = task.process;
             task.awake.store(false, Ordering::Relaxed);
             self.steps += 1;
             self.trace.mark(key as u64);

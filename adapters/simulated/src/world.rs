@@ -13,7 +13,7 @@ use soma_core::time::Timestamp;
 
 use crate::process::Process;
 use crate::simulation::Shared;
-use crate::state::ProcessId;
+use crate::state::{ProcessId, State};
 
 /// Tells virtual time: that of the world, or what the clock of a process makes of it.
 pub(crate) struct VirtualClock {
@@ -31,26 +31,44 @@ impl Clock for VirtualClock {
 #[async_trait]
 impl Timer for Process {
     async fn sleep(&self, span: Duration) {
-        Sleep { shared: &self.shared, process: self.id, span, slot: None }.await;
+        let sleep = |state: &State| state.due(span);
+        Sleep { shared: &self.shared, process: self.id, until: sleep, slot: None }.await;
+    }
+}
+
+/// Waits as a process does, and to the moment, however late the sleeps of its services end.
+pub(crate) struct PunctualTimer(pub(crate) Process);
+
+#[async_trait]
+impl Timer for PunctualTimer {
+    async fn sleep(&self, span: Duration) {
+        let Self(Process { shared, id }) = self;
+        Sleep { shared, process: *id, until: |state: &State| state.now + span, slot: None }.await;
     }
 }
 
 /// Ends when virtual time has come so far.
-struct Sleep<'a> {
+struct Sleep<'a, U> {
     shared: &'a Shared,
     process: ProcessId,
-    span: Duration,
+    /// When that is, as it begins.
+    until: U,
     slot: Option<usize>,
 }
 
-impl Future for Sleep<'_> {
+impl<U> Unpin for Sleep<'_, U> {}
+
+impl<U> Future for Sleep<'_, U>
+where
+    U: Fn(&State) -> Timestamp,
+{
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let mut state = self.shared.state();
         match self.slot {
             None => {
-                let until = state.due(self.span);
+                let until = (self.until)(&state);
                 let slot = state.alarms.sleep(self.process, until, context.waker().clone());
                 drop(state);
                 self.slot = Some(slot);
@@ -62,7 +80,7 @@ impl Future for Sleep<'_> {
     }
 }
 
-impl Drop for Sleep<'_> {
+impl<U> Drop for Sleep<'_, U> {
     fn drop(&mut self) {
         if let Some(slot) = self.slot {
             self.shared.state().alarms.forget(slot);

@@ -3,13 +3,15 @@
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::task::Poll;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::future::select;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryHit, MemoryWrite, RecallQuery};
 use soma_core::ports::{CLOCK_SKEW, Memory, PortError, PortResult};
-use soma_simulated::{Fault, Process, Simulation, Weather};
+use soma_simulated::{Fault, Process, Ran, Simulation, Weather};
 
 /// Counts how often it is asked to forget.
 #[derive(Default)]
@@ -130,4 +132,40 @@ fn clocks_of_processes_differ_by_as_much_as_they_may_and_stay_so_when_it_is_calm
     ahead.sort();
     ahead.dedup();
     assert_eq!(ahead, [Duration::ZERO, CLOCK_SKEW]);
+}
+
+/// Lets others go on, once.
+async fn yield_once() {
+    let mut yielded = false;
+    std::future::poll_fn(|context| {
+        if std::mem::replace(&mut yielded, true) {
+            return Poll::Ready(());
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+#[test]
+fn task_that_yields_for_ever_ends_the_run_and_is_named() {
+    let simulation = Simulation::new(1, Weather::fair());
+    let nature = simulation.nature();
+    let (idle, busy) = (nature.process("idle", 1), nature.process("busy", 2));
+    let timer = idle.world().timer;
+    idle.spawn(async move { timer.sleep(Duration::from_secs(1)).await });
+    let timer = busy.world().timer;
+    busy.spawn(async move {
+        let yields = async {
+            loop {
+                yield_once().await;
+            }
+        };
+        select(std::pin::pin!(yields), timer.sleep(Duration::from_secs(1))).await;
+    });
+
+    let ran = simulation.run(u64::MAX, || false);
+
+    assert_eq!(ran, Ran::Spinning);
+    assert_eq!(format!("{:?}", nature.polled_last()), "busy-2");
 }

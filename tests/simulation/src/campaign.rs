@@ -8,8 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde::Serialize;
 
+use crate::audit::{ANSWERED, CANCELLED};
 use crate::coverage::Coverage;
-use crate::run::{Order, Outcome, run};
+use crate::run::{Order, Outcome};
+use crate::watch::{Pulse, watched};
 
 /// How often a campaign says how far it is.
 const NEWS: Duration = Duration::from_secs(5);
@@ -17,6 +19,11 @@ const NEWS: Duration = Duration::from_secs(5);
 const ENOUGH: usize = 20;
 /// How many times its time a campaign takes, at most, to hit everything that is listed.
 pub const PATIENCE: u32 = 3;
+
+/// Of fewer turns it tells nothing how they ended.
+const TELLING: u64 = 1_000;
+/// The least turns of a hundred that nobody cancelled and that have their answer.
+const LEAST_ANSWERED: u64 = 65;
 
 /// Which seeds are run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +54,8 @@ pub struct Summary {
     pub runs_per_second: f64,
     /// How many messages were accepted, all runs together.
     pub messages: u64,
+    /// How turns ended, all runs together.
+    pub endings: BTreeMap<String, u64>,
     /// How many times a task was polled, all runs together.
     pub steps: u64,
     /// How many misfortunes struck, all runs together.
@@ -61,35 +70,40 @@ pub struct Summary {
 }
 
 impl Campaign {
-    /// Runs it. `news` hears now and then how far it is.
+    /// Runs it. `news` hears now and then how far it is, `hung` the seed of a run that does not come
+    /// back: then the campaign does not, either.
     #[expect(clippy::disallowed_methods, reason = "speed is told in real time")]
-    pub fn run(self, news: impl Fn(&Summary) + Sync) -> Summary {
+    pub fn run(self, news: impl Fn(&Summary) + Sync, hung: impl FnOnce(u64) + Send) -> Summary {
         let begun = Instant::now();
         let next = AtomicU64::new(self.from);
         let end = self.from.saturating_add(self.seeds);
         let over = AtomicBool::new(false);
         let told = Mutex::new(begun);
         let total = Mutex::new(Summary { from: self.from, ..Summary::default() });
-        thread::scope(|scope| {
-            for _ in 0..self.threads.max(1) {
-                scope.spawn(|| {
-                    loop {
-                        let seed = next.fetch_add(1, Ordering::Relaxed);
-                        if seed >= end || over.load(Ordering::Relaxed) {
-                            return;
-                        }
-                        let outcome = run(&Order::of(seed));
-                        let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
-                        total.add(&outcome, begun.elapsed());
-                        over.fetch_or(self.is_over(&total, begun.elapsed()), Ordering::Relaxed);
-                        let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
-                        if told.elapsed() >= NEWS {
-                            *told = Instant::now();
-                            news(&total);
-                        }
-                    }
-                });
+        let pulses: Vec<Pulse> = (0..self.threads.max(1)).map(|_| Pulse::default()).collect();
+        let simulate = |pulse: &Pulse| {
+            loop {
+                let seed = next.fetch_add(1, Ordering::Relaxed);
+                if seed >= end || over.load(Ordering::Relaxed) {
+                    return;
+                }
+                let outcome = pulse.run(&Order::of(seed));
+                let mut total = total.lock().unwrap_or_else(PoisonError::into_inner);
+                total.add(&outcome, begun.elapsed());
+                over.fetch_or(self.is_over(&total, begun.elapsed()), Ordering::Relaxed);
+                let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+                if told.elapsed() >= NEWS {
+                    *told = Instant::now();
+                    news(&total);
+                }
             }
+        };
+        watched(&pulses, hung, || {
+            thread::scope(|scope| {
+                for pulse in &pulses {
+                    scope.spawn(|| simulate(pulse));
+                }
+            });
         });
         total.into_inner().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,6 +116,14 @@ impl Campaign {
 }
 
 impl Summary {
+    /// Whether enough turns had their answer, of as many as tell something.
+    pub fn is_answered(&self) -> bool {
+        let many = |how: &str| self.endings.get(how).copied().unwrap_or_default();
+        let all = self.endings.values().sum::<u64>() - many(CANCELLED);
+        let answered = many(ANSWERED);
+        all < TELLING || answered * 100 >= all * LEAST_ANSWERED
+    }
+
     fn add(&mut self, outcome: &Outcome, elapsed: Duration) {
         self.runs += 1;
         self.seconds = elapsed.as_secs_f64();
@@ -109,6 +131,9 @@ impl Summary {
         let runs = self.runs as f64;
         self.runs_per_second = runs / self.seconds.max(1e-9);
         self.messages += outcome.messages;
+        for (how, many) in &outcome.endings {
+            *self.endings.entry(how.clone()).or_default() += many;
+        }
         self.steps += outcome.steps;
         self.misfortunes += outcome.misfortunes.len() as u64;
         self.hash = self.hash.wrapping_add(soma_simulated::mix(outcome.hash ^ outcome.seed));
@@ -123,6 +148,19 @@ impl Summary {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn campaign_with_too_few_answers_tells() {
+        let summary = |answered, timeouts| {
+            let endings = [(ANSWERED, answered), (CANCELLED, 900), ("timeout", timeouts)];
+            let endings = endings.map(|(how, many)| (how.to_owned(), many));
+            Summary { endings: BTreeMap::from(endings), ..Summary::default() }
+        };
+
+        assert!(summary(650, 350).is_answered());
+        assert!(!summary(649, 351).is_answered());
+        assert!(summary(0, 999).is_answered(), "of so few it tells nothing");
+    }
 
     fn ends_after(seconds: u64, covered: bool) -> bool {
         let most = Some(Duration::from_mins(1));

@@ -8,3 +8,4 @@ pub mod platform;
 pub mod run;
 pub mod shrink;
 pub mod stage;
+pub mod watch;

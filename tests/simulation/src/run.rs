@@ -1,18 +1,19 @@
 //! One run: a seed, the platform, the world around it, and what did not hold.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
 use soma_core::ids::TenantId;
 use soma_core::ports::Log;
 use soma_inproc::InprocMemory;
 use soma_simulated::{Chance, Line, Misfortune, Nature, Ran, SimulatedLog, Simulation};
 
-use crate::audit::{Audit, Invariant, Violation};
+use crate::audit::{Audit, Invariant, Unrest, Violation};
 use crate::cast::{Client, Gateways, Part, SimulatedPolicy, Street, Swarm};
 use crate::stage::{Plan, Stage};
 
@@ -20,6 +21,9 @@ use crate::stage::{Plan, Stage};
 const MOST_STEPS: u64 = 2_000_000;
 /// How long it may take, once nothing goes wrong any more, until everything has come to its end.
 const PATIENCE: Duration = Duration::from_hours(1);
+/// At which multiples sleeps end once nothing goes wrong any more: whoever idles looks as seldom as it
+/// may while its leases hold.
+const SLACK: Duration = Duration::from_secs(5);
 const TENANTS: [&str; 3] = ["acme", "borealis", "cumulus"];
 
 /// What is to be run.
@@ -57,6 +61,8 @@ pub struct Outcome {
     pub passed: Duration,
     /// How many messages were accepted.
     pub messages: u64,
+    /// How turns ended, and how many ended so.
+    pub endings: BTreeMap<String, u64>,
     /// How many acts the clients had.
     pub acts: usize,
     /// What struck.
@@ -81,7 +87,12 @@ struct Scene {
 
 /// Runs a seed. A panic anywhere in it is a violation like any other.
 pub fn run(order: &Order) -> Outcome {
-    let ran = catch_unwind(AssertUnwindSafe(|| simulate(order)));
+    run_counting(order, Arc::default())
+}
+
+/// Runs a seed, and counts its polls in `polls` as it goes.
+pub fn run_counting(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
+    let ran = catch_unwind(AssertUnwindSafe(|| simulate(order, polls)));
     ran.unwrap_or_else(|panic| {
         let text = panic.downcast_ref::<String>().cloned();
         let text = text.or_else(|| panic.downcast_ref::<&str>().map(|text| (*text).to_owned()));
@@ -91,11 +102,11 @@ pub fn run(order: &Order) -> Outcome {
     })
 }
 
-fn simulate(order: &Order) -> Outcome {
+fn simulate(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
     let mut chance = Chance::of(order.seed, 0);
     let plan = Plan::draw(&mut chance);
     let simulation = Simulation::new(order.seed, plan.weather.clone());
-    let simulation = simulation.sparing(order.spared.clone());
+    let simulation = simulation.sparing(order.spared.clone()).counting(polls);
     let simulation = if order.traced { simulation.traced() } else { simulation };
     let scene = Scene::set(&simulation, chance, plan, order);
     let beginning = scene.nature.beginning();
@@ -110,6 +121,7 @@ fn simulate(order: &Order) -> Outcome {
         steps: nature.steps(),
         passed: clock.now().since(beginning),
         messages: audit.accepted(),
+        endings: audit.endings(),
         acts: scene.acts,
         misfortunes: nature.misfortunes(),
         lines: nature.lines(),
@@ -124,9 +136,10 @@ impl Scene {
         let storm = plan.storm;
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();
         let stage = Stage::open(&nature, plan, SimulatedPolicy { forgetful });
+        let people = nature.process("client", 0);
         let street = Street {
-            world: stage.process.world(),
-            process: nature.process("client", 0),
+            world: World { timer: people.punctual_timer(), ..people.world() },
+            process: people,
             gateways: Arc::clone(&stage.house) as Arc<dyn Gateways>,
             audit: Arc::clone(&stage.audit),
             opened: Arc::default(),
@@ -152,14 +165,28 @@ impl Scene {
         if passed >= self.storm && !self.calm.is_set() {
             self.calm();
         }
-        let at_rest = || !self.nature.someone_stands_still() && self.audit.unrest().is_none();
-        let quiet = self.busy.load(Ordering::Relaxed) == 0 && at_rest();
-        quiet || passed >= self.storm + self.patience || self.audit.is_broken()
+        passed >= self.storm + self.patience || self.audit.is_broken() || self.is_quiet()
+    }
+
+    /// Whether nothing is under way any more. If all that is left is not due yet, time goes on to
+    /// then: nobody could do anything before.
+    fn is_quiet(&self) -> bool {
+        if self.busy.load(Ordering::Relaxed) > 0 || self.nature.someone_stands_still() {
+            return false;
+        }
+        let unrest = self.audit.unrest();
+        if let Some(Unrest::Memories { first_due: Some(due), .. }) = &unrest
+            && self.calm.is_set()
+        {
+            self.nature.stand_still_until(*due);
+        }
+        unrest.is_none()
     }
 
     fn calm(&self) {
         self.calm.trigger();
         self.nature.calm();
+        self.nature.slacken(SLACK);
         self.log.calm();
     }
 
@@ -167,12 +194,17 @@ impl Scene {
         if self.audit.is_broken() {
             return;
         }
+        if ran == Ran::Spinning {
+            let who = self.nature.polled_last();
+            let what = format!("{who:?} is polled again and again, and no time passes");
+            return self.audit.violate(Invariant::Liveness, what);
+        }
         let busy = self.busy.load(Ordering::Relaxed);
         let unrest = match (self.audit.unrest(), busy, ran) {
             (Some(unrest), _, ran) => format!("{unrest}; the run is {ran:?}"),
             (None, 1.., _) => format!("{busy} clients wait for what they were promised"),
             (None, 0, Ran::Enough) => return self.audit.at_rest(&self.memory),
-            (None, 0, Ran::Dry | Ran::Long) => format!("the run is {ran:?}"),
+            (None, 0, Ran::Dry | Ran::Long | Ran::Spinning) => format!("the run is {ran:?}"),
         };
         self.audit.violate(Invariant::Liveness, unrest);
     }

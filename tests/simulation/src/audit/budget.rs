@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use soma_core::budget::window::BudgetWindow;
 use soma_core::budget::{Account, Reservation, ReservationKey, Tokens, UsageChange};
-use soma_core::ids::TurnId;
+use soma_core::ids::{TenantId, TurnId};
 
 use super::invariant::{Invariant, Wrong};
 
@@ -23,6 +23,8 @@ struct Sum {
     used: Tokens,
     /// What calls used beyond what they had reserved.
     over: Tokens,
+    /// The most that both were together.
+    peak: Tokens,
 }
 
 /// What every account has used and set aside.
@@ -50,6 +52,7 @@ impl Accounts {
                 let sum = self.sums.entry(place.clone()).or_default();
                 sum.reserved += amount;
                 let total = sum.reserved + sum.used;
+                sum.peak = sum.peak.max(total);
                 let most = self.limit.map(|limit| limit + sum.over);
                 self.reservations.insert(*key, Entry { place, amount: *amount, used: None });
                 if most.is_some_and(|most| total > most) {
@@ -80,6 +83,7 @@ impl Accounts {
                     sum.reserved -= found.amount;
                     sum.used += used;
                     sum.over += used.saturating_sub(found.amount);
+                    sum.peak = sum.peak.max(sum.reserved + sum.used);
                 }
                 Ok(())
             }
@@ -103,9 +107,28 @@ impl Accounts {
         }
     }
 
-    /// Whether anybody is allowed so many tokens and no more.
-    pub(super) const fn is_limited(&self) -> bool {
-        self.limit.is_some()
+    /// How many tokens a tenant may use, if not as many as it likes.
+    pub(super) const fn limit(&self) -> Option<Tokens> {
+        self.limit
+    }
+
+    /// The most that was ever used or set aside in an account of the tenant, if there is a limit.
+    pub(super) fn peak(&self, tenant: &TenantId) -> Option<Tokens> {
+        self.limit?;
+        let sums = self.sums.iter().filter(|((account, _), _)| account.tenant == *tenant);
+        Some(sums.map(|(_, sum)| sum.peak).max().unwrap_or_default())
+    }
+
+    /// What a turn has reserved and not settled.
+    pub(super) fn open(&self, turn: TurnId) -> Option<ReservationKey> {
+        let mut open = self.of(turn).filter(|(_, found)| found.used.is_none());
+        open.next_back().map(|(key, _)| *key)
+    }
+
+    /// The amount that is reserved under a key and not settled.
+    pub(super) fn amount(&self, key: ReservationKey) -> Option<Tokens> {
+        let found = self.reservations.get(&key).filter(|found| found.used.is_none());
+        found.map(|found| found.amount)
     }
 
     /// How many reservations a turn has made.
@@ -118,7 +141,7 @@ impl Accounts {
         self.of(turn).filter_map(|(_, reservation)| reservation.used).sum()
     }
 
-    fn of(&self, turn: TurnId) -> impl Iterator<Item = (&ReservationKey, &Entry)> {
+    fn of(&self, turn: TurnId) -> impl DoubleEndedIterator<Item = (&ReservationKey, &Entry)> {
         let key = |call| ReservationKey { turn_id: turn, call };
         self.reservations.range(key(0)..=key(u32::MAX))
     }

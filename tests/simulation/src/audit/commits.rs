@@ -13,7 +13,7 @@ use soma_core::work::session::TurnState;
 use super::Books;
 use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
-use super::reasons::failed_for;
+use super::reasons::{ending, failed_for};
 use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
 use super::work::acquitted;
 
@@ -72,6 +72,7 @@ impl Books {
     /// A commit took effect, and these are its events.
     pub(super) fn committed(&mut self, gist: Gist, events: &[Event]) {
         let mut wrong = Vec::new();
+        let known = self.known(gist.session, events);
         let session = self
             .sessions
             .by_id
@@ -100,7 +101,10 @@ impl Books {
         for event in events {
             wrong.extend(chained(session, event).err());
             wrong.extend(told(session, event).err());
-            wrong.extend(failed_for(session, self.accounts.is_limited(), event).err());
+            wrong.extend(known.and_then(|known| failed_for(session, known, event).err()));
+            if event.kind.is_terminal() {
+                *self.endings.entry(ending(event)).or_default() += 1;
+            }
         }
         wrong.extend(ended_with_words(session, &gist, ended).err());
         for (call, allowed) in gist.claims {
@@ -109,6 +113,7 @@ impl Books {
             call.allowed = allowed;
         }
         for change in &gist.usage {
+            wrong.extend(self.paid(change).err());
             wrong.extend(self.accounts.change(change).err());
         }
         for write in gist.memory {
@@ -122,6 +127,31 @@ impl Books {
         }
         for (invariant, what) in wrong {
             self.violate(invariant, what);
+        }
+    }
+}
+
+impl Books {
+    /// What a call used is what it cost, or all that was set aside for it if its worker was lost.
+    fn paid(&mut self, change: &UsageChange) -> Result<(), Wrong> {
+        match change {
+            UsageChange::Reserve { key, .. } => {
+                if let Some(turn) = self.sessions.turn_mut(key.turn_id) {
+                    turn.taken_at_reservation = turn.taken;
+                }
+                Ok(())
+            }
+            UsageChange::Settle { reservation, used } => {
+                let key = reservation.key;
+                let Some(amount) = self.accounts.amount(key) else { return Ok(()) };
+                let turn = self.sessions.turn_mut(key.turn_id);
+                let lost = turn.is_some_and(|turn| turn.taken > turn.taken_at_reservation);
+                if self.model_calls.cost(key, *used) || (lost && *used == amount) {
+                    return Ok(());
+                }
+                Err((Invariant::Budget, format!("{key:?} was settled by {used} of {amount}")))
+            }
+            UsageChange::SettleInFull { .. } => Ok(()),
         }
     }
 }
@@ -195,6 +225,13 @@ fn told(session: &mut Session, event: &Event) -> Result<(), Wrong> {
     };
     if turn.is_over {
         return Err((Invariant::Order, format!("{:?} follows the end of {id}", event.kind)));
+    }
+    if event.kind == EventType::UserMessage {
+        turn.said = event.message.len();
+        turn.denied = event.metadata.contains_key("deny");
+    }
+    if event.kind == EventType::ToolRequested {
+        turn.model_failures.clear();
     }
     turn.is_over = event.kind.is_terminal();
     if event.kind == EventType::AssistantFinal && !turn.leave.answer {

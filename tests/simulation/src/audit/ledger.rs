@@ -145,6 +145,7 @@ impl Books {
             self.accounts.erase(turn);
         }
         self.memories.erased(id);
+        self.waiting.erased(id);
         self.publications.erased(id);
         if strangers {
             let what = format!("{tenant} erased {id} of another");
@@ -308,6 +309,7 @@ impl MemoryQueue for Audited {
             self.note(|books| {
                 let lease = Memories::lease_of(lanes, settlement)?;
                 books.positions.fenced(lease)?;
+                books.waiting.settled(settlement, self.ledger.now());
                 books.memories.settled(settlement)
             });
         }
@@ -319,7 +321,10 @@ impl MemoryQueue for Audited {
     }
 
     async fn forgot(&self, forget: &DueForget, again_after: Option<Duration>) -> PortResult<()> {
-        self.ledger.forgot(forget, again_after).await
+        self.ledger.forgot(forget, again_after).await?;
+        let now = self.ledger.now();
+        self.audit.books().waiting.forgot(forget.session_id, again_after, now);
+        Ok(())
     }
 
     async fn backlog(&self) -> PortResult<u64> {

@@ -2,7 +2,9 @@
 //! small model of what must be true, and says what is not.
 
 mod budget;
+mod calls;
 mod commits;
+mod heard;
 mod invariant;
 mod ledger;
 mod log;
@@ -15,6 +17,7 @@ mod rest;
 mod sessions;
 #[cfg(test)]
 mod tests;
+mod waiting;
 mod work;
 
 use std::collections::BTreeMap;
@@ -28,16 +31,20 @@ use soma_core::ports::PortResult;
 use soma_core::work::commit::Receipt;
 use soma_inproc::{InprocLedger, InprocMemory};
 
+pub use heard::Heard;
 pub use invariant::{Invariant, Violation};
 pub use ledger::Audited;
 pub use log::{AuditedLog, Auditing};
+pub use reasons::{ANSWERED, CANCELLED};
 pub use rest::Unrest;
 
 use budget::Accounts;
+use calls::ModelCalls;
 use memories::Memories;
 use positions::Positions;
 use publications::Publications;
 use sessions::Sessions;
+use waiting::Waiting;
 
 /// What a port in memory answers: it never waits.
 fn now<T>(answer: impl Future<Output = PortResult<T>>) -> Option<T> {
@@ -75,6 +82,12 @@ struct Books {
     /// The turn of each client's key.
     keys: BTreeMap<(TenantId, String), TurnId>,
     memories: Memories,
+    waiting: Waiting,
+    model_calls: ModelCalls,
+    /// Whether policy failed to decide at any time.
+    policy_failed: bool,
+    /// How turns ended, and how many ended so.
+    endings: BTreeMap<String, u64>,
 }
 
 impl Audit {
@@ -169,6 +182,11 @@ impl Audit {
     /// How many messages were accepted.
     pub fn accepted(&self) -> u64 {
         self.books().sessions.accepted
+    }
+
+    /// How turns ended, and how many ended so.
+    pub fn endings(&self) -> BTreeMap<String, u64> {
+        self.books().endings.clone()
     }
 
     /// How many turns were accepted, have not ended, and are of no session that was erased.

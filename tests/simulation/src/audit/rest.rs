@@ -8,6 +8,7 @@ use std::fmt;
 use soma_core::ids::{EventId, SessionId, TenantId};
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::{MemoryQueue, Outbox, Store, UsageLedger};
+use soma_core::time::Timestamp;
 use soma_core::work::lease::Resource;
 use soma_inproc::{InprocLedger, InprocMemory};
 
@@ -23,8 +24,13 @@ pub enum Unrest {
     Turns(u64),
     /// So many rows are in the outbox.
     Outbox(u64),
-    /// So many memories wait to be written, or to be forgotten.
-    Memories(u64),
+    /// Memories wait to be written, or to be forgotten.
+    Memories {
+        /// How many.
+        waiting: u64,
+        /// When the first is due, if that is known of all.
+        first_due: Option<Timestamp>,
+    },
     /// A partition is not read to its end.
     Behind {
         /// Which.
@@ -50,7 +56,7 @@ impl fmt::Display for Unrest {
         match self {
             Self::Turns(pending) => write!(f, "{pending} turns have not ended"),
             Self::Outbox(rows) => write!(f, "{rows} rows are in the outbox"),
-            Self::Memories(waiting) => {
+            Self::Memories { waiting, .. } => {
                 write!(f, "{waiting} memories wait to be written or forgotten")
             }
             Self::Behind { resource, position, end } => {
@@ -72,10 +78,6 @@ pub(super) fn unrest(ledger: &InprocLedger, books: &Books) -> Option<Unrest> {
     if rows > 0 {
         return Some(Unrest::Outbox(rows));
     }
-    let waiting = now(MemoryQueue::backlog(ledger)).unwrap_or_default();
-    if waiting > 0 {
-        return Some(Unrest::Memories(waiting));
-    }
     if let Some((resource, position, end)) = books.positions.behind() {
         return Some(Unrest::Behind { resource: resource.clone(), position, end });
     }
@@ -83,9 +85,14 @@ pub(super) fn unrest(ledger: &InprocLedger, books: &Books) -> Option<Unrest> {
         return Some(Unrest::Unseen { resource: resource.clone(), offset });
     }
     let mut sessions = books.sessions.by_id.iter().filter(|(_, session)| !session.erased);
-    sessions.find_map(|(id, _)| {
+    let calls = sessions.find_map(|(id, _)| {
         let open = now(ledger.open_calls(*id)).unwrap_or_default().len();
         (open > 0).then_some(Unrest::Calls(*id, open))
+    });
+    // Last: where nothing else is left, there is nothing to do until the first is due.
+    calls.or_else(|| {
+        let waiting = now(MemoryQueue::backlog(ledger)).filter(|waiting| *waiting > 0)?;
+        Some(Unrest::Memories { waiting, first_due: books.waiting.first_due(waiting) })
     })
 }
 

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use soma_core::conversation::chain::Chain;
+use soma_core::conversation::model::ModelFailure;
 use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::time::Timestamp;
@@ -29,6 +30,17 @@ pub(super) struct Turn {
     pub(super) claims: u32,
     /// How often it failed, or its worker died, since then.
     pub(super) failures: u32,
+    /// How often it was claimed at all.
+    pub(super) taken: u32,
+    /// How often that was when tokens were set aside for it last.
+    pub(super) taken_at_reservation: u32,
+    /// How often it had, as whoever claimed it last was told.
+    pub(super) tries: u32,
+    /// Whether the person's message says that it is to be denied, and how many bytes it has.
+    pub(super) denied: bool,
+    pub(super) said: usize,
+    /// How the model failed since it last asked for tools.
+    pub(super) model_failures: Vec<ModelFailure>,
 }
 
 impl Turn {
@@ -42,6 +54,12 @@ impl Turn {
             model_calls: 0,
             claims: 0,
             failures: 0,
+            taken: 0,
+            taken_at_reservation: 0,
+            tries: 0,
+            denied: false,
+            said: 0,
+            model_failures: Vec::new(),
         }
     }
 }

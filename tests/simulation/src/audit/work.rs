@@ -82,6 +82,8 @@ impl Books {
             }
             if let Some(turn) = claim.turn_id.and_then(|turn| session.turn_mut(turn)) {
                 turn.claims += 1;
+                turn.taken += 1;
+                turn.tries = claim.tries;
                 if turn.cancelled == Cancelled::Asked {
                     turn.cancelled = Cancelled::Known;
                 }

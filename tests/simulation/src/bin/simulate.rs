@@ -16,6 +16,9 @@ use soma_simulation::shrink::shrink;
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
+/// The exit code after a run that does not come back.
+const HANGS: i32 = 3;
+
 /// Runs the whole platform in one thread under one seed, with every fault, again and again.
 #[derive(Debug, Parser)]
 #[command(name = "simulate")]
@@ -137,17 +140,26 @@ fn many(arguments: &Arguments) -> (String, bool) {
         most: arguments.seconds.map(Duration::from_secs),
         covered: arguments.covered,
     };
-    let summary = campaign.run(|so_far| {
+    let news = |so_far: &Summary| {
         let _closed = writeln!(std::io::stderr(), "{}", progress(so_far));
-    });
+    };
+    let summary = campaign.run(news, give_up);
     let covered = !arguments.covered || summary.coverage.never().is_empty();
-    let clean = summary.failures.is_empty() && covered;
+    let clean = summary.failures.is_empty() && covered && summary.is_answered();
     let text = if arguments.json {
         serde_json::to_string(&summary).map(|json| json + "\n").unwrap_or_default()
     } else {
         summed_up(&summary)
     };
     (text, clean)
+}
+
+/// Names a seed whose run does not come back, and ends: nothing else could end it.
+fn give_up(seed: u64) {
+    let again = retry(&Order::of(seed));
+    let text = format!("seed {seed} failed: hangs: a poll does not come back\n  again: {again}\n");
+    let _closed = std::io::stdout().lock().write_all(text.as_bytes());
+    std::process::exit(HANGS);
 }
 
 fn progress(summary: &Summary) -> String {
@@ -169,6 +181,12 @@ fn summed_up(summary: &Summary) -> String {
         Coverage::listed().saturating_sub(never.len()),
         Coverage::listed(),
     );
+    for (how, many) in &summary.endings {
+        add(&mut text, format_args!("  {how}: {many} turns"));
+    }
+    if !summary.is_answered() {
+        add(&mut text, "too few turns were answered");
+    }
     for never in never {
         add(&mut text, format_args!("  never: {never}"));
     }

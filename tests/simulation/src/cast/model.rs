@@ -49,7 +49,7 @@ pub struct SimulatedModel {
 impl SimulatedModel {
     /// The model, as `process` asks it.
     pub fn new(process: &Process, calls: Arc<Calls>, audit: Arc<Audit>) -> Self {
-        let timer = process.world().timer;
+        let timer = process.punctual_timer();
         Self { process: process.clone(), timer, calls, audit }
     }
 }

@@ -66,7 +66,7 @@ pub struct SimulatedToolbox {
 impl SimulatedToolbox {
     /// The tools, as `process` runs them.
     pub fn new(process: &Process, runs: Arc<Runs>, audit: Arc<Audit>) -> Self {
-        let timer = process.world().timer;
+        let timer = process.punctual_timer();
         Self { process: process.clone(), timer, runs, audit }
     }
 }
@@ -108,7 +108,7 @@ impl Toolbox for SimulatedToolbox {
         let n = place(&call.arguments);
         let fatal = self.runs.count(call.call_id) <= n;
         if *does == Does::TakesLong {
-            self.timer.sleep(Duration::from_secs(3 + 9 * n)).await;
+            self.timer.sleep(Duration::from_secs(3 + 4 * n)).await;
         }
         if *does == Does::KillsBefore && fatal {
             return self.process.die().await;

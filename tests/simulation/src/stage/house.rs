@@ -19,6 +19,9 @@ pub trait Furnish: Send + Sync {
 
     /// The tools, as this process runs them.
     fn tools(&self, process: &Process) -> Arc<dyn Toolbox>;
+
+    /// The ports, as a process has them, where somebody else hears what they answer.
+    fn overheard(&self, ports: Ports) -> Ports;
 }
 
 /// Every instance that lives.
@@ -85,7 +88,8 @@ impl House {
     fn ports(&self, process: &Process) -> Ports {
         let model = self.furnish.model(process);
         let tools = self.furnish.tools(process);
-        Ports { model, tools, ..self.base.clone() }.decorated(|| process.clone())
+        let ports = Ports { model, tools, ..self.base.clone() };
+        self.furnish.overheard(ports.decorated(|| process.clone()))
     }
 
     fn living(&self) -> MutexGuard<'_, BTreeMap<Instance, Living>> {

@@ -15,7 +15,7 @@ use super::fate::Fate;
 use super::house::{Furnish, House};
 use super::lying_memory::LyingMemory;
 use super::plan::Plan;
-use crate::audit::{Audit, Audited, AuditedLog, Auditing};
+use crate::audit::{Audit, Audited, AuditedLog, Auditing, Heard};
 use crate::cast::{Calls, Runs, SimulatedModel, SimulatedPolicy, SimulatedToolbox};
 use crate::platform::{Ports, Settings, Unit, settings};
 
@@ -49,6 +49,15 @@ impl Furnish for Furniture {
 
     fn tools(&self, process: &Process) -> Arc<dyn Toolbox> {
         Arc::new(SimulatedToolbox::new(process, Arc::clone(&self.runs), Arc::clone(&self.audit)))
+    }
+
+    fn overheard(&self, ports: Ports) -> Ports {
+        let (model, policy) = (Arc::clone(&ports.model), Arc::clone(&ports.policy));
+        Ports {
+            model: Arc::new(Heard::new(model, Arc::clone(&self.audit))),
+            policy: Arc::new(Heard::new(policy, Arc::clone(&self.audit))),
+            ..ports
+        }
     }
 }
 

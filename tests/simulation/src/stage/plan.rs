@@ -130,7 +130,7 @@ fn maybe(chance: &mut Chance, seconds: &[u64]) -> Option<Duration> {
 }
 
 fn weather(chance: &mut Chance) -> Weather {
-    let most: u32 = *chance.pick(&[0, 30, 120, 400, 1_500]);
+    let most: u32 = *chance.pick(&[0, 40, 160, 530, 2_000]);
     let faults = std::array::from_fn(|fault| {
         let drawn = u32::try_from(chance.below(u64::from(most) + 1)).unwrap_or_default();
         let drawn = if chance.one_in(2) { drawn } else { 0 };
@@ -146,7 +146,7 @@ fn weather(chance: &mut Chance) -> Weather {
         focus: if chance.one_in(3) { None } else { Some(*chance.pick(&points())) },
         lost_pokes: *chance.pick(&[0, 0, 0, 2, 20]),
         latency_micros: *chance.pick(&[0, 20, 400, 4_000, 20_000]),
-        slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 5, 5])),
+        slack: Duration::from_secs(*chance.pick(&[0, 1, 2, 5, 5, 5, 5, 5, 5, 5])),
         skew: if chance.one_in(2) { CLOCK_SKEW } else { Duration::ZERO },
         slow_replies: *chance.pick(&[
             SlowReplies::None,

@@ -1,13 +1,12 @@
 //! Commits: one chain, each event once, each turn in its order and with leave.
 
-use serde_json::json;
 use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::{Talk, talk, talk_of};
 use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, EventType, NewEvent};
 use soma_core::policy::Action;
 use soma_core::ports::Store;
-use soma_core::work::commit::{Cancel, Commit};
+use soma_core::work::commit::Commit;
 use soma_core::work::session::TurnState;
 
 use super::{Scene, allowed, now};
@@ -82,7 +81,7 @@ fn second_end_of_a_turn_is_told() {
     assert_eq!(scene.broken(), []);
 
     let said = talk.said("again");
-    let again = NewEvent { turn_id: Some(talk.turn(1)), kind: EventType::TurnFailed, ..said };
+    let again = NewEvent { turn_id: Some(talk.turn(1)), kind: EventType::AssistantFinal, ..said };
     forge(&scene, &talk.says("again"), &chained(&talk, &last, vec![again]));
 
     assert_eq!(scene.broken(), [Invariant::Order]);
@@ -118,41 +117,6 @@ fn answer_without_leave_is_told() {
     scene.commit(talk.ends(1));
 
     assert_eq!(scene.broken(), [Invariant::FailClosed, Invariant::Budget, Invariant::FailClosed]);
-}
-
-/// A commit by which the first turn fails.
-fn fails(talk: &Talk, reason: &str) -> Commit {
-    let mut fails = talk.ends(1);
-    fails.events[0].kind = EventType::TurnFailed;
-    fails.events[0].metadata.insert("reason".into(), json!(reason));
-    fails
-}
-
-#[test]
-fn failure_for_what_is_not_so_is_told() {
-    for reason in ["cancelled", "policy_denied"] {
-        let (scene, talk) = (Scene::new(), talk(1));
-        scene.commit(talk.accepts(1));
-        let decisions = vec![allowed(Action::ConversationSend)];
-
-        scene.commit(Commit { decisions, ..fails(&talk, reason) });
-
-        assert!(scene.broken().contains(&Invariant::Reason), "{reason}");
-    }
-}
-
-#[test]
-fn failure_for_what_is_so_is_right() {
-    for reason in ["cancelled", "policy_denied", "over_budget"] {
-        let (scene, talk) = (Scene::new(), talk(1));
-        scene.commit(talk.accepts(1));
-        let cancel = (reason == "cancelled").then_some(Cancel::Running);
-        scene.commit(Commit { cancel, ..talk.commit() });
-
-        scene.commit(fails(&talk, reason));
-
-        assert!(!scene.broken().contains(&Invariant::Reason), "{reason}");
-    }
 }
 
 #[test]

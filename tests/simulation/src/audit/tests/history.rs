@@ -6,6 +6,7 @@ use serde_json::json;
 use soma_core::contract::ledger::{MANY, NOW};
 use soma_core::contract::talk::{Talk, talk};
 use soma_core::conversation::event::EventType;
+use soma_core::conversation::model::ModelFailure;
 use soma_core::memory::WalEvent;
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire::Subject;
@@ -66,7 +67,9 @@ impl Scene {
         let claim = self.claim(WorkKind::Turns);
         let mut ends = under(&claim, after(3, talk.ends(1)));
         ends.events[0].kind = EventType::TurnFailed;
+        ends.events[0].metadata.insert("reason".into(), json!("content_filter"));
         ends.events[0].metadata.insert("usage".into(), json!({"total_tokens": 40}));
+        self.audit.model_failed(talk.turn(1), ModelFailure::ContentFilter);
         ends.usage = vec![talk.settles(1, 40)];
         self.commit(ends);
         now(self.ledger.release(&claim, Release::Orderly, Duration::ZERO));

@@ -1,6 +1,7 @@
 //! Right histories stay clean, and each wrong one is told by its name.
 
 mod budget;
+mod calls;
 mod claims;
 mod commits;
 mod history;
@@ -9,7 +10,9 @@ mod outbox;
 mod positions;
 mod promises;
 mod prompts;
+mod reasons;
 mod rest;
+mod waiting;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -62,8 +65,13 @@ struct Scene {
 
 impl Scene {
     fn new() -> Self {
+        Self::limited(LIMIT)
+    }
+
+    /// One in which every tenant may use so many tokens.
+    fn limited(tokens: u64) -> Self {
         let clock = Arc::new(ManualClock::at(NOW));
-        let audit = Audit::new(Arc::new(InprocLedger::new(clock.clone())), Some(LIMIT));
+        let audit = Audit::new(Arc::new(InprocLedger::new(clock.clone())), Some(tokens));
         let timer = Arc::new(ManualTimer::new(Arc::clone(&clock)));
         let records = Arc::new(InprocLog::with_partitions(1, timer));
         Self {

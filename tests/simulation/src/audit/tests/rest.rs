@@ -1,8 +1,10 @@
 //! What is found when everything came to rest.
 
+use serde_json::json;
 use soma_core::contract::ledger::NOW;
 use soma_core::contract::talk::{Talk, talk};
 use soma_core::conversation::event::EventType;
+use soma_core::conversation::model::ModelFailure;
 use soma_core::policy::Action;
 use soma_core::ports::Store;
 use soma_core::turn::input::{Input, RecordedInput};
@@ -27,10 +29,12 @@ fn told(scene: &Scene) -> String {
     words.join("\n")
 }
 
-/// A commit that fails a turn whose record has so many inputs.
-fn fails(talk: &Talk, turn: u32, steps: u32) -> Commit {
+/// A commit by which a turn fails whose record has so many inputs: its model failed.
+fn fails(scene: &Scene, talk: &Talk, turn: u32, steps: u32) -> Commit {
+    scene.audit.model_failed(talk.turn(turn), ModelFailure::ContentFilter);
     let mut ends = after(steps, talk.ends(turn));
     ends.events[0].kind = EventType::TurnFailed;
+    ends.events[0].metadata.insert("reason".into(), json!("content_filter"));
     ends
 }
 
@@ -50,7 +54,7 @@ fn turns_that_are_numbered_otherwise_than_accepted_are_told() {
     let (scene, talk) = (Scene::new(), talk(1));
     for turn in [1, 2] {
         scene.commit(talk.accepts(turn));
-        scene.commit(fails(&talk, turn, 1));
+        scene.commit(fails(&scene, &talk, turn, 1));
     }
     let swap = |scene: &Scene| {
         let mut books = scene.audit.books();
@@ -68,7 +72,7 @@ fn call_that_is_left_open_is_told() {
     let (scene, talk) = (Scene::new(), talk(1));
     scene.commit(talk.accepts(1));
     scene.commit(talk.asks(1));
-    scene.commit(fails(&talk, 1, 2));
+    scene.commit(fails(&scene, &talk, 1, 2));
 
     let told = told(&scene);
 
@@ -130,7 +134,7 @@ fn message_that_may_be_remembered_and_is_not_queued_is_told() {
     let mut begins = Commit { decisions, ..talk.progresses(1, 1, TurnState::Ready) };
     begins.turn.as_mut().unwrap().inputs = vec![RecordedInput { input, at: NOW }];
     scene.commit(begins);
-    scene.commit(fails(&talk, 1, 2));
+    scene.commit(fails(&scene, &talk, 1, 2));
 
     let told = told(&scene);
 
