@@ -8,7 +8,7 @@ use std::process::Command;
 use reqwest::StatusCode;
 use serde_json::json;
 
-use crate::client::{Follower, http, post, say, verified};
+use crate::client::{Follower, http, incompressible, post, say, verified};
 use crate::soma::{Folder, Soma, binary, refusal, up};
 
 /// The last words are one line that names the cause and the way out.
@@ -137,11 +137,13 @@ async fn full_disk_refuses_messages_and_loses_none_that_were_accepted() {
         binary().display()
     );
     let mut command = Command::new("unshare");
+    // What is refused is refused by the disk.
+    command.env("SOMA_MAX_WAIT_SECONDS", "86400");
     command.args(namespaces).args(["sh", "-c", &script]);
     command.stdout(std::process::Stdio::piped()).stderr(std::process::Stdio::piped());
     let soma = Soma::of(command);
     let http = http();
-    let filler = "x ".repeat(60_000);
+    let filler = incompressible(120_000);
     let mut accepted = Vec::new();
 
     let refused = loop {

@@ -11,6 +11,17 @@ use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, EventType};
 use soma_model::sse::Parser;
 
+/// A text of so many bytes that takes as much room on a disk: nothing in it comes twice.
+pub(crate) fn incompressible(length: usize) -> String {
+    let mut state = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut letter = || {
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        char::from(b'a' + u8::try_from((state >> 40) % 26).unwrap_or_default())
+    };
+    (0..length).map(|place| if place % 9 == 8 { ' ' } else { letter() }).collect()
+}
+
 /// HTTP on loopback.
 pub(crate) fn http() -> reqwest::Client {
     soma_model::install_tls();

@@ -11,7 +11,7 @@ use std::time::Duration;
 use reqwest::{Response, StatusCode};
 use serde_json::{Value, json};
 
-use crate::client::{Follower, http, post, say, verified};
+use crate::client::{Follower, http, incompressible, post, say, verified};
 use crate::soma::{Folder, Soma, binary, refusal};
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -28,6 +28,8 @@ fn up_on_small_disk(folder: &Path, kib: u32, fill: &str) -> Command {
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", &script]);
     command.arg(folder).arg(binary());
     command.env_clear().env("PATH", "/usr/sbin:/usr/bin:/sbin:/bin").env("HOME", "/nonexistent");
+    // What is refused is refused by the disk.
+    command.env("SOMA_MAX_WAIT_SECONDS", "86400");
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     command
 }
@@ -83,7 +85,7 @@ async fn health(http: &reqwest::Client, url: &str) -> Value {
 async fn post_until_refused(http: &reqwest::Client, url: &str) -> (Response, Vec<String>) {
     let mut sessions = Vec::new();
     for _ in 0..200 {
-        let message = json!({"message": "x".repeat(60_000)});
+        let message = json!({"message": incompressible(60_000)});
         let response = post(http, url, &message, None).await.unwrap();
         if response.status() != StatusCode::ACCEPTED {
             return (response, sessions);
