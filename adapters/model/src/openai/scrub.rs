@@ -28,12 +28,17 @@ mod tests {
 
     #[test]
     fn key_user_and_query_are_taken_out() {
-        let key = Secret::new("sk-1");
+        let key = Secret::new("sk-12345");
 
         let text =
-            Scrub(Some(&key)).clean("sk-1 at\n(https://u:p@h:1/v1?key=2#x) \u{7}mail a@b\t?");
+            Scrub(Some(&key)).clean("sk-12345 at\n(https://u:p@h:1/v1?key=2#x) \u{7}mail a@b\t?");
 
         assert_eq!(text, "*** at (https://h:1/v1 mail a@b ?");
+    }
+
+    #[test]
+    fn key_of_a_few_letters_is_not_looked_for_in_other_words() {
+        assert_eq!(Scrub(Some(&Secret::new("none"))).clean("none of it"), "none of it");
     }
 
     #[test]
