@@ -75,3 +75,21 @@ fn call_of_a_turn_that_has_nothing_reserved_is_no_ones() {
 
     assert_eq!(scene.audit.call_begins(talk.turn(1), PROMPT), None);
 }
+
+#[test]
+fn worker_that_stops_before_it_calls_pays_nothing_whoever_else_calls() {
+    let (scene, talk) = (Scene::new(), talk(1));
+    scene.ready(&talk, 1);
+    let lost = scene.claim(WorkKind::Turns);
+    scene.commit(under(&lost, Commit { release: true, ..talk.survives(1, 1) }));
+    let holds = scene.claim(WorkKind::Turns);
+    let usage = vec![talk.reserves(1, RESERVED)];
+    scene.commit(under(&holds, Commit { usage, ..talk.survives(1, 2) }));
+
+    // The worker that lost the turn calls for it.
+    let call = scene.audit.call_begins(talk.turn(1), PROMPT);
+    scene.audit.call_came(call, SAID, Came::Running);
+    scene.commit(Commit { usage: vec![talk.settles(1, 0)], ..talk.commit() });
+
+    assert_eq!(scene.broken(), []);
+}
