@@ -84,12 +84,14 @@ impl Calls {
         self.index = piece.index.unwrap_or(self.index);
         let place = self.moved.get(&self.index).copied().unwrap_or(self.index);
         let Some(before) = self.said.get(&place) else { return place };
-        let other_id = !before.id.is_empty() && !piece.id.is_empty() && before.id != piece.id;
-        let no_id = before.id.is_empty() || piece.id.is_empty();
-        let whole = is_object(&before.arguments) && !is_empty_object(&before.arguments);
-        let again = whole || (is_object(&before.arguments) && before.name != piece.name);
-        let named = !piece.name.is_empty() && (other_id || !before.name.is_empty());
-        let begins = named && (other_id || (no_id && again));
+        let has_ids = !before.id.is_empty() && !piece.id.is_empty();
+        let begins = if piece.name.is_empty() {
+            false
+        } else if has_ids {
+            before.id != piece.id
+        } else {
+            !before.name.is_empty() && is_over(before, &piece.name)
+        };
         if !begins {
             return place;
         }
@@ -99,12 +101,22 @@ impl Calls {
     }
 }
 
+/// Whether a call without an id is whole, so that a name behind it begins another. An empty object may
+/// stand for arguments that are still to come, but not if the name is another.
+fn is_over(call: &ModelToolCall, name: &str) -> bool {
+    is_object(&call.arguments) && (call.name != name || !is_empty_object(&call.arguments))
+}
+
+/// Whether arguments are an object. They come in thousands of pieces: they are only read if they end
+/// like one.
 fn is_object(arguments: &str) -> bool {
-    serde_json::from_str::<Map<String, Value>>(arguments).is_ok()
+    arguments.trim_end().ends_with('}')
+        && serde_json::from_str::<Map<String, Value>>(arguments).is_ok()
 }
 
 fn is_empty_object(arguments: &str) -> bool {
-    serde_json::from_str::<Map<String, Value>>(arguments).is_ok_and(|fields| fields.is_empty())
+    let inner = arguments.trim().strip_prefix('{').and_then(|rest| rest.strip_suffix('}'));
+    inner.is_some_and(|inner| inner.trim().is_empty())
 }
 
 /// An id for a call that has none: letters and digits, another one for each call of a session.

@@ -47,6 +47,11 @@ pub(super) fn events(response: Response, config: &OpenAiConfig, asked: Asked) ->
     .boxed()
 }
 
+/// Whether nothing follows it.
+const fn is_end(event: &Event) -> bool {
+    matches!(event, Err(_) | Ok(ModelEvent::Done { .. }))
+}
+
 /// What a body is.
 enum Kind {
     /// White space so far.
@@ -74,7 +79,7 @@ impl Reading {
     async fn next(&mut self) -> Option<Event> {
         while !self.over {
             if let Some(event) = self.ready.pop_front() {
-                self.over = matches!(event, Err(_) | Ok(ModelEvent::Done { .. }));
+                self.over = is_end(&event);
                 return Some(event);
             }
             if self.answer.is_finished() {
@@ -90,7 +95,6 @@ impl Reading {
 
     /// Reads until the end of the body or of the answer.
     async fn read_on(&mut self) {
-        let is_end = |event: &Event| matches!(event, Err(_) | Ok(ModelEvent::Done { .. }));
         while !self.ready.iter().any(is_end) {
             self.read().await;
         }
@@ -140,7 +144,7 @@ impl Reading {
 
     /// A message of the stream; of servers that put single line feeds between events, several.
     fn message(&mut self, message: &Message) {
-        if json::read(&message.data).is_some() || !message.data.contains('\n') {
+        if !message.data.contains('\n') || json::read(&message.data).is_some() {
             return self.data(&message.data, message.event.as_deref());
         }
         for line in message.data.lines() {
