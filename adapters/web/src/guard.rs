@@ -15,6 +15,7 @@ use actix_web::web::Data;
 use crate::error::Problem;
 use crate::gateway::Gateway;
 use crate::hosts::AllowedHosts;
+use crate::own_headers::own_headers;
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
 /// For answers that are no page: a browser that shows one must run and load nothing.
@@ -22,9 +23,10 @@ const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// Lets a request through to its route, unless it is for another host or from another origin.
 pub(crate) async fn guard(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
+    own_headers(request.headers_mut());
     let gateway = request.app_data::<Data<Gateway>>().cloned().ok_or_else(Problem::internal)?;
     let mut response = match check(&gateway.hosts, &request) {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),

@@ -15,6 +15,7 @@ mod guard;
 mod health;
 mod hosts;
 mod openapi;
+mod own_headers;
 mod routes;
 mod server;
 mod shared;

@@ -83,17 +83,11 @@ impl Drop for Writer {
 trait Job: Send {
     fn durability(&self) -> Durability;
 
-    /// Does the work. Returns whether it is to stay.
-    fn run(&mut self, connection: &Connection) -> Verdict;
+    /// Does the work. An error says that it is to be undone, and what went wrong.
+    fn run(&mut self, connection: &Connection) -> Result<(), Cause>;
 
     /// Tells the caller, now that the transaction has ended.
     fn answer(self: Box<Self>, transaction: Result<(), &Undone>);
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Verdict {
-    Keep,
-    Undo(Cause),
 }
 
 struct Write<T, J> {
@@ -117,18 +111,15 @@ where
         self.durability
     }
 
-    fn run(&mut self, connection: &Connection) -> Verdict {
+    fn run(&mut self, connection: &Connection) -> Result<(), Cause> {
         let State::Queued(job) = std::mem::replace(&mut self.state, State::Running) else {
-            return Verdict::Undo(Cause::Statement);
+            return Err(Cause::Statement);
         };
         let result = catch_unwind(AssertUnwindSafe(|| job(connection)));
         let result = result.unwrap_or(Err(SqlError::Panicked));
-        let verdict = match &result {
-            Ok(_) => Verdict::Keep,
-            Err(error) => Verdict::Undo(error.cause()),
-        };
+        let ran = result.as_ref().map(|_| ()).map_err(SqlError::cause);
         self.state = State::Ran(result);
-        verdict
+        ran
     }
 
     fn answer(self: Box<Self>, transaction: Result<(), &Undone>) {
@@ -171,20 +162,29 @@ impl Work {
             jobs.for_each(|job| job.answer(Err(&undone)));
             return;
         }
+        let alone = jobs.len() == 1;
         let mut done = Vec::with_capacity(jobs.len());
         let mut end = Ok(());
         let mut failed = None;
         for mut job in jobs.by_ref() {
-            let ran = self.savepoint(job.as_mut(), &mut failed);
+            let ran = if alone {
+                failed = job.run(&self.connection).err();
+                Ok(())
+            } else {
+                self.savepoint(job.as_mut(), &mut failed)
+            };
             done.push(job);
             if let Err(undone) = ran {
                 end = Err(undone);
                 break;
             }
         }
-        let end = end.and_then(|()| self.commit());
+        // A job that was alone and failed leaves nothing to commit: it is rolled back below.
+        let nothing = failed.filter(|_| alone);
+        let end = if nothing.is_some() { end } else { end.and_then(|()| self.commit()) };
         let stopped = failed.filter(|cause| cause.stops_writes());
-        self.condition.note(stopped.or_else(|| end.as_ref().err().map(Undone::cause)));
+        let uncommitted = end.as_ref().err().map(Undone::cause);
+        self.condition.note(stopped.or(uncommitted).or(nothing));
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -212,7 +212,7 @@ impl Work {
     /// roll all of it back.
     fn savepoint(&self, job: &mut dyn Job, failed: &mut Option<Cause>) -> Result<(), Undone> {
         self.statement("SAVEPOINT job").map_err(Undone::rolled_back)?;
-        if let Verdict::Undo(cause) = job.run(&self.connection) {
+        if let Err(cause) = job.run(&self.connection) {
             *failed = failed.filter(|cause| cause.stops_writes()).or(Some(cause));
             self.statement("ROLLBACK TO job").map_err(Undone::lost)?;
         }

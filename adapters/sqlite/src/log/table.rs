@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use crate::columns::read_json;
 use crate::database::SqlError;
-use crate::pack::{packed, unpacked};
+use crate::pack::unpacked;
 
 /// How many records are dropped in one transaction: others want to write, too.
 pub(super) const PRUNED_AT_ONCE: u64 = 10_000;
@@ -73,21 +73,25 @@ fn recorded(
     record: &Record,
 ) -> Result<Option<(SessionId, u64)>, SqlError> {
     let header = |name| record.headers.get(name).map(String::as_str);
-    let (Ok(session), Some(Ok(event)), Some(tenant), Ok(payload)) = (
+    let (Ok(session), Some(Ok(event)), Some(tenant)) = (
         record.key.parse::<SessionId>(),
         header(EVENT_ID).map(str::parse::<Uuid>),
         header(TENANT),
-        str::from_utf8(&record.value),
     ) else {
         return Ok(None);
     };
+    // Unpacking what is stored is much cheaper than packing what is said.
     let seq = connection
         .prepare_cached(
-            "SELECT seq FROM session_events INDEXED BY session_events_event
-              WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3 AND payload = ?4",
+            "SELECT seq, payload FROM session_events INDEXED BY session_events_event
+              WHERE session_id = ?1 AND event_id = ?2 AND tenant = ?3",
         )?
-        .query_row(params![session.as_uuid(), event, tenant, packed(payload)], |row| row.get(0))
-        .optional()?;
+        .query_row(params![session.as_uuid(), event, tenant], |row| {
+            let said = unpacked(row.get_ref(1)?).is_ok_and(|said| said[..] == record.value[..]);
+            said.then(|| row.get(0)).transpose()
+        })
+        .optional()?
+        .flatten();
     let same = session.to_string() == record.key
         && header(EVENT_ID).is_some_and(|text| text == event.to_string());
     Ok(seq.filter(|_| same).map(|seq| (session, seq)))
