@@ -73,11 +73,9 @@ fn recorded(
     record: &Record,
 ) -> Result<Option<(SessionId, u64)>, SqlError> {
     let header = |name| record.headers.get(name).map(String::as_str);
-    let (Ok(session), Some(Ok(event)), Some(tenant)) = (
-        record.key.parse::<SessionId>(),
-        header(EVENT_ID).map(str::parse::<Uuid>),
-        header(TENANT),
-    ) else {
+    let (Ok(session), Some(Ok(event)), Some(tenant)) =
+        (record.key.parse::<SessionId>(), header(EVENT_ID).map(str::parse::<Uuid>), header(TENANT))
+    else {
         return Ok(None);
     };
     // Unpacking what is stored is much cheaper than packing what is said.
