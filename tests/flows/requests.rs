@@ -176,3 +176,29 @@ async fn session_with_too_much_waiting_is_refused() {
     assert!(matches!(refused, Err(Refusal::TooMany(_))), "{refused:?}");
     assert!(client.submit(says("elsewhere")).await.unwrap().is_ok());
 }
+
+#[tokio::test(start_paused = true)]
+async fn session_with_too_much_waiting_is_told_when_a_turn_of_it_is_done() {
+    let house = Plan::new(|_, _| Script::new().pause(Duration::from_secs(4)).text("Well.").done())
+        .with(|plan| {
+            let limits = BacklogLimits { per_session: 4, ..BacklogLimits::default() };
+            plan.settings.backlog = Some(limits);
+            plan.settings.capacity.sessions = 1;
+        })
+        .open();
+    let mut client = house.client();
+    client.say("one").await;
+    let (mut accepted, mut pause) = (1, None);
+    for _ in 0..60 {
+        house.platform.pass(Duration::from_secs(1)).await;
+        let more = NewMessage { session_id: client.session, ..says("more") };
+        match client.submit(more).await.unwrap() {
+            Ok(_) => accepted += 1,
+            Err(Refusal::TooMany(wait)) => pause = Some(wait.as_secs_f64()),
+            Err(refusal) => panic!("{refusal:?}"),
+        }
+    }
+
+    assert!(accepted > 12, "{accepted}");
+    assert!(pause.is_some_and(|pause| (3.0..6.0).contains(&pause)), "{pause:?}");
+}

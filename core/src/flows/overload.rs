@@ -54,6 +54,12 @@ impl Gate {
         }
     }
 
+    /// When a session that has too many unfinished turns has one less.
+    pub async fn pause_of_session(&self) -> Duration {
+        self.refresh().await;
+        self.load().turn()
+    }
+
     /// Work of a tenant was accepted.
     pub fn accepted(&self, tenant: &TenantId) {
         self.load().accepted(tenant);

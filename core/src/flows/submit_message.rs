@@ -32,8 +32,6 @@ pub const MAX_METADATA_BYTES: usize = 16 * 1024;
 const RESERVED: &[&str] =
     &["tenant", "subject", "issuer", "scope", "requeue_override", "analysis", "attachments"];
 const TRIES: u32 = 4;
-/// When somebody whose session has too many turns waiting may come back: a turn takes seconds.
-const FULL_SESSION: Duration = Duration::from_secs(10);
 
 /// What to do if a turn of the session is running.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -121,7 +119,13 @@ impl SubmitMessage {
             CommitOutcome::Answered(first) => Ok(first),
             CommitOutcome::KeyReused => Err(Refusal::KeyReused),
             CommitOutcome::Conflict if commit.only_if_idle => Err(Refusal::Busy),
-            CommitOutcome::Conflict => Err(Refusal::TooMany(FULL_SESSION)),
+            CommitOutcome::Conflict => {
+                let pause = match &self.gate {
+                    Some(gate) => gate.pause_of_session().await,
+                    None => Duration::ZERO,
+                };
+                Err(Refusal::TooMany(pause))
+            }
             CommitOutcome::NoSession
             | CommitOutcome::Fenced
             | CommitOutcome::TurnDone

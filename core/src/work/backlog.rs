@@ -121,6 +121,15 @@ impl Load {
         }
     }
 
+    /// How long a turn takes once it is worked on, by Little's law: as many as are worked on, over how
+    /// many are done in a second. A session whose turns are too many has room again by then.
+    pub fn turn(&self) -> Duration {
+        let worked_on = self.last.as_ref().map_or(0, |(_, sampled)| {
+            sampled.unfinished.saturating_sub(sampled.waiting.values().sum())
+        });
+        self.time_for(worked_on.max(1), 1).map_or(UNKNOWN_PAUSE, bounded)
+    }
+
     /// When so much less waits that there is room again.
     fn pause(&self, waiting: u64, limit: u64, sharing: usize) -> Duration {
         let excess = waiting - limit + 1;
@@ -237,6 +246,20 @@ mod tests {
         load.sample(backlog(&[("acme", 99)], 204), at(100));
 
         assert_eq!(load.admit(&tenant("acme"), &LIMITS), Ok(()), "99 take ten seconds");
+    }
+
+    #[test]
+    fn turn_takes_as_long_as_those_that_are_worked_on_at_the_rate_they_are_done() {
+        let mut load = Load::default();
+        for second in 0..=10_u32 {
+            let mut backlog = backlog(&[("acme", 31)], 2 * u64::from(second) + 39);
+            backlog.unfinished += 8;
+            load.sample(backlog, at(second.into()));
+        }
+
+        assert_eq!(load.turn(), secs(4), "eight are worked on, and two done in a second");
+        assert_eq!(busy(50, &[("acme", 31)]).turn(), secs(1));
+        assert_eq!(Load::default().turn(), UNKNOWN_PAUSE);
     }
 
     #[test]

@@ -74,7 +74,7 @@ impl Model for ScriptedModel {
             return Err(failure);
         }
         let answer = Answer {
-            steps: script.into_beats(),
+            steps: script.into_steps(),
             timer: Arc::clone(&self.timer),
             patience: self.patience,
             _call: UnderWay::new(&self.under_way),
@@ -121,6 +121,10 @@ impl Answer {
                     if let Err(failure) = answer.hold(&until).await {
                         return Some((Err(failure), None));
                     }
+                }
+                Some(ScriptStep::Pause(span)) => answer.timer.sleep(span).await,
+                Some(ScriptStep::Reasoning(text)) => {
+                    return Some((Ok(ModelEvent::Reasoning(text)), Some(answer)));
                 }
                 None => return Some((Err(ModelFailure::Broken), None)),
             }

@@ -1,6 +1,7 @@
 //! What a scripted model does in one call.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use soma_core::conversation::model::{FinishReason, ModelFailure, ModelToolCall, Usage};
 use soma_core::flows::stop::Stop;
@@ -33,6 +34,10 @@ pub enum ScriptStep {
     Fail(ModelFailure),
     /// It is silent until the signal is given, or for so long that it is given up.
     Hold(Stop),
+    /// It is silent for so long.
+    Pause(Duration),
+    /// It tells what it thinks.
+    Reasoning(String),
 }
 
 impl Script {
@@ -64,6 +69,18 @@ impl Script {
         self.step(ScriptStep::Hold(until.clone()))
     }
 
+    /// Then it is silent for so long.
+    #[must_use]
+    pub fn pause(self, span: Duration) -> Self {
+        self.step(ScriptStep::Pause(span))
+    }
+
+    /// Then it tells what it thinks.
+    #[must_use]
+    pub fn reasoning(self, text: impl Into<String>) -> Self {
+        self.step(ScriptStep::Reasoning(text.into()))
+    }
+
     /// Then it fails.
     #[must_use]
     pub fn fail(self, failure: ModelFailure) -> Self {
@@ -93,13 +110,18 @@ impl Script {
     pub(super) fn refusal(&self) -> Option<ModelFailure> {
         match self.steps.front() {
             Some(ScriptStep::Fail(failure)) => Some(failure.clone()),
-            Some(ScriptStep::Text(_) | ScriptStep::Done { .. } | ScriptStep::Hold(_)) | None => {
-                None
-            }
+            Some(
+                ScriptStep::Text(_)
+                | ScriptStep::Done { .. }
+                | ScriptStep::Hold(_)
+                | ScriptStep::Pause(_)
+                | ScriptStep::Reasoning(_),
+            )
+            | None => None,
         }
     }
 
-    pub(super) fn into_beats(self) -> VecDeque<ScriptStep> {
+    pub(super) fn into_steps(self) -> VecDeque<ScriptStep> {
         self.steps
     }
 }
