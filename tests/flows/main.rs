@@ -20,6 +20,7 @@ mod observed;
 mod outages;
 mod policies;
 mod queueing;
+mod reasoning;
 mod records;
 mod relaying;
 mod requests;

@@ -3,10 +3,11 @@
 use std::time::Duration;
 
 use soma_core::conversation::event::EventType::{AssistantFinal, AssistantRestarted, TurnFailed};
-use soma_core::conversation::model::ModelFailure;
+use soma_core::conversation::model::{FinishReason, ModelFailure};
 use soma_core::flows::stop::Stop;
-use soma_inproc::Script;
-use soma_tests::platform::{Ended, check, profile};
+use soma_core::ports::model::ModelRequest;
+use soma_inproc::{Script, ScriptStep};
+use soma_tests::platform::{Ended, asks_for, check, profile};
 
 use crate::house::Plan;
 
@@ -129,9 +130,106 @@ async fn model_that_falls_silent_in_mid_answer_is_given_up_and_asked_again() {
     check(&house.platform, &client.principal).await;
 }
 
-#[tokio::test(start_paused = true)]
-async fn empty_answer_is_a_failure() {
-    let (ended, ..) = ask(Plan::new(|_, _| Script::new().done())).await;
+fn ending(finish: FinishReason) -> Script {
+    Script::new().step(ScriptStep::Done { tool_calls: Vec::new(), finish, usage: None })
+}
 
-    assert_eq!((ended.kind, ended.reason.as_deref()), (TurnFailed, Some("model_error")));
+#[tokio::test(start_paused = true)]
+async fn empty_answer_is_asked_for_once_more() {
+    let empty = |_: &ModelRequest, before| match before {
+        0 => ending(FinishReason::Stop),
+        _ => Script::answer("Here I am."),
+    };
+    let (ended, asked, _) = ask(Plan::new(empty)).await;
+    assert_eq!((ended.kind, ended.text.as_str(), asked), (AssistantFinal, "Here I am.", 2));
+
+    for finish in [FinishReason::Stop, FinishReason::ToolCalls] {
+        let (ended, asked, _) = ask(Plan::new(move |_, _| ending(finish))).await;
+
+        assert_eq!((ended.kind, ended.reason.as_deref()), (TurnFailed, Some("model_error")));
+        assert_eq!(asked, 2);
+        assert!(ended.message.contains("was empty"), "{}", ended.message);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn empty_answer_that_explains_itself_is_not_asked_for_again() {
+    let (ended, asked, _) = ask(Plan::new(|_, _| ending(FinishReason::ContentFilter))).await;
+    assert_eq!((ended.reason.as_deref(), asked), (Some("content_filter"), 1));
+
+    let thinks = |_: &ModelRequest, _| Script::new().reasoning("Hm").step(out_of_tokens());
+    let (ended, asked, _) = ask(Plan::new(thinks)).await;
+    assert_eq!((ended.reason.as_deref(), asked), (Some("model_error"), 1));
+    assert!(ended.message.contains("max_tokens"), "{}", ended.message);
+}
+
+fn out_of_tokens() -> ScriptStep {
+    ScriptStep::Done { tool_calls: Vec::new(), finish: FinishReason::Length, usage: None }
+}
+
+#[tokio::test(start_paused = true)]
+async fn model_that_wants_more_tools_than_it_may_is_told_of() {
+    let silent = Plan::new(|_, _| asks_for("", &[("echo", "{}")]));
+    let (ended, ..) = ask(silent.with(|plan| plan.settings.turns.max_tool_rounds = 2)).await;
+    assert_eq!(ended.kind, TurnFailed);
+    assert!(ended.message.contains("2 rounds of tools"), "{}", ended.message);
+
+    let house = Plan::new(|_, _| asks_for("Let me see.", &[("echo", "{}")]))
+        .with(|plan| plan.settings.turns.max_tool_rounds = 1)
+        .open();
+    let mut client = house.client();
+    let ended = client.ask_and_wait("Well?").await;
+    assert_eq!(ended.text, "Let me see.\n\nLet me see.");
+    let last = client.view.events.last().unwrap();
+    assert_eq!(last.metadata["tool_rounds_used_up"], true);
+}
+
+/// The model can read only so many messages.
+fn reading_at_most(messages: usize) -> Plan {
+    Plan::new(move |request, _| {
+        if request.messages.len() > messages {
+            Script::refusing(ModelFailure::TooLong)
+        } else {
+            Script::answer("I see.")
+        }
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn window_is_cut_once_if_the_model_cannot_read_it() {
+    let house = reading_at_most(8).open();
+    let mut client = house.client();
+    for round in 0..10 {
+        let ended = client.ask_and_wait(&format!("This is message {round}.")).await;
+        assert_eq!(ended.kind, AssistantFinal, "{round}");
+    }
+
+    let requests = house.model.requests();
+    let last = requests.last().unwrap();
+    let text = format!("{:?}", last.messages);
+    assert!(text.contains("message 9"), "{text}");
+    assert!(last.messages.len() > 2 && !text.contains("message 0"), "the newest stays: {text}");
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn model_that_can_read_nothing_is_asked_again_only_with_less() {
+    let house = Plan::new(|request, _| {
+        if format!("{:?}", request.messages).contains("four") {
+            Script::refusing(ModelFailure::TooLong)
+        } else {
+            Script::answer("I see.")
+        }
+    })
+    .open();
+    let mut client = house.client();
+    for text in ["one", "two", "three"] {
+        client.ask_and_wait(text).await;
+    }
+
+    let ended = client.ask_and_wait("four").await;
+
+    assert_eq!(ended.reason.as_deref(), Some("too_long"));
+    assert_eq!(house.model.requests().len(), 3 + 2);
+    check(&house.platform, &client.principal).await;
 }

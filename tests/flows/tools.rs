@@ -2,15 +2,21 @@
 
 use std::sync::Arc;
 
+use soma_core::conversation::event::EventType::ToolStart;
 use soma_core::ids::TenantId;
+use soma_core::policy::Action;
 use soma_core::ports::model::ModelRequest;
-use soma_inproc::{InprocToolbox, Script, ScriptedTool};
+use soma_inproc::{InprocToolbox, Script, ScriptedTool, StaticPolicy};
 use soma_tests::platform::{Client, asks_for, check, has_tool_results};
 
 use crate::house::Plan;
 
 fn echo(name: &str) -> Arc<ScriptedTool> {
     Arc::new(ScriptedTool::echo(name))
+}
+
+fn no_tools() -> Arc<StaticPolicy> {
+    Arc::new(StaticPolicy::allow_all().deny(Action::ToolExecute, "not today"))
 }
 
 fn offered(request: &ModelRequest) -> Vec<&str> {
@@ -45,6 +51,20 @@ async fn tool_that_another_tenant_has_does_not_run() {
     assert_eq!(theirs.calls().len(), 0);
     let told = format!("{:?}", house.model.requests()[1].messages);
     assert!(told.contains("there is no tool named"), "{told}");
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn tool_that_there_is_not_is_told_as_unknown_and_not_as_forbidden() {
+    let house = Plan::asking_for("web_search").with(|plan| plan.ports.policy = no_tools()).open();
+    let mut client = house.client();
+
+    client.ask_and_wait("Use it.").await;
+
+    let told = format!("{:?}", house.model.requests()[1].messages);
+    assert!(told.contains("there is no tool named"), "{told}");
+    assert!(told.contains("there are: echo"), "{told}");
+    assert_eq!(client.view.count(ToolStart), 0);
     check(&house.platform, &client.principal).await;
 }
 

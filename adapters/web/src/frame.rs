@@ -3,7 +3,7 @@
 use serde::Serialize;
 use soma_core::conversation::event::{Event, VERSION};
 use soma_core::ids::{SessionId, TurnId};
-use soma_core::stream::delta::DELTA_TYPE;
+use soma_core::stream::delta::{DELTA_TYPE, REASONING_TYPE};
 use soma_core::stream::resume::{Frame, FrameBody, Style};
 
 /// The wire name of a running answer that is sent whole.
@@ -20,6 +20,8 @@ pub(crate) enum Wire<'a> {
     Event(&'a Event),
     /// More of the running answer.
     Answer(Answer<'a>),
+    /// More of what the model thinks.
+    Reasoning(Reasoning<'a>),
     /// The session was deleted.
     Deleted(Deleted),
 }
@@ -47,6 +49,21 @@ pub(crate) struct Answer<'a> {
     text: Text<'a>,
 }
 
+/// More of what the model thinks. It is shown, and not kept.
+#[derive(Serialize)]
+pub(crate) struct Reasoning<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    version: &'static str,
+    session_id: SessionId,
+    turn_id: TurnId,
+    attempt: u32,
+    call: u32,
+    stream_index: usize,
+    offset: usize,
+    delta: &'a str,
+}
+
 #[derive(Serialize)]
 #[serde(untagged)]
 enum Text<'a> {
@@ -61,6 +78,19 @@ impl<'a> Wire<'a> {
             FrameBody::Event(event) => Self::Event(event),
             FrameBody::Deleted => {
                 Self::Deleted(Deleted { kind: DELETED_TYPE, version: VERSION, session_id })
+            }
+            FrameBody::Reasoning { turn_id, attempt, call, offset, text } => {
+                Self::Reasoning(Reasoning {
+                    kind: REASONING_TYPE,
+                    version: VERSION,
+                    session_id,
+                    turn_id: *turn_id,
+                    attempt: *attempt,
+                    call: *call,
+                    stream_index: offset + text.len(),
+                    offset: *offset,
+                    delta: text,
+                })
             }
             FrameBody::Answer { turn_id, attempt, stream_index, offset, text, style } => {
                 Self::Answer(Answer {
@@ -84,6 +114,7 @@ impl<'a> Wire<'a> {
         match self {
             Self::Event(event) => event.kind.as_str(),
             Self::Answer(answer) => answer.kind,
+            Self::Reasoning(reasoning) => reasoning.kind,
             Self::Deleted(deleted) => deleted.kind,
         }
     }

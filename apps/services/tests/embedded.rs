@@ -42,6 +42,7 @@ async fn asked(soma: &Soma, text: &str) -> (String, Vec<Arc<Event>>) {
             FrameBody::Answer { text, .. } => answer.push_str(&text),
             FrameBody::Event(event) => events.push(event),
             FrameBody::Deleted => panic!("nothing is deleted here"),
+            FrameBody::Reasoning { .. } => panic!("nobody thinks here"),
         }
     }
     (answer, events)

@@ -204,8 +204,9 @@ impl Following {
             return Ok(());
         }
         self.stored = news.behind;
-        if let Some(frame) = news.running.as_ref().and_then(|answer| self.progress.answer(answer)) {
-            self.ready.push_back(frame);
+        if let Some(running) = &news.running {
+            self.ready.extend(self.progress.reasoning(running));
+            self.ready.extend(self.progress.answer(running));
         }
         for event in news.events {
             self.ready.extend(self.progress.event(event));

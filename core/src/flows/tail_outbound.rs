@@ -15,10 +15,10 @@ use crate::conversation::event::Event;
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
-use crate::ports::log::{Fetched, Positioned};
+use crate::ports::log::{Fetched, Positioned, is_passing};
 use crate::ports::{Log, PortResult, Store};
 use crate::redact::json_error;
-use crate::stream::delta::{DELTA_TYPE, Delta};
+use crate::stream::delta::Delta;
 
 const TOPIC: Topic = Topic::ConversationOutbound;
 /// How long a fetch may wait for a record: it is told of each that comes.
@@ -87,7 +87,7 @@ impl TailOutbound {
 
     fn take(&self, record: &Record) {
         let of_interest = record.key.parse().is_ok_and(|session| self.hub.knows(session));
-        if record.header("type") == Some(DELTA_TYPE) {
+        if is_passing(record) {
             match serde_json::from_slice::<Delta>(&record.value) {
                 Ok(delta) => self.hub.delta(&delta),
                 Err(error) => {

@@ -11,7 +11,7 @@ use super::{PortResult, Timer};
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
-use crate::stream::delta::DELTA_TYPE;
+use crate::stream::delta::{DELTA_TYPE, REASONING_TYPE};
 
 /// A record and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,10 +40,10 @@ pub enum Fetched {
     OutOfRange(Bounds),
 }
 
-/// Whether a record carries a piece of a running answer. The terminal event says it whole, so the record
-/// need not outlive its turn.
+/// Whether a record carries a piece of a running answer, or of what a model thinks. The terminal event
+/// says the answer whole, and thoughts are not kept: the record need not outlive its turn.
 pub fn is_passing(record: &Record) -> bool {
-    record.header("type") == Some(DELTA_TYPE)
+    record.header("type").is_some_and(|kind| [DELTA_TYPE, REASONING_TYPE].contains(&kind))
 }
 
 /// The log that connects the services.

@@ -15,6 +15,19 @@ pub struct RunningAnswer {
     pub after_seq: Seq,
     /// The text from its beginning.
     pub text: String,
+    /// What the model thinks, or thought last.
+    pub reasoning: Option<Reasoning>,
+}
+
+/// What a model thinks in one call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Reasoning {
+    /// Which call of the turn it is, from 1.
+    pub call: u32,
+    /// The durable event that it follows.
+    pub after_seq: Seq,
+    /// The text from its beginning.
+    pub text: String,
 }
 
 /// What a delta did.
@@ -54,21 +67,51 @@ pub fn apply(running: &mut Option<RunningAnswer>, delta: &Delta) -> Applied {
             attempt: delta.attempt,
             after_seq: delta.after_seq,
             text: String::new(),
+            reasoning: None,
         });
     }
-    running.as_mut().map_or(Applied::Gap, |answer| answer.extend(delta))
+    running.as_mut().map_or(Applied::Gap, |answer| match delta.call {
+        Some(call) => answer.think(call, delta),
+        None => answer.extend(delta),
+    })
 }
 
 impl RunningAnswer {
     fn extend(&mut self, delta: &Delta) -> Applied {
-        let Some(known) = self.text.len().checked_sub(delta.offset) else { return Applied::Gap };
-        let Some(new) = delta.delta.get(known..).filter(|new| !new.is_empty()) else {
-            return Applied::Known;
-        };
-        self.text.push_str(new);
-        self.after_seq = self.after_seq.max(delta.after_seq);
-        Applied::Extended
+        let applied = extend(&mut self.text, delta);
+        if applied == Applied::Extended {
+            self.after_seq = self.after_seq.max(delta.after_seq);
+        }
+        applied
     }
+
+    /// Each call thinks anew.
+    fn think(&mut self, call: u32, delta: &Delta) -> Applied {
+        let known = self.reasoning.as_ref().map_or(0, |reasoning| reasoning.call);
+        if call < known {
+            return Applied::Known;
+        }
+        if call > known {
+            if delta.offset > 0 {
+                return Applied::Gap;
+            }
+            let after_seq = delta.after_seq;
+            self.reasoning = Some(Reasoning { call, after_seq, text: String::new() });
+        }
+        self.reasoning
+            .as_mut()
+            .map_or(Applied::Known, |reasoning| extend(&mut reasoning.text, delta))
+    }
+}
+
+/// Adds what is new of a piece to a text.
+fn extend(text: &mut String, delta: &Delta) -> Applied {
+    let Some(known) = text.len().checked_sub(delta.offset) else { return Applied::Gap };
+    let Some(new) = delta.delta.get(known..).filter(|new| !new.is_empty()) else {
+        return Applied::Known;
+    };
+    text.push_str(new);
+    Applied::Extended
 }
 
 #[cfg(test)]
@@ -136,6 +179,30 @@ mod tests {
         let (text, applied) = assembled(&pieces);
 
         assert_eq!((&*text, applied[1]), ("first!", Applied::Gap));
+    }
+
+    #[test]
+    fn each_call_thinks_anew_and_beside_the_answer() {
+        let thought = |call, offset, text| delta(1, 1, offset, text).thought(call);
+        let pieces = [
+            thought(1, 0, "Hm, "),
+            delta(1, 1, 0, "Well"),
+            thought(1, 4, "a test."),
+            thought(1, 0, "Hm, "),
+            thought(2, 3, "lost"),
+            thought(2, 0, "Now "),
+            thought(1, 11, " Late."),
+            delta(1, 1, 4, "."),
+        ];
+        let mut running = None;
+
+        let applied: Vec<Applied> = pieces.iter().map(|piece| apply(&mut running, piece)).collect();
+
+        use Applied::{Extended, Gap, Known};
+        assert_eq!(applied, [Extended, Extended, Extended, Known, Gap, Extended, Known, Extended]);
+        let running = running.unwrap();
+        let reasoning = running.reasoning.unwrap();
+        assert_eq!((&*running.text, &*reasoning.text, reasoning.call), ("Well.", "Now ", 2));
     }
 
     #[test]

@@ -71,6 +71,7 @@ impl Client {
         match &frame.body {
             FrameBody::Event(event) => self.event(event),
             FrameBody::Deleted => panic!("nothing is deleted here"),
+            FrameBody::Reasoning { .. } => panic!("nobody thinks here"),
             FrameBody::Answer { turn_id, attempt, stream_index, offset, text, style } => {
                 assert!(
                     self.of.is_none_or(|of| of == (*turn_id, *attempt)),

@@ -53,6 +53,20 @@ pub enum FrameBody {
         /// Which of the two.
         style: Style,
     },
+    /// More of what the model thinks. It is shown and not kept: a client that comes back may be sent it
+    /// from its beginning, or miss it.
+    Reasoning {
+        /// The turn.
+        turn_id: TurnId,
+        /// The attempt at its answer.
+        attempt: u32,
+        /// Which call of the turn's model thinks, from 1: each thinks anew.
+        call: u32,
+        /// Where `text` begins in what the model thinks in this call, in bytes.
+        offset: usize,
+        /// The new piece.
+        text: String,
+    },
     /// The session was deleted: nothing more comes, now or later.
     Deleted,
 }
@@ -64,13 +78,15 @@ pub struct Progress {
     style: Style,
     /// The last event that ended an answer: what follows an earlier event only is void.
     ended: Seq,
+    /// How many bytes were sent of what a model thinks, and in which turn and call.
+    thought: Option<(TurnId, u32, usize)>,
 }
 
 impl Progress {
     /// A client that is at `cursor`; `ended` is the last event up to there that
     /// [ends an answer](EventType::ends_answer), 0 if there is none.
     pub const fn new(cursor: Cursor, style: Style, ended: Seq) -> Self {
-        Self { cursor, style, ended }
+        Self { cursor, style, ended, thought: None }
     }
 
     /// Where the client is.
@@ -110,6 +126,23 @@ impl Progress {
             return None;
         }
         self.advance(running.turn_id, running.attempt, &running.text)
+    }
+
+    /// What is sent of what the model thinks.
+    pub fn reasoning(&mut self, running: &RunningAnswer) -> Option<Frame> {
+        let reasoning = running.reasoning.as_ref()?;
+        let too_early = reasoning.after_seq > self.cursor.seq;
+        let void = running.attempt < self.cursor.answer.attempt;
+        if too_early || void || reasoning.after_seq < self.ended {
+            return None;
+        }
+        let (turn_id, attempt, call) = (running.turn_id, running.attempt, reasoning.call);
+        let known = self.thought.filter(|(turn, of, _)| (*turn, *of) == (turn_id, call));
+        let offset = known.map_or(0, |(.., bytes)| boundary(&reasoning.text, bytes));
+        let text = reasoning.text.get(offset..).filter(|text| !text.is_empty())?.to_owned();
+        self.thought = Some((turn_id, call, reasoning.text.len()));
+        let body = FrameBody::Reasoning { turn_id, attempt, call, offset, text };
+        Some(Frame { cursor: self.cursor, body })
     }
 
     /// The text of a terminal event that the client has not seen as pieces.

@@ -88,6 +88,8 @@ pub struct Generate {
     pub profile: ModelProfile,
     /// The most tokens the answer may have.
     pub max_tokens: Tokens,
+    /// Which call of the turn's model this is, from 1.
+    pub call: u32,
     /// The attempt at the whole answer, from 1: deltas carry it.
     pub attempt: u32,
     /// What was said in earlier rounds: the new text follows it.

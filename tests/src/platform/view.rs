@@ -15,6 +15,8 @@ pub struct Ended {
     pub kind: EventType,
     /// Why there is no answer.
     pub reason: Option<String>,
+    /// What people are told.
+    pub message: String,
     /// The text that was assembled.
     pub text: String,
     /// The attempt that made it to the end.
@@ -38,6 +40,8 @@ pub struct View {
     pub order: Vec<TurnId>,
     /// How they did.
     pub ended: BTreeMap<TurnId, Ended>,
+    /// What the model thought, by turn and call.
+    pub thoughts: BTreeMap<(TurnId, u32), String>,
     /// Whether it was told that the session was deleted.
     pub deleted: bool,
     seq: Seq,
@@ -59,6 +63,14 @@ impl View {
                 self.index = *stream_index;
                 assert_eq!(*offset, self.text.len(), "a piece has its place in the answer");
                 self.text.push_str(text);
+            }
+            FrameBody::Reasoning { turn_id, call, offset, text, .. } => {
+                let thought = self.thoughts.entry((*turn_id, *call)).or_default();
+                if *offset == 0 {
+                    thought.clear();
+                }
+                assert_eq!(*offset, thought.len(), "a piece has its place in what is thought");
+                thought.push_str(text);
             }
             FrameBody::Event(event) => self.event(event),
             FrameBody::Deleted => self.deleted = true,
@@ -98,6 +110,7 @@ impl View {
         let usage = event.metadata.get("usage").and_then(|usage| usage.get("total_tokens"));
         let ended = Ended {
             kind: event.kind,
+            message: event.message.clone(),
             reason: event.metadata.get("reason").and_then(Value::as_str).map(str::to_owned),
             text,
             attempt: number("attempt").unwrap_or_default(),

@@ -1,11 +1,13 @@
-//! Sends the running answer as deltas: coalesced, one publish in flight, each acknowledged before
+//! Sends the running answer, and what the model thinks, as deltas: coalesced, one publish in flight, each acknowledged before
 //! the next.
 
 use super::drive::Drive;
+use crate::conversation::event::Seq;
+use crate::ids::{SessionId, TurnId};
 use crate::outbox::message::Record;
 use crate::outbox::partition::partition_of;
 use crate::outbox::topic::Topic;
-use crate::stream::delta::{DELTA_TYPE, Delta};
+use crate::stream::delta::Delta;
 use crate::turn::step::Generate;
 
 const TOPIC: Topic = Topic::ConversationOutbound;
@@ -19,6 +21,10 @@ pub(super) struct Deltas {
     kept: usize,
     sent: usize,
     attempt: u32,
+    /// What the model thinks, in this call.
+    reasoning: String,
+    reasoning_sent: usize,
+    call: u32,
 }
 
 impl Deltas {
@@ -28,7 +34,19 @@ impl Deltas {
             kept: generate.kept.len(),
             sent: generate.streamed,
             attempt: generate.attempt,
+            reasoning: String::new(),
+            reasoning_sent: 0,
+            call: generate.call,
         }
+    }
+
+    pub(super) fn think(&mut self, text: &str) {
+        self.reasoning.push_str(text);
+    }
+
+    /// What the model thinks.
+    pub(super) fn reasoning(&self) -> &str {
+        &self.reasoning
     }
 
     pub(super) fn push(&mut self, text: &str) {
@@ -41,26 +59,45 @@ impl Deltas {
     }
 
     pub(super) fn is_unsent(&self) -> bool {
-        self.sent < self.text.len()
+        self.sent < self.text.len() || self.reasoning_sent < self.reasoning.len()
+    }
+
+    /// What was not sent.
+    fn unsent(&self, session: SessionId, turn: TurnId, after: Seq) -> Vec<Delta> {
+        let whole = || Delta::new(session, turn, after, self.attempt);
+        let piece = |text: &str, sent| {
+            text.get(sent..).filter(|piece| !piece.is_empty()).map(str::to_owned)
+        };
+        let thought = piece(&self.reasoning, self.reasoning_sent)
+            .map(|piece| whole().thought(self.call).piece(self.reasoning_sent, piece));
+        let said = piece(&self.text, self.sent).map(|piece| whole().piece(self.sent, piece));
+        thought.into_iter().chain(said).collect()
+    }
+
+    fn all_sent(&mut self) {
+        self.sent = self.text.len();
+        self.reasoning_sent = self.reasoning.len();
     }
 }
 
 impl Drive<'_> {
     /// Sends what was not sent. If that fails, it stays unsent.
     pub(super) async fn flush(&self, deltas: &mut Deltas) {
-        let Some(piece) = deltas.text.get(deltas.sent..).filter(|piece| !piece.is_empty()) else {
-            return;
-        };
         let Drive { claim, turn, .. } = self;
-        let delta = Delta::new(claim.session_id, turn.id(), self.chain.count, deltas.attempt)
-            .piece(deltas.sent, piece);
+        let unsent = deltas.unsent(claim.session_id, turn.id(), self.chain.count);
+        if unsent.is_empty() {
+            return;
+        }
         let log = &self.flow.ports.log;
         let trace = turn.accepted().and_then(|accepted| accepted.trace.as_ref());
         let at = self.flow.world.clock.now();
-        let record = Record::direct(claim.session_id, &claim.tenant, DELTA_TYPE, trace, &delta, at);
-        let partition = partition_of(&record.key, log.partitions(TOPIC));
-        match log.publish(TOPIC, partition, vec![record]).await {
-            Ok(_) => deltas.sent = deltas.text.len(),
+        let record = |delta: &Delta| {
+            Record::direct(claim.session_id, &claim.tenant, &delta.kind, trace, delta, at)
+        };
+        let records: Vec<Record> = unsent.iter().map(record).collect();
+        let partition = partition_of(&claim.session_id.to_string(), log.partitions(TOPIC));
+        match log.publish(TOPIC, partition, records).await {
+            Ok(_) => deltas.all_sent(),
             Err(error) => tracing::debug!(%error, "a delta is sent again"),
         }
     }

@@ -53,7 +53,10 @@ impl Drive<'_> {
             }
         };
         let input = match asked {
-            Ok(stream) => self.stream(stream, &mut deltas, prompt).await,
+            Ok(stream) => {
+                let input = self.stream(stream, &mut deltas, prompt).await;
+                ask_again_if_empty(input, generate)
+            }
             Err(failure) => {
                 Input::ModelFailed { failure, text: String::new(), usage: Usage::default() }
             }
@@ -62,13 +65,16 @@ impl Drive<'_> {
             let (session, turn) = (self.claim.session_id, self.turn.id());
             let model = &generate.profile.model;
             observe::model_failed(session, turn, model, failure, generate.failures);
+            if *failure == ModelFailure::TooLong {
+                // The turn may ask again with less of it.
+                self.history = None;
+            }
         }
         Ok(input)
     }
 
     async fn stream(&self, mut stream: ModelStream, deltas: &mut Deltas, prompt: u64) -> Input {
         let mut due: Option<BoxFuture<'_, ()>> = deltas.is_unsent().then(|| async {}.boxed());
-        let mut thought = 0;
         loop {
             match self.next(&mut stream, &mut due).await {
                 Next::Flush => {
@@ -76,10 +82,11 @@ impl Drive<'_> {
                     due = deltas.is_unsent().then(|| self.flow.world.timer.sleep(RESEND));
                 }
                 Next::Said(Some(Ok(ModelEvent::Reasoning(text)))) => {
-                    thought += text.len();
-                    if thought > LONGEST_ANSWER {
+                    deltas.think(&text);
+                    if deltas.reasoning().len() > LONGEST_ANSWER {
                         return self.done(deltas, prompt, Ending::stopped()).await;
                     }
+                    due.get_or_insert_with(|| self.flow.world.timer.sleep(COALESCE));
                 }
                 Next::Said(Some(Ok(ModelEvent::Text(text)))) => {
                     deltas.push(&text);
@@ -101,9 +108,8 @@ impl Drive<'_> {
                     if self.signals.cancelled.is_set() {
                         self.flush_all(deltas).await;
                     }
-                    let text = deltas.own_text().to_owned();
-                    let usage = self.estimate(prompt, &text);
-                    return self.broken_off(text, usage);
+                    let usage = self.estimate(prompt, deltas);
+                    return self.broken_off(deltas.own_text().to_owned(), usage);
                 }
             }
         }
@@ -128,7 +134,7 @@ impl Drive<'_> {
     async fn done(&self, deltas: &mut Deltas, prompt: u64, ending: Ending) -> Input {
         self.flush_all(deltas).await;
         let text = deltas.own_text().to_owned();
-        let usage = ending.usage.unwrap_or_else(|| self.estimate(prompt, &text));
+        let usage = ending.usage.unwrap_or_else(|| self.estimate(prompt, deltas));
         let calls = ending.tool_calls;
         let said = ChatMessage::Assistant { content: text.clone(), tool_calls: calls.clone() };
         let tokens = self.prompt_tokens(&[said]);
@@ -146,7 +152,7 @@ impl Drive<'_> {
     async fn failed(&self, deltas: &mut Deltas, prompt: u64, failure: ModelFailure) -> Input {
         self.flush_all(deltas).await;
         let text = deltas.own_text().to_owned();
-        let usage = self.estimate(prompt, &text);
+        let usage = self.estimate(prompt, deltas);
         Input::ModelFailed { failure, text, usage }
     }
 
@@ -189,9 +195,28 @@ impl Drive<'_> {
         messages.iter().map(|message| message.tokens(&count)).sum()
     }
 
-    fn estimate(&self, prompt_tokens: u64, text: &str) -> Usage {
-        Usage { prompt_tokens, completion_tokens: self.model().count(text), estimated: true }
+    fn estimate(&self, prompt_tokens: u64, deltas: &Deltas) -> Usage {
+        let count = |text| self.model().count(text);
+        let completion_tokens = count(deltas.own_text()) + count(deltas.reasoning());
+        Usage { prompt_tokens, completion_tokens, estimated: true }
     }
+}
+
+/// An answer without a word, and without an end that explains it, is taken for one that broke off: what
+/// was wrong with the server may be over. If the next one is empty, too, it is what the model says.
+fn ask_again_if_empty(input: Input, generate: &Generate) -> Input {
+    match input {
+        Input::ModelAnswered(answer) if generate.failures == 0 && is_empty(&answer) => {
+            let failure = ModelFailure::Broken;
+            Input::ModelFailed { failure, text: String::new(), usage: answer.usage }
+        }
+        input => input,
+    }
+}
+
+fn is_empty(answer: &ModelAnswer) -> bool {
+    let unexplained = matches!(answer.finish, FinishReason::Stop | FinishReason::ToolCalls);
+    unexplained && answer.text.is_empty() && answer.tool_calls.is_empty()
 }
 
 /// How a model ended its answer.

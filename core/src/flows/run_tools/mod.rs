@@ -324,16 +324,31 @@ impl Handle for RunTools {
 
 crate::opaque_debug!(RunTools);
 
-/// What becomes of a call that is not to be run, whatever policy says: a person would have to agree,
-/// who cannot be asked yet, or it was started before and must not be started again.
+/// What becomes of a call that is not to be run, whatever policy says: there is no such tool, a person
+/// would have to agree, who cannot be asked yet, or it was started before and must not be started again.
 fn refusal(record: &CallRecord, tools: &[ToolSpec]) -> Option<ToolOutcome> {
     let spec = tools.iter().find(|spec| spec.name == record.call.tool_name);
+    if spec.is_none() && record.state != CallState::Claimed {
+        return Some(no_such_tool(record, tools));
+    }
     if spec.is_some_and(|spec| !spec.may_run()) {
         let id = record.call.call_id;
         return Some(ToolOutcome::failed(id, ToolStatus::Blocked, NEEDS_APPROVAL));
     }
     let may_repeat = record.tries < MAX_RUNS && spec.is_some_and(|spec| spec.idempotent);
     (record.state == CallState::Claimed && !may_repeat).then(|| outcome_unknown(record))
+}
+
+/// The outcome of a call of a tool that there is not: a model is told which there are.
+fn no_such_tool(record: &CallRecord, tools: &[ToolSpec]) -> ToolOutcome {
+    let names: Vec<&str> =
+        tools.iter().filter(|spec| spec.may_run()).map(|spec| spec.name.as_str()).collect();
+    let there_are = match &*names {
+        [] => "there are none".to_owned(),
+        names => format!("there are: {}", names.join(", ")),
+    };
+    let message = format!("there is no tool named {:?}; {there_are}", record.call.tool_name);
+    ToolOutcome::failed(record.call.call_id, ToolStatus::Error, message)
 }
 
 /// What the policy engine is asked about a call.

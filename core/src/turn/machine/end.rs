@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use super::super::input::ModelAnswer;
 use super::super::step::{Effects, Step};
 use super::{Phase, Turn};
-use crate::budget::UsageChange;
+use crate::budget::{Tokens, UsageChange};
 use crate::conversation::escalation::cost_usd;
 use crate::conversation::event::{EventType, Role};
 use crate::conversation::model::{ModelFailure, Usage};
@@ -37,6 +37,27 @@ impl Failure {
 
     pub(super) fn too_long() -> Self {
         Self::new("too_long", "The message does not fit into what the language model can read.")
+    }
+
+    pub(super) fn empty() -> Self {
+        Self::new("model_error", "There is no answer: what the language model said was empty.")
+    }
+
+    /// A model that reasons may use up all that it was given before it says anything.
+    pub(super) fn out_of_tokens(most: Tokens) -> Self {
+        let message = format!(
+            "There is no answer: the language model used all of the {most} tokens that it may use \
+             before it said anything. The setting max_tokens allows it more."
+        );
+        Self::new("model_error", message)
+    }
+
+    pub(super) fn out_of_rounds(rounds: usize) -> Self {
+        let message = format!(
+            "There is no answer: after {rounds} rounds of tools, the most that a turn may have, \
+             the language model asked for more."
+        );
+        Self::new("model_error", message)
     }
 
     pub(super) fn model(failure: &ModelFailure) -> Self {
@@ -72,6 +93,9 @@ impl Turn {
             ("escalation".into(), json!(self.escalation)),
             ("tool_rounds".into(), json!(self.rounds.len())),
         ]);
+        if !answer.tool_calls.is_empty() {
+            event.metadata.insert("tool_rounds_used_up".into(), json!(true));
+        }
         if let Some(cost) = cost_usd(&answer.model, self.usage.total()) {
             event.metadata.insert("cost_estimate_usd".into(), json!(cost));
         }

@@ -81,6 +81,9 @@ pub struct Turn {
     choice: Choice,
     may_remember: bool,
     context: Option<Context>,
+    /// Whether the window was cut because the model could not read all of it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    is_cut: bool,
     prompt_tokens: Tokens,
     model_calls: u32,
     /// The day whose budget pays: that of the message, whenever the answer comes.
@@ -120,6 +123,7 @@ impl Turn {
             choice: Choice::Dialogue,
             may_remember: false,
             context: None,
+            is_cut: false,
             prompt_tokens: 0,
             model_calls: 0,
             window: BudgetWindow(0),

@@ -49,6 +49,7 @@ impl Turn {
         let generate = Generate {
             profile,
             max_tokens: amount.saturating_sub(self.prompt_tokens).max(1),
+            call: self.model_calls,
             attempt: self.attempt,
             kept: self.kept.clone(),
             streamed: self.streamed,
@@ -64,13 +65,9 @@ impl Turn {
         let rounds = self.config.as_ref().map_or(0, |config| config.max_tool_rounds);
         let wants_tools = !answer.tool_calls.is_empty() && self.rounds.len() < rounds as usize;
         if !wants_tools && self.kept.is_empty() && answer.text.is_empty() {
-            let failure = match answer.finish {
-                FinishReason::ContentFilter => ModelFailure::ContentFilter,
-                FinishReason::Stop | FinishReason::Length | FinishReason::ToolCalls => {
-                    ModelFailure::Refused("the answer was empty".into())
-                }
-            };
-            return self.model_failed(&failure, "", answer.usage, now);
+            let told = self.nothing_said(&answer);
+            let empty = ModelFailure::Refused("the answer was empty".into());
+            return self.call_failed((&empty, &told), "", answer.usage, now);
         }
         let effects = self.settle(answer.usage);
         self.kept.push_str(&answer.text);
@@ -84,17 +81,59 @@ impl Turn {
         }
     }
 
+    /// Why an answer without text is none.
+    fn nothing_said(&self, answer: &ModelAnswer) -> Failure {
+        match answer.finish {
+            FinishReason::ContentFilter => Failure::model(&ModelFailure::ContentFilter),
+            FinishReason::Length => {
+                Failure::out_of_tokens(self.reserved.saturating_sub(self.prompt_tokens).max(1))
+            }
+            FinishReason::Stop | FinishReason::ToolCalls if answer.tool_calls.is_empty() => {
+                Failure::empty()
+            }
+            FinishReason::Stop | FinishReason::ToolCalls => {
+                Failure::out_of_rounds(self.rounds.len())
+            }
+        }
+    }
+
+    /// Keeps the newest quarter of the history and no memories, once: the model cannot read what was
+    /// taken to fit. Returns whether that makes the prompt shorter.
+    fn cut_window(&mut self) -> bool {
+        let Some(context) = self.context.as_mut().filter(|_| !self.is_cut) else { return false };
+        if context.window.is_empty() && context.recalled.is_empty() {
+            return false;
+        }
+        let dropped = context.window.len() - context.window.len() / 4;
+        context.window.drain(..dropped);
+        context.recalled.clear();
+        self.is_cut = true;
+        true
+    }
+
     pub(super) fn model_failed(
-        mut self,
+        self,
         failure: &ModelFailure,
         text: &str,
         usage: Usage,
         now: Timestamp,
     ) -> Step {
+        self.call_failed((failure, &Failure::model(failure)), text, usage, now)
+    }
+
+    /// A call failed; what people are told of it if nobody else is asked.
+    fn call_failed(
+        mut self,
+        (failure, told): (&ModelFailure, &Failure),
+        text: &str,
+        usage: Usage,
+        now: Timestamp,
+    ) -> Step {
         let mut effects = self.settle(usage);
-        if !self.try_again(failure) {
+        let shorter = *failure == ModelFailure::TooLong && self.cut_window();
+        if !shorter && !self.try_again(failure) {
             let text = format!("{}{text}", self.kept);
-            return self.fail(effects, &Failure::model(failure), &text, now);
+            return self.fail(effects, told, &text, now);
         }
         if !text.is_empty() {
             effects.record.push(self.restart("model_failed"));

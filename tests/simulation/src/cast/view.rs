@@ -67,6 +67,8 @@ impl View {
     pub(super) fn take(&mut self, frame: &Frame) {
         match &frame.body {
             FrameBody::Event(event) => self.event(event, frame.cursor),
+            // What is thought is shown and not kept: nothing is promised of it.
+            FrameBody::Reasoning { .. } => self.goes_on(frame.cursor),
             FrameBody::Deleted => {
                 let what = "a stream says that its session was deleted, and it was not".into();
                 self.audit.violate(Invariant::NothingLost, what);
@@ -219,6 +221,7 @@ mod tests {
             turn_id: TURN.parse().unwrap(),
             attempt,
             after_seq: Seq(after),
+            reasoning: None,
             text: text.to_owned(),
         }
     }
