@@ -1,5 +1,9 @@
 //! How chunks are framed, whatever the response says that it is.
 
+use std::io::Write as _;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use serde_json::json;
 use soma_tests::stub_model::Reply;
 
@@ -8,6 +12,12 @@ use crate::row::Row;
 
 fn raw(name: &'static str, body: &str) -> Row {
     Row::new(name, Reply::stream().raw(body.as_bytes()))
+}
+
+fn packed(text: &str) -> Vec<u8> {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::default());
+    gzip.write_all(text.as_bytes()).unwrap();
+    gzip.finish().unwrap()
 }
 
 pub(crate) fn rows() -> Vec<Row> {
@@ -41,6 +51,12 @@ pub(crate) fn rows() -> Vec<Row> {
         ),
         raw("long comment", &format!(": {long}\ndata: {h}\n\ndata: {i}\n\ndata: {end}\n\n")),
         raw("long field", &format!("x: {long}\ndata: {h}\n\ndata: {i}\n\ndata: {end}\n\n")),
+        Row::new(
+            "packed, which nobody asked for",
+            Reply::stream()
+                .header("content-encoding", "gzip")
+                .raw(&packed(&format!("data: {h}\n\ndata: {i}\n\ndata: {end}\n\n"))),
+        ),
         raw("byte order mark", &format!("\u{feff}data: {h}\n\ndata: {i}\n\ndata: {end}\n\n")),
         raw("blank lines first", &format!("\n\n  \ndata: {h}\n\ndata: {i}\n\ndata: {end}\n\n")),
         raw(
@@ -57,6 +73,7 @@ pub(crate) fn rows() -> Vec<Row> {
         raw("a document that says it is a stream", &whole.to_string()),
         raw("a document with white space around it", &format!("\n  {whole}\n")),
         raw("a document in a list", &format!("[{whole}]")),
+        raw("a line of documents that break off", &format!("{h}\n")).fails_after("h", "broken", ""),
         raw("lines of documents", &format!("{h}\n{i}\n{end}\n")),
         Row::new(
             "a document byte by byte",

@@ -9,6 +9,7 @@ mod calls;
 mod endings;
 mod errors;
 mod framing;
+mod fuzz;
 mod refusals;
 mod row;
 mod texts;

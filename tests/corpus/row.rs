@@ -7,26 +7,26 @@ use serde_json::Value;
 use soma_core::contract::model::request;
 use soma_core::conversation::model::{FinishReason, ModelFailure, Usage};
 use soma_core::ports::Model;
-use soma_core::ports::model::ModelEvent;
+use soma_core::ports::model::{ModelEvent, ModelStream};
 use soma_model::{OpenAiConfig, OpenAiModel};
 use soma_tests::stub_model::{Reply, StubModel};
 
 /// A case.
 pub(crate) struct Row {
     pub(crate) name: &'static str,
-    sent: Reply,
+    pub(crate) sent: Reply,
     pub(crate) right: Seen,
 }
 
 /// What came of it.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Seen {
-    text: String,
+    pub(crate) text: String,
     thought: String,
     /// Names and arguments of the calls.
-    calls: Vec<(String, String)>,
+    pub(crate) calls: Vec<(String, String)>,
     usage: Option<Usage>,
-    end: Option<End>,
+    pub(crate) end: Option<End>,
 }
 
 /// How an answer ended.
@@ -100,11 +100,15 @@ pub(crate) async fn play(row: &Row) -> Seen {
     let (first_byte, silence) = (Duration::from_secs(5), Duration::from_secs(5));
     let config = OpenAiConfig { first_byte, silence, ..OpenAiConfig::new(stub.base_url(), None) };
     let model = OpenAiModel::new(config).unwrap();
+    match model.generate(request("hello")).await {
+        Ok(events) => look(row, events).await,
+        Err(failure) => Seen { end: Some(failed(&failure, row)), ..Seen::default() },
+    }
+}
+
+/// What an answer comes to.
+pub(crate) async fn look(row: &Row, mut events: ModelStream) -> Seen {
     let mut seen = Seen::default();
-    let mut events = match model.generate(request("hello")).await {
-        Ok(events) => events,
-        Err(failure) => return Seen { end: Some(failed(&failure, row)), ..seen },
-    };
     while let Some(event) = events.next().await {
         assert_eq!(seen.end, None, "{}: something follows the end", row.name);
         match event {

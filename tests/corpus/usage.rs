@@ -55,6 +55,11 @@ pub(crate) fn rows() -> Vec<Row> {
             json!({"choices": [], "usage": null}), ends("stop"),
         ])
         .uses(7, 3),
+        Row::stream("where Groq has it, beside a null", &[
+            says("hi"), ends("stop"),
+            json!({"choices": [], "usage": null, "x_groq": {"usage": both(json!(7), json!(3))}}),
+        ])
+        .uses(7, 3),
         Row::stream("where Groq has it", &[
             says("hi"), ends("stop"), json!({"choices": [], "x_groq": {"usage": both(json!(7), json!(3))}}),
         ])

@@ -5,6 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 use soma_core::conversation::model::Usage;
 
+use super::serve::bytes;
+
 /// An answer: a stream that is built here, or something else.
 #[derive(Clone, Debug)]
 pub struct Reply {
@@ -59,6 +61,28 @@ impl Reply {
     /// Not even the first byte.
     pub fn mute() -> Self {
         Self::of(Kind::Mute)
+    }
+
+    /// What is sent of it, step by step, to whoever asks `model`; whether the connection breaks, or goes
+    /// silent, and when, is not told.
+    pub fn pieces(&self, model: &str) -> Vec<Vec<u8>> {
+        match &self.kind {
+            Kind::Mute => Vec::new(),
+            Kind::Whole { body, .. } => vec![body.to_string().into_bytes()],
+            Kind::Stream => {
+                let steps = self.steps.iter().cloned();
+                steps.map(|step| bytes(step, model, 0)).filter(|piece| !piece.is_empty()).collect()
+            }
+        }
+    }
+
+    /// Whether the answer comes with the status 200.
+    pub const fn is_success(&self) -> bool {
+        match &self.kind {
+            Kind::Stream => true,
+            Kind::Whole { status, .. } => *status == 200,
+            Kind::Mute => false,
+        }
     }
 
     /// With a header.

@@ -114,21 +114,21 @@ async fn stream(
             Step::Usage(usage) => log.note(place, |entry| entry.usage = Some(*usage)),
             Step::Data(_) | Step::Raw(_) => {}
         }
-        response.write(&bytes(step, asked, place)).await?;
+        response.write(&bytes(step, asked.model(), place)).await?;
     }
-    let last = last.map(|step| bytes(step, asked, place)).unwrap_or_default();
+    let last = last.map(|step| bytes(step, asked.model(), place)).unwrap_or_default();
     response.end(&last).await?;
     Ok(Ending::Completed)
 }
 
 /// The bytes of a step; none if it is no message.
-fn bytes(step: Step, asked: &Asked, place: usize) -> Vec<u8> {
+pub(super) fn bytes(step: Step, model: &str, place: usize) -> Vec<u8> {
     let chunk = |choices: Value, usage: Value| {
         json!({
             "id": format!("chatcmpl-stub-{place}"),
             "object": "chat.completion.chunk",
             "created": 0,
-            "model": asked.model(),
+            "model": model,
             "choices": choices,
             "usage": usage,
             "obfuscation": "stub",

@@ -18,8 +18,8 @@ pub(super) struct Answer {
     text: String,
     /// Whether anything was thought.
     thought: bool,
-    /// Whether there was a choice at all.
-    heard: bool,
+    /// Whether it came in one, be it empty.
+    in_one: bool,
     finish: Option<FinishReason>,
     usage: Option<Usage>,
     model: Option<String>,
@@ -39,8 +39,8 @@ impl Answer {
         self.model = chunk.model.or(self.model.take());
         self.usage = chunk.usage.or(self.usage);
         let Some(choice) = chunk.choice else { return Ok(Vec::new()) };
-        self.heard = true;
-        let Choice { mut text, reasoning, calls, finish, is_message } = choice;
+        let Choice { mut text, reasoning, calls, finish, is_message, is_piece } = choice;
+        self.in_one = !is_piece;
         if has_halves || self.halves.waits() {
             text = self.halves.join(&text);
         }
@@ -67,9 +67,9 @@ impl Answer {
         self.finish.is_some()
     }
 
-    /// Whether anything of an answer came, be it empty.
-    pub(super) const fn is_heard(&self) -> bool {
-        self.heard
+    /// Whether it came in one, be it empty, and not in pieces of which some may be missing.
+    pub(super) const fn is_in_one(&self) -> bool {
+        self.in_one
     }
 
     /// The end of the answer to a request: what was held back, and the end itself.

@@ -18,6 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::Stream;
 use reqwest::Response;
 use soma_core::budget::Tokens;
 use soma_core::conversation::model::ModelFailure;
@@ -31,6 +32,7 @@ use scrub::Scrub;
 use server::Server;
 use servers::Servers;
 use soma_core::redact::without_credentials;
+pub use stream::BrokenOff;
 
 /// How a server is reached.
 #[derive(Clone)]
@@ -86,6 +88,16 @@ pub enum BadModelConfig {
     /// No client could be made.
     #[error("no HTTP client could be made")]
     Client(#[source] reqwest::Error),
+}
+
+/// The events of an answer whose bytes came in another way than by [`OpenAiModel`]: recorded, or made up
+/// for a test. `model` is who answers if the body does not say. Within a Tokio runtime.
+pub fn read_answer<S>(body: S, config: &OpenAiConfig, model: &str) -> ModelStream
+where
+    S: Stream<Item = Result<Vec<u8>, BrokenOff>> + Send + 'static,
+{
+    let asked = Asked { request: String::new(), model: model.to_owned() };
+    stream::read_body(body, config, asked)
 }
 
 /// Models of the server that is configured, and of those that profiles name.

@@ -3,9 +3,9 @@
 use std::collections::VecDeque;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use futures_util::stream::{BoxStream, unfold};
-use reqwest::{Response, Result as HttpResult};
+use futures_util::{Stream, StreamExt};
+use reqwest::Response;
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ports::model::{ModelEvent, ModelStream};
 
@@ -26,11 +26,25 @@ const LONGEST_BODY: usize = 8 << 20;
 /// How long a server may go on after it said why it stopped: its usage may still come.
 const AFTER_FINISH: Duration = Duration::from_secs(3);
 
-/// The events of a response: a stream, or one JSON document from a server that does not stream. Which it
-/// is, its first bytes tell: what the server calls it is often something else.
+/// A body that broke off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the body broke off")]
+pub struct BrokenOff;
+
+/// The events of a response.
 pub(super) fn events(response: Response, config: &OpenAiConfig, asked: Asked) -> ModelStream {
+    let pieces = response.bytes_stream();
+    read_body(pieces.map(|piece| piece.map(Vec::from).map_err(|_| BrokenOff)), config, asked)
+}
+
+/// The events of a body: a stream, or one JSON document from a server that does not stream. Which it is,
+/// its first bytes tell: what the server calls it is often something else.
+pub(super) fn read_body<S>(body: S, config: &OpenAiConfig, asked: Asked) -> ModelStream
+where
+    S: Stream<Item = Result<Vec<u8>, BrokenOff>> + Send + 'static,
+{
     let reading = Reading {
-        body: response.bytes_stream().map(|piece| piece.map(|bytes| bytes.to_vec())).boxed(),
+        body: body.boxed(),
         kind: Kind::Unknown(Vec::new()),
         answer: Answer::default(),
         ready: VecDeque::new(),
@@ -63,7 +77,7 @@ enum Kind {
 }
 
 struct Reading {
-    body: BoxStream<'static, HttpResult<Vec<u8>>>,
+    body: BoxStream<'static, Result<Vec<u8>, BrokenOff>>,
     kind: Kind,
     answer: Answer,
     ready: VecDeque<Event>,
@@ -107,7 +121,7 @@ impl Reading {
                 self.patience = self.silence;
                 self.take(bytes);
             }
-            Ok(Some(Err(_))) => self.stop(ModelFailure::Broken),
+            Ok(Some(Err(BrokenOff))) => self.stop(ModelFailure::Broken),
             Ok(None) => self.end(),
             Err(_) => self.stop(ModelFailure::Timeout),
         }
@@ -203,7 +217,7 @@ impl Reading {
         let text = text.trim_start_matches('\u{feff}').trim();
         if let Some(document) = json::read(text) {
             self.document(document);
-            if self.answer.is_heard() && !self.ready.iter().any(Result::is_err) {
+            if self.answer.is_in_one() && !self.ready.iter().any(Result::is_err) {
                 self.finish();
             }
             return self.stop(ModelFailure::Broken);

@@ -24,6 +24,8 @@ pub(super) struct Choice {
     pub(super) finish: Option<String>,
     /// Whether it is a message and not a piece of one: some send it at the end of a stream, too.
     pub(super) is_message: bool,
+    /// Whether it is a piece: others belong to it.
+    pub(super) is_piece: bool,
 }
 
 /// A call of a tool, or a piece of one.
@@ -65,10 +67,11 @@ pub(super) fn read(document: Value) -> Meaning {
         return Meaning::Error(error);
     }
     let model = fields.get("model").and_then(Value::as_str).filter(|model| !model.is_empty());
-    let usage = fields.get("usage").or_else(|| fields.get("x_groq")?.get("usage"));
+    let of_groq = fields.get("x_groq").and_then(|more| more.get("usage"));
+    let usage = [fields.get("usage"), of_groq].into_iter().flatten().find_map(self::usage);
     Meaning::Chunk(Chunk {
         model: model.map(str::to_owned),
-        usage: usage.and_then(self::usage),
+        usage,
         choice: choice.map(self::choice),
     })
 }
@@ -105,17 +108,19 @@ fn first(choices: Value) -> Option<Map<String, Value>> {
 }
 
 fn choice(mut fields: Map<String, Value>) -> Choice {
+    let has_delta = fields.get("delta").is_some_and(Value::is_object);
     let mut object = |name: &str| match fields.remove(name) {
         Some(Value::Object(said)) if !said.is_empty() => Some(said),
         _ => None,
     };
     let (delta, message) = (object("delta"), object("message"));
     let is_message = delta.is_none() && message.is_some();
+    let is_piece = has_delta && !is_message;
     let finish = fields.get("finish_reason").and_then(Value::as_str).map(str::trim);
     let finish = finish.filter(|reason| !reason.is_empty()).map(str::to_owned);
     // Completions of the older kind have their text here.
     let bare = fields.get("text").map(content).unwrap_or_default();
-    let mut choice = Choice { finish, is_message, text: bare.0, ..Choice::default() };
+    let mut choice = Choice { finish, is_message, is_piece, text: bare.0, ..Choice::default() };
     let Some(mut said) = delta.or(message) else { return choice };
     for field in ["content", "refusal"] {
         let (text, reasoning) = said.get(field).map(content).unwrap_or_default();

@@ -1,0 +1,183 @@
+//! Answers of the tables, damaged by chance: cut into other pieces, with pieces lost, repeated, swapped,
+//! cut off or taken from another answer, and bytes altered.
+//!
+//! `CORPUS_CASES` sets how many are played, `CORPUS_SEED` which of them is the first.
+
+use futures_util::stream;
+use soma_model::OpenAiConfig;
+use soma_model::openai::{BrokenOff, read_answer};
+use soma_simulated::Chance;
+
+use crate::row::{End, Row, Seen, look};
+use crate::{calls, endings, errors, framing, texts, usage};
+
+/// How many cases are played if nobody says.
+const CASES: u64 = 20_000;
+/// Longer answers are not damaged: they say nothing that shorter ones do not.
+const LONGEST: usize = 16 * 1024;
+
+/// An answer of the tables.
+struct Original {
+    row: Row,
+    pieces: Vec<Vec<u8>>,
+    /// What it comes to if nothing happens to it.
+    whole: Seen,
+    /// Whether it says more behind the reason for its end: cut there, it is taken for whole.
+    goes_on: bool,
+}
+
+/// What became of an answer.
+struct Damaged {
+    body: Vec<u8>,
+    /// Whether nothing was done to it but to cut it off.
+    is_beginning: bool,
+}
+
+#[tokio::test(start_paused = true)]
+async fn damaged_answer_ends_once_and_is_shown_whole_only_if_it_says_so() {
+    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
+    let (cases, first) =
+        (number("CORPUS_CASES").unwrap_or(CASES), number("CORPUS_SEED").unwrap_or(0));
+    let originals = originals().await;
+    let mut whole = 0_u64;
+    for seed in first..first.saturating_add(cases) {
+        let mut chance = Chance::new(seed);
+        let original = &originals[chance.index(originals.len())];
+        let damaged = damage(original, &originals, &mut chance);
+        let breaks = chance.one_in(2);
+
+        let seen = read(&original.row, cut(&damaged.body, &mut chance), breaks).await;
+
+        let case = || {
+            let body = String::from_utf8_lossy(&damaged.body);
+            format!("CORPUS_SEED={seed}, of {:?}:\n{body}\n{seen:?}", original.row.name)
+        };
+        assert!(seen.end.is_some(), "no end: {}", case());
+        if let Some(End::Finished(_)) = seen.end {
+            whole += 1;
+            assert!(says_its_end(&damaged.body), "shown as whole: {}", case());
+            let is_finished = matches!(original.whole.end, Some(End::Finished(_)));
+            if damaged.is_beginning && is_finished && !original.goes_on {
+                let is_all =
+                    (&seen.text, &seen.calls) == (&original.whole.text, &original.whole.calls);
+                assert!(is_all, "a part is shown as whole: {}", case());
+            }
+        }
+        if damaged.is_beginning {
+            let is_prefix = original.whole.text.starts_with(seen.text.trim_end_matches('\u{fffd}'));
+            assert!(is_prefix, "a text that was not said: {}", case());
+        }
+    }
+    assert!(whole > cases / 20 && whole < cases, "{whole} of {cases} came to an end");
+}
+
+async fn originals() -> Vec<Original> {
+    let tables = [
+        calls::rows(),
+        endings::rows(),
+        errors::rows(),
+        framing::rows(),
+        texts::rows(),
+        usage::rows(),
+    ];
+    let mut originals = Vec::new();
+    for row in tables.into_iter().flatten().filter(|row| row.sent.is_success()) {
+        let pieces = row.sent.pieces("stub");
+        let length: usize = pieces.iter().map(Vec::len).sum();
+        if (1..=LONGEST).contains(&length) {
+            let whole = read(&row, pieces.clone(), false).await;
+            let reason =
+                pieces.iter().position(|piece| has_reason(&String::from_utf8_lossy(piece)));
+            let until = reason.map_or(pieces.len(), |reason| reason + 1);
+            let begun = read(&row, pieces[..until].to_vec(), false).await;
+            let goes_on = (&begun.text, &begun.calls) != (&whole.text, &whole.calls);
+            originals.push(Original { row, pieces, whole, goes_on });
+        }
+    }
+    originals
+}
+
+async fn read(row: &Row, pieces: Vec<Vec<u8>>, breaks: bool) -> Seen {
+    let end = breaks.then_some(Err(BrokenOff));
+    let body = stream::iter(pieces.into_iter().map(Ok).chain(end));
+    let config = OpenAiConfig::new("http://127.0.0.1/v1", None);
+    look(row, read_answer(body, &config, "stub")).await
+}
+
+fn damage(original: &Original, others: &[Original], chance: &mut Chance) -> Damaged {
+    let mut pieces = original.pieces.clone();
+    if chance.one_in(3) {
+        let mut body = pieces.concat();
+        body.truncate(chance.index(body.len() + 1));
+        return Damaged { body, is_beginning: true };
+    }
+    for _ in 0..=chance.below(3) {
+        let (one, other) = (chance.index(pieces.len()), chance.index(pieces.len()));
+        match chance.below(6) {
+            0 if pieces.len() > 1 => drop(pieces.remove(one)),
+            1 => pieces.insert(other, pieces[one].clone()),
+            2 => pieces.swap(one, other),
+            3 => {
+                let cut = chance.index(pieces[one].len() + 1);
+                pieces[one].truncate(cut);
+            }
+            4 => {
+                let from = &chance.pick(others).pieces;
+                pieces.insert(one, chance.pick(from).clone());
+            }
+            _ => {
+                let byte = chance.index(pieces[one].len());
+                if let Some(byte) = pieces[one].get_mut(byte) {
+                    *byte = u8::try_from(chance.below(256)).unwrap_or_default();
+                }
+            }
+        }
+    }
+    Damaged { body: pieces.concat(), is_beginning: false }
+}
+
+/// A body in pieces as a network makes them.
+fn cut(body: &[u8], chance: &mut Chance) -> Vec<Vec<u8>> {
+    let mut pieces = Vec::new();
+    let mut rest = body;
+    while !rest.is_empty() {
+        let most = if chance.one_in(4) { 3 } else { 200 };
+        let (piece, after) = rest.split_at(rest.len().min(1 + chance.index(most)));
+        pieces.push(piece.to_vec());
+        rest = after;
+    }
+    pieces
+}
+
+/// Whether a body says that, or why, its answer ends: it has the sign of the end of a stream, a reason,
+/// or is a document that was closed.
+fn says_its_end(body: &[u8]) -> bool {
+    let text = String::from_utf8_lossy(body);
+    text.contains("[DONE]")
+        || has_reason(&text)
+        || is_closed_document(text.trim_start_matches('\u{feff}').trim())
+}
+
+/// Whether there is a reason for an end that is not empty.
+fn has_reason(text: &str) -> bool {
+    text.match_indices("finish_reason").any(|(place, name)| {
+        let value = text[place + name.len()..].trim_start_matches(['"', ':', ' ']);
+        !value.starts_with("null") && !value.starts_with([',', '}'])
+    })
+}
+
+/// Whether every brace and bracket of a document is closed.
+fn is_closed_document(text: &str) -> bool {
+    let (mut depth, mut quoted, mut escaped) = (0_i32, false, false);
+    for letter in text.chars() {
+        match letter {
+            _ if std::mem::take(&mut escaped) => {}
+            '\\' if quoted => escaped = true,
+            '"' => quoted = !quoted,
+            '{' | '[' if !quoted => depth += 1,
+            '}' | ']' if !quoted => depth -= 1,
+            _ => {}
+        }
+    }
+    text.starts_with(['{', '[']) && depth == 0 && !quoted
+}
