@@ -15,6 +15,7 @@ use soma_simulated::{Chance, Line, Misfortune, Nature, Ran, SimulatedLog, Simula
 
 use crate::audit::{Audit, Invariant, Unrest, Violation};
 use crate::cast::{Client, Gateways, Part, SimulatedPolicy, Street, Swarm};
+use crate::pace::Pace;
 use crate::stage::{Plan, Stage};
 
 /// No run takes so many steps.
@@ -104,11 +105,12 @@ pub fn run_counting(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
 
 fn simulate(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
     let mut chance = Chance::of(order.seed, 0);
-    let plan = Plan::draw(&mut chance);
+    let pace = Pace::draw(&mut chance);
+    let plan = Plan::draw(&mut chance, pace);
     let simulation = Simulation::new(order.seed, plan.weather.clone());
     let simulation = simulation.sparing(order.spared.clone()).counting(polls);
     let simulation = if order.traced { simulation.traced() } else { simulation };
-    let scene = Scene::set(&simulation, chance, plan, order);
+    let scene = Scene::set(&simulation, chance, (pace, plan), order);
     let beginning = scene.nature.beginning();
     let clock = scene.nature.clock();
     let ran = simulation.run(MOST_STEPS, || scene.is_over(clock.now().since(beginning)));
@@ -129,9 +131,14 @@ fn simulate(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
 }
 
 impl Scene {
-    fn set(simulation: &Simulation, mut chance: Chance, plan: Plan, order: &Order) -> Self {
+    fn set(
+        simulation: &Simulation,
+        mut chance: Chance,
+        (pace, plan): (Pace, Plan),
+        order: &Order,
+    ) -> Self {
         let nature = simulation.nature();
-        let swarm = Swarm::draw(&mut chance).leading_to(plan.weather.focus);
+        let swarm = Swarm::draw(&mut chance, pace).leading_to(plan.weather.focus);
         let tenants = tenants(&swarm);
         let storm = plan.storm;
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();

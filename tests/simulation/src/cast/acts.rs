@@ -111,7 +111,7 @@ fn say(chance: &mut Chance, swarm: &Swarm, number: u64) -> Act {
 /// What follows upon a message.
 fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
     let mut acts = Vec::new();
-    let (short, long) = (Duration::from_millis(1), Duration::from_secs(2));
+    let (short, long) = (Duration::from_millis(1), swarm.pace.longest_act());
     if chance.one_in(3) {
         let span = chance.span(short, long);
         let pause = if chance.one_in(swarm.slow) { span / 3 } else { Duration::ZERO };

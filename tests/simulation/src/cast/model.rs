@@ -21,9 +21,6 @@ use super::tools::name_of;
 use super::words::{Told, Trouble, Words};
 use crate::audit::Audit;
 
-/// How long a silent model is waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(6);
-
 /// How often the model was called for each turn.
 #[derive(Debug, Default)]
 pub struct Calls(Mutex<BTreeMap<TurnId, u64>>);
@@ -69,7 +66,7 @@ impl Model for SimulatedModel {
             }
             Trouble::Down => return Err(ModelFailure::Unavailable("down".into())),
             Trouble::Filter => return Err(ModelFailure::ContentFilter),
-            Trouble::None | Trouble::Cut | Trouble::Hang | Trouble::Empty | Trouble::Poison => {}
+            Trouble::None | Trouble::Cut | Trouble::Hang(_) | Trouble::Empty | Trouble::Poison => {}
         }
         let prompt = request.messages.iter().map(|one| one.tokens(&count)).sum();
         let round = rounds(&request.messages);
@@ -171,8 +168,8 @@ impl Answer {
         if answer.piece == answer.words.at.min(pieces) {
             match answer.trouble {
                 Trouble::Cut => return Some((Err(ModelFailure::Broken), None)),
-                Trouble::Hang => {
-                    answer.timer.sleep(PATIENCE).await;
+                Trouble::Hang(seconds) => {
+                    answer.timer.sleep(Duration::from_secs(seconds)).await;
                     return Some((Err(ModelFailure::Timeout), None));
                 }
                 Trouble::Poison => return answer.process.die().await,

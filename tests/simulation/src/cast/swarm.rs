@@ -2,9 +2,13 @@
 
 use soma_simulated::{Chance, Point};
 
+use crate::pace::Pace;
+
 /// How often people do what: one in so many times, never for 0.
 #[derive(Clone, Debug, Default)]
 pub struct Swarm {
+    /// How they spend their time.
+    pub pace: Pace,
     /// How many conversations.
     pub sessions: u64,
     /// How many messages, all conversations together.
@@ -39,10 +43,9 @@ pub struct Swarm {
 
 impl Swarm {
     /// What the seed decides: at times nothing of all this, at times all of it as often as it gets.
-    pub fn draw(chance: &mut Chance) -> Self {
-        // Half of the runs are small: most of what goes wrong needs no crowd, and is seen better
-        // without one. A quarter have about twenty messages in five sessions.
+    pub fn draw(chance: &mut Chance, pace: Pace) -> Self {
         let (messages, sessions) = match chance.below(4) {
+            _ if pace == Pace::Dense => (1 + chance.below(4), 1 + chance.below(2)),
             0 | 1 => (1 + chance.below(6), 1 + chance.below(3)),
             2 => (8 + chance.below(9), 3 + chance.below(3)),
             _ => (16 + chance.below(9), 4 + chance.below(3)),
@@ -55,6 +58,7 @@ impl Swarm {
             _ => *chance.pick(of),
         };
         Self {
+            pace,
             sessions,
             messages,
             tenants,

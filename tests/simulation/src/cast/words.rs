@@ -7,6 +7,7 @@ use std::time::Duration;
 use soma_simulated::Chance;
 
 use super::swarm::Swarm;
+use crate::pace::Pace;
 
 /// How the calls of the model go wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub enum Trouble {
     None,
     /// The answer breaks off.
     Cut,
-    /// Nothing comes, until it is given up.
-    Hang,
+    /// Nothing comes, until it is given up after so many seconds.
+    Hang(u64),
     /// It is busy, and says for how many seconds.
     Busy(u64),
     /// It cannot be reached.
@@ -71,8 +72,8 @@ impl Words {
             *chance.pick(&[
                 Trouble::Cut,
                 Trouble::Cut,
-                Trouble::Hang,
-                Trouble::Busy(busy_seconds(number)),
+                Trouble::Hang(swarm.pace.of(1, 6)),
+                Trouble::Busy(busy_seconds(swarm.pace, number)),
                 Trouble::Down,
                 Trouble::Filter,
                 Trouble::Empty,
@@ -85,7 +86,11 @@ impl Words {
         Self {
             number,
             pieces,
-            pace: if chance.one_in(swarm.slow) { chance.below(4_000) } else { chance.below(30) },
+            pace: if chance.one_in(swarm.slow) {
+                chance.below(swarm.pace.of(400, 4_000))
+            } else {
+                chance.below(30)
+            },
             rounds: (0..rounds).map(|_| tools(chance, swarm)).collect(),
             trouble,
             times: *chance.pick(&[1, 1, 1, 2, 2, 9]),
@@ -118,7 +123,7 @@ impl Words {
                 ("x", _) => words.times = number,
                 ("w", _) => words.at = number,
                 ("c", "") => words.trouble = Trouble::Cut,
-                ("h", "") => words.trouble = Trouble::Hang,
+                ("h", _) => words.trouble = Trouble::Hang(number),
                 ("b", _) => words.trouble = Trouble::Busy(number),
                 ("u", "") => words.trouble = Trouble::Down,
                 ("f", "") => words.trouble = Trouble::Filter,
@@ -134,11 +139,11 @@ impl Words {
 }
 
 /// A busy model's wait: at times longer than a turn waits for it.
-const fn busy_seconds(number: u64) -> u64 {
+fn busy_seconds(pace: Pace, number: u64) -> u64 {
     match number % 4 {
         0 => 0,
         1 => 1,
-        2 => 7,
+        2 => pace.of(2, 7),
         _ => 90,
     }
 }
@@ -147,7 +152,13 @@ const fn busy_seconds(number: u64) -> u64 {
 fn tools(chance: &mut Chance, swarm: &Swarm) -> String {
     let many = 1 + chance.below(3);
     let mut tool = || {
-        let any = *chance.pick(&['e', 'e', 'c', 's', 's', 'b', 'd', 'k', 'K', 'y']);
+        // Who is killed is waited for as long as its claims hold.
+        let fatal = chance.one_in(swarm.pace.of(8, 3));
+        let any = if fatal {
+            *chance.pick(&['k', 'K', 'y'])
+        } else {
+            *chance.pick(&['e', 'e', 'c', 's', swarm.pace.of('e', 's'), 'b', 'd'])
+        };
         if chance.one_in(swarm.slow_tools) { 's' } else { any }
     };
     (0..many).map(|_| tool()).collect()
@@ -162,7 +173,7 @@ impl fmt::Display for Words {
         match self.trouble {
             Trouble::None => {}
             Trouble::Cut => f.write_str(" c")?,
-            Trouble::Hang => f.write_str(" h")?,
+            Trouble::Hang(seconds) => write!(f, " h{seconds}")?,
             Trouble::Busy(seconds) => write!(f, " b{seconds}")?,
             Trouble::Down => f.write_str(" u")?,
             Trouble::Filter => f.write_str(" f")?,

@@ -8,10 +8,8 @@ use soma_core::ports::CLOCK_SKEW;
 use soma_simulated::{Chance, Fault, Point, SlowReplies, Weather};
 
 use crate::coverage::points;
+use crate::pace::Pace;
 use crate::platform::Unit;
-
-/// How long a storm is that has to last.
-const LONG_STORM: Duration = Duration::from_secs(12);
 
 /// What a seed decides of the world.
 #[derive(Clone, Debug)]
@@ -93,28 +91,29 @@ impl Disaster {
 
 impl Plan {
     /// What the seed decides.
-    pub fn draw(chance: &mut Chance) -> Self {
-        let longest = Duration::from_secs(*chance.pick(&[2, 5, 10]));
-        let instances = [2, 3, 2, 2, 2, 2];
-        let extra = chance.index(instances.len() * 4);
+    pub fn draw(chance: &mut Chance, pace: Pace) -> Self {
+        let longest = pace.of([500, 1_000, 2_000], [2_000, 5_000, 10_000]);
+        let longest = Duration::from_millis(*chance.pick(&longest));
+        let instances = pace.of([2, 2, 1, 1, 1, 1], [2, 3, 2, 2, 2, 2]);
+        let extra = chance.index(instances.len() * pace.of(1, 4));
         let grown = std::array::from_fn(|unit| instances[unit] + u32::from(unit == extra));
         let drawn = Self {
             instances: grown,
-            partitions: *chance.pick(&[1, 1, 2, 3]),
-            weather: weather(chance),
-            storm: chance.span(Duration::from_millis(500), longest),
-            strikes: maybe(chance, &[2, 6, 20]),
-            disasters: maybe(chance, &[1, 4, 12]),
+            partitions: *chance.pick(&pace.of([1, 1, 1, 2], [1, 1, 2, 3])),
+            weather: weather(chance, pace),
+            storm: chance.span(Duration::from_millis(200), longest),
+            strikes: maybe(chance, pace.of([700, 2_000, 6_000], [2_000, 6_000, 20_000])),
+            disasters: maybe(chance, pace.of([300, 1_000, 3_000], [1_000, 4_000, 12_000])),
             disasters_on: std::array::from_fn(|_| chance.one_in(2)),
             budget: if chance.one_in(3) { Some(500 + chance.below(12_000)) } else { None },
         };
-        drawn.leading_to_focus()
+        drawn.leading_to_focus(pace)
     }
 
     /// The same, with what leads to the point where most goes wrong, and the time to come there.
-    fn leading_to_focus(mut self) -> Self {
+    fn leading_to_focus(mut self, pace: Pace) -> Self {
         if self.weather.focus.is_some() {
-            self.storm = LONG_STORM;
+            self.storm = pace.long_storm();
         }
         // A share is given up by who is stopped.
         if matches!(self.weather.focus, Some(Point::Release | Point::Leave)) {
@@ -124,12 +123,12 @@ impl Plan {
     }
 }
 
-/// A mean time in seconds, or never.
-fn maybe(chance: &mut Chance, seconds: &[u64]) -> Option<Duration> {
-    if chance.one_in(3) { None } else { Some(Duration::from_secs(*chance.pick(seconds))) }
+/// A mean time in milliseconds, or never.
+fn maybe(chance: &mut Chance, millis: [u64; 3]) -> Option<Duration> {
+    if chance.one_in(3) { None } else { Some(Duration::from_millis(*chance.pick(&millis))) }
 }
 
-fn weather(chance: &mut Chance) -> Weather {
+fn weather(chance: &mut Chance, pace: Pace) -> Weather {
     let most: u32 = *chance.pick(&[0, 40, 160, 530, 2_000]);
     let faults = std::array::from_fn(|fault| {
         let drawn = u32::try_from(chance.below(u64::from(most) + 1)).unwrap_or_default();
@@ -154,6 +153,6 @@ fn weather(chance: &mut Chance) -> Weather {
             SlowReplies::OfWrites,
             SlowReplies::All,
         ]),
-        longest: Duration::from_secs(*chance.pick(&[1, 5, 13, 31])),
+        longest: Duration::from_secs(*chance.pick(&pace.of([1, 1, 5, 13], [1, 5, 13, 31]))),
     }
 }
