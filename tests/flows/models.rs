@@ -6,7 +6,7 @@ use soma_core::conversation::event::EventType::{AssistantFinal, AssistantRestart
 use soma_core::conversation::model::ModelFailure;
 use soma_core::flows::stop::Stop;
 use soma_inproc::Script;
-use soma_tests::platform::{Ended, check, profile};
+use soma_tests::platform::{Ended, asks_for, check, profile};
 
 use crate::house::Plan;
 
@@ -62,6 +62,20 @@ async fn failure_for_good_ends_the_turn_with_its_reason() {
         assert_eq!(asked, if passes { 3 } else { 1 }, "{failure:?}");
         assert_eq!(ended.tokens, 0, "a call that never began uses nothing");
     }
+}
+
+/// Two failures before the tools and two after them are not four in a row.
+#[tokio::test(start_paused = true)]
+async fn failures_before_a_round_of_tools_do_not_count_after_it() {
+    let plan = Plan::new(|_, before| match before {
+        2 => asks_for("Let me see.", &[("echo", "{}")]),
+        0 | 1 | 3 | 4 => Script::refusing(ModelFailure::Broken),
+        _ => Script::answer("At last."),
+    });
+
+    let (ended, calls, _) = ask(plan).await;
+
+    assert_eq!((ended.kind, calls), (AssistantFinal, 6));
 }
 
 #[tokio::test(start_paused = true)]
