@@ -13,6 +13,7 @@ use soma_core::work::session::TurnState;
 use super::Books;
 use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
+use super::outcomes::CallGist;
 use super::reasons::{ending, failed_for};
 use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
 use super::work::acquitted;
@@ -33,6 +34,7 @@ pub(super) struct Gist {
     releases: Vec<WorkKind>,
     leave: Leave,
     claims: Vec<(CallId, bool)>,
+    calls: CallGist,
     usage: Vec<UsageChange>,
     memory: Vec<Write>,
 }
@@ -62,6 +64,7 @@ impl Gist {
                 memory: allows(Action::MemoryWrite),
             },
             claims: claims.collect(),
+            calls: CallGist::of(commit),
             usage: commit.usage.clone(),
             memory: commit.memory.iter().map(Write::of).collect(),
         }
@@ -92,7 +95,7 @@ impl Books {
         }
         cancelled(session, gist.cancel);
         if let Some(id) = gist.accept {
-            session.turns.push(Turn::new(id));
+            session.turns.push(Turn::new(id, session.found()));
             self.sessions.accepted += 1;
             self.sessions.of_turn.insert(id, gist.session);
         }
@@ -112,6 +115,7 @@ impl Books {
             call.claims += 1;
             call.allowed = allowed;
         }
+        self.calls_changed(gist.calls, events, &mut wrong);
         for change in &gist.usage {
             wrong.extend(self.paid(change).err());
             wrong.extend(self.accounts.change(change).err());

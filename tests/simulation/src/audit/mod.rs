@@ -2,6 +2,7 @@
 //! small model of what must be true, and says what is not.
 
 mod budget;
+mod busy;
 mod calls;
 mod commits;
 mod heard;
@@ -9,6 +10,7 @@ mod invariant;
 mod ledger;
 mod log;
 mod memories;
+mod outcomes;
 mod positions;
 mod prompts;
 mod publications;

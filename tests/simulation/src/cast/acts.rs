@@ -1,5 +1,6 @@
 //! What clients do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use soma_core::flows::submit_message::WhenBusy;
@@ -33,7 +34,7 @@ pub enum Act {
     },
     /// Sends its last message again, under the same key.
     SayAgain,
-    /// Sends something else under the same key.
+    /// Sends something else, or the same elsewhere, under the same key.
     Misuse,
     /// Does nothing for a while, not even read.
     Wait(Duration),
@@ -81,9 +82,17 @@ impl Part {
         });
         let mut parts: Vec<Self> = parts.collect();
         let mut place = 0;
+        let mut said: Vec<Words> = Vec::new();
+        let mut said_by: BTreeMap<TenantId, u64> = BTreeMap::new();
         for number in 0..swarm.messages {
             let index = chance.index(parts.len());
-            let act = say(chance, swarm, number);
+            let of_tenant = said_by.entry(parts[index].tenant.clone()).or_default();
+            let number = if swarm.alike { *of_tenant } else { number };
+            *of_tenant += 1;
+            let known = said.iter().find(|words| words.number == number).cloned();
+            let words = known.unwrap_or_else(|| Words::draw(chance, swarm, number));
+            said.push(words.clone());
+            let act = say(chance, swarm, words);
             for act in std::iter::once(act).chain(others(chance, swarm)) {
                 parts[index].acts.push((place, act));
                 place += 1;
@@ -93,9 +102,9 @@ impl Part {
     }
 }
 
-fn say(chance: &mut Chance, swarm: &Swarm, number: u64) -> Act {
+fn say(chance: &mut Chance, swarm: &Swarm, words: Words) -> Act {
     Act::Say {
-        words: Words::draw(chance, swarm, number),
+        words,
         when_busy: *chance.pick(&[
             WhenBusy::Enqueue,
             WhenBusy::Enqueue,

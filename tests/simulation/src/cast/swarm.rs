@@ -39,6 +39,8 @@ pub struct Swarm {
     pub denied: u64,
     /// Waits before the next act.
     pub waits: u64,
+    /// Whether tenants say the same, under the same keys.
+    pub alike: bool,
 }
 
 impl Swarm {
@@ -74,6 +76,7 @@ impl Swarm {
             deletes: often(&[0, 0, 2, 8]),
             denied: often(&[0, 0, 3, 10]),
             waits: often(&[1, 3, 0]),
+            alike: tenants > 1 && chance.one_in(3),
         }
     }
 
