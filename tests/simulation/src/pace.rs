@@ -31,7 +31,7 @@ impl Pace {
 
     /// How long a storm is that has to last.
     pub(crate) fn long_storm(self) -> Duration {
-        self.of(Duration::from_secs(3), Duration::from_secs(12))
+        self.of(Duration::from_millis(1_500), Duration::from_secs(12))
     }
 
     /// The longest that a person reads or waits before the next act.

@@ -87,7 +87,7 @@ impl Words {
             number,
             pieces,
             pace: if chance.one_in(swarm.slow) {
-                chance.below(swarm.pace.of(400, 4_000))
+                chance.below(swarm.pace.of(2_000, 4_000))
             } else {
                 chance.below(30)
             },

@@ -11,6 +11,9 @@ use crate::coverage::points;
 use crate::pace::Pace;
 use crate::platform::Unit;
 
+/// How long a storm is that has to last until something is come to that takes its time.
+const LONG_STORM: Duration = Duration::from_secs(12);
+
 /// What a seed decides of the world.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -112,8 +115,9 @@ impl Plan {
 
     /// The same, with what leads to the point where most goes wrong, and the time to come there.
     fn leading_to_focus(mut self, pace: Pace) -> Self {
-        if self.weather.focus.is_some() {
-            self.storm = pace.long_storm();
+        if let Some(focus) = self.weather.focus {
+            self.storm =
+                self.storm.max(if takes_time(focus) { LONG_STORM } else { pace.long_storm() });
         }
         // A share is given up by who is stopped.
         if matches!(self.weather.focus, Some(Point::Release | Point::Leave)) {
@@ -121,6 +125,22 @@ impl Plan {
         }
         self
     }
+}
+
+/// Whether a point is come to only after some seconds: by who looks now and then, or holds something
+/// for a while.
+const fn takes_time(point: Point) -> bool {
+    matches!(
+        point,
+        Point::Heads
+            | Point::Heartbeat
+            | Point::ReleaseClaim
+            | Point::LeaveWork
+            | Point::Renew
+            | Point::Release
+            | Point::Leave
+            | Point::Forgot
+    )
 }
 
 /// A mean time in milliseconds, or never.
