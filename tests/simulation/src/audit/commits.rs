@@ -1,5 +1,7 @@
 //! What is checked when a commit takes effect.
 
+use std::collections::BTreeMap;
+
 use soma_core::budget::UsageChange;
 use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, EventType};
@@ -13,6 +15,7 @@ use soma_core::work::session::TurnState;
 use super::Books;
 use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
+use super::models::Rules;
 use super::outcomes::CallGist;
 use super::reasons::{ending, failed_for};
 use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
@@ -97,6 +100,7 @@ impl Books {
         if let Some(id) = gist.accept {
             session.turns.push(Turn::new(id, session.found()));
             self.sessions.accepted += 1;
+            wrong.extend(let_in(self.rules, &mut self.let_in, &gist.tenant).err());
             self.sessions.of_turn.insert(id, gist.session);
         }
         let ended = progressed(session, &gist, &mut wrong);
@@ -163,6 +167,21 @@ impl Books {
             UsageChange::SettleInFull { .. } => Ok(()),
         }
     }
+}
+
+/// Of messages that are counted, only those that were let in are accepted.
+fn let_in(
+    rules: Rules,
+    let_in: &mut BTreeMap<TenantId, (u64, u64)>,
+    tenant: &TenantId,
+) -> Result<(), Wrong> {
+    let (let_in, accepted) = let_in.entry(tenant.clone()).or_default();
+    *accepted += 1;
+    if rules.has_rate && *accepted > *let_in {
+        let what = format!("{accepted} messages of {tenant} were accepted, {let_in} let in");
+        return Err((Invariant::RefusedIsAbsent, what));
+    }
+    Ok(())
 }
 
 fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
@@ -238,6 +257,7 @@ fn told(session: &mut Session, event: &Event) -> Result<(), Wrong> {
     if event.kind == EventType::UserMessage {
         turn.said = event.message.len();
         turn.denied = event.metadata.contains_key("deny");
+        turn.escalated = event.metadata.contains_key("escalate");
     }
     if event.kind == EventType::ToolRequested {
         turn.model_failures.clear();

@@ -238,7 +238,11 @@ impl Leases for Audited {
         leases: &[PartitionLease],
         ttl: Duration,
     ) -> PortResult<Renewed> {
-        self.ledger.renew(member, leases, ttl).await
+        let renewed = self.ledger.renew(member, leases, ttl).await?;
+        for (lease, _) in leases.iter().zip(&renewed.held).filter(|(_, held)| **held) {
+            self.note(|books| books.positions.fenced(lease));
+        }
+        Ok(renewed)
     }
 
     async fn acquire(

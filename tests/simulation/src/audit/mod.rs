@@ -10,6 +10,7 @@ mod invariant;
 mod ledger;
 mod log;
 mod memories;
+mod models;
 mod outcomes;
 mod positions;
 mod prompts;
@@ -37,6 +38,7 @@ pub use heard::Heard;
 pub use invariant::{Invariant, Violation};
 pub use ledger::Audited;
 pub use log::{AuditedLog, Auditing};
+pub use models::Rules;
 pub use reasons::{ANSWERED, CANCELLED};
 pub use rest::Unrest;
 
@@ -90,6 +92,9 @@ struct Books {
     policy_failed: bool,
     /// How turns ended, and how many ended so.
     endings: BTreeMap<String, u64>,
+    rules: Rules,
+    /// How many messages of each tenant were let in, and how many accepted.
+    let_in: BTreeMap<TenantId, (u64, u64)>,
 }
 
 impl Audit {

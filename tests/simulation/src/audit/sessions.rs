@@ -40,7 +40,11 @@ pub(super) struct Turn {
     /// Whether the person's message says that it is to be denied, and how many bytes it has.
     pub(super) denied: bool,
     pub(super) said: usize,
-    /// How the model failed since it last asked for tools.
+    /// Whether the person's message says that it is for the stronger model.
+    pub(super) escalated: bool,
+    /// Whether the fallback was asked.
+    pub(super) fell_back: bool,
+    /// How the model that is asked failed since it last asked for tools.
     pub(super) model_failures: Vec<ModelFailure>,
     pub(super) found: Found,
 }
@@ -72,6 +76,8 @@ impl Turn {
             tries: 0,
             denied: false,
             said: 0,
+            escalated: false,
+            fell_back: false,
             model_failures: Vec::new(),
             found,
         }

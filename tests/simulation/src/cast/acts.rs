@@ -22,6 +22,8 @@ pub enum Act {
         when_busy: WhenBusy,
         /// Whether policy denies it.
         denied: Denied,
+        /// Whether it asks for the stronger model.
+        escalated: bool,
         /// How many requests with the same key are under way at once.
         copies: u64,
     },
@@ -113,6 +115,7 @@ fn say(chance: &mut Chance, swarm: &Swarm, words: Words) -> Act {
             WhenBusy::Interrupt,
         ]),
         denied: if chance.one_in(swarm.denied) { Denied::Yes } else { Denied::No },
+        escalated: chance.one_in(swarm.escalated),
         copies: if chance.one_in(swarm.repeats) { 2 + chance.below(2) } else { 1 },
     }
 }

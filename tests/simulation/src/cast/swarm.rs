@@ -37,6 +37,8 @@ pub struct Swarm {
     pub deletes: u64,
     /// Messages that policy denies.
     pub denied: u64,
+    /// Messages that ask for the stronger model.
+    pub escalated: u64,
     /// Waits before the next act.
     pub waits: u64,
     /// Whether tenants say the same, under the same keys.
@@ -75,6 +77,7 @@ impl Swarm {
             pries: often(&[0, 10, 30]),
             deletes: often(&[0, 0, 2, 8]),
             denied: often(&[0, 0, 3, 10]),
+            escalated: often(&[0, 2, 6]),
             waits: often(&[1, 3, 0]),
             alike: tenants > 1 && chance.one_in(3),
         }

@@ -58,6 +58,8 @@ pub struct Words {
     pub trouble: Trouble,
     /// In how many calls it does; 9 is always.
     pub times: u64,
+    /// Whether it does so again after each round of tools.
+    pub again: bool,
     /// After how many pieces, if the answer has begun by then.
     pub at: u64,
     /// What the model says that it used.
@@ -67,7 +69,8 @@ pub struct Words {
 impl Words {
     /// What is said as the `number`-th message of a run.
     pub fn draw(chance: &mut Chance, swarm: &Swarm, number: u64) -> Self {
-        let rounds = if chance.one_in(swarm.tools) { 1 + chance.below(2) } else { 0 };
+        let rounds =
+            if chance.one_in(swarm.tools) { *chance.pick(&[1, 1, 1, 2, 2, 3, 5]) } else { 0 };
         let trouble = if chance.one_in(swarm.trouble) {
             *chance.pick(&[
                 Trouble::Cut,
@@ -94,6 +97,7 @@ impl Words {
             rounds: (0..rounds).map(|_| tools(chance, swarm)).collect(),
             trouble,
             times: *chance.pick(&[1, 1, 1, 2, 2, 9]),
+            again: trouble != Trouble::None && chance.one_in(3),
             at: if trouble == Trouble::None { 0 } else { chance.below(pieces + 1) },
             told: *chance.pick(&[Told::Truth, Told::Truth, Told::Nothing, Told::TooMuch]),
         }
@@ -104,8 +108,10 @@ impl Words {
         Duration::from_millis(self.pace)
     }
 
-    /// What goes wrong in the model's `call`-th call of a turn, from 0.
-    pub fn trouble(&self, call: u64) -> Trouble {
+    /// What goes wrong in the model's `call`-th call of a turn, from 0, which is the `of_round`-th since
+    /// tools were asked for last.
+    pub fn trouble(&self, call: u64, of_round: u64) -> Trouble {
+        let call = if self.again { of_round } else { call };
         if call < self.times || self.times == 9 { self.trouble } else { Trouble::None }
     }
 
@@ -121,6 +127,7 @@ impl Words {
                 ("d", _) => words.pace = number,
                 ("t", _) => words.rounds.push(value.to_owned()),
                 ("x", _) => words.times = number,
+                ("r", "") => words.again = true,
                 ("w", _) => words.at = number,
                 ("c", "") => words.trouble = Trouble::Cut,
                 ("h", _) => words.trouble = Trouble::Hang(number),
@@ -183,6 +190,9 @@ impl fmt::Display for Words {
         if self.trouble != Trouble::None {
             write!(f, " x{} w{}", self.times, self.at)?;
         }
+        if self.again {
+            f.write_str(" r")?;
+        }
         match self.told {
             Told::Truth => Ok(()),
             Told::Nothing => f.write_str(" n"),
@@ -219,7 +229,10 @@ mod tests {
         let twice = Words::parse("m1 p2 d0 c x2 w1");
         let always = Words::parse("m1 p2 d0 k x9 w0");
 
-        assert_eq!([0, 1, 2].map(|call| twice.trouble(call) == Trouble::Cut), [true, true, false]);
-        assert_eq!(always.trouble(1_000), Trouble::Poison);
+        assert_eq!(
+            [0, 1, 2].map(|call| twice.trouble(call, 0) == Trouble::Cut),
+            [true, true, false]
+        );
+        assert_eq!(always.trouble(1_000, 9), Trouble::Poison);
     }
 }

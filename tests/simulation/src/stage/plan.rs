@@ -7,6 +7,7 @@ use std::time::Duration;
 use soma_core::ports::CLOCK_SKEW;
 use soma_simulated::{Chance, Fault, Point, SlowReplies, Weather};
 
+use super::setup::{RATE, Setup};
 use crate::coverage::points;
 use crate::pace::Pace;
 use crate::platform::Unit;
@@ -33,6 +34,8 @@ pub struct Plan {
     pub disasters_on: [bool; Disaster::ALL.len()],
     /// The most tokens a tenant may use; none is without limit.
     pub budget: Option<u64>,
+    /// How the services are set.
+    pub setup: Setup,
 }
 
 /// What befalls the world.
@@ -45,6 +48,7 @@ pub enum Disaster {
     PartitionStalls,
     RetentionPasses,
     TailIsLost,
+    GarbageIsPublished,
     PolicyIsDown,
     ModelIsDown,
     MemoryIsDown,
@@ -56,13 +60,14 @@ pub enum Disaster {
 
 impl Disaster {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::StoreFailsOver,
         Self::StoreHangs,
         Self::LogIsDown,
         Self::PartitionStalls,
         Self::RetentionPasses,
         Self::TailIsLost,
+        Self::GarbageIsPublished,
         Self::PolicyIsDown,
         Self::ModelIsDown,
         Self::MemoryIsDown,
@@ -81,6 +86,7 @@ impl Disaster {
             Self::PartitionStalls => "a partition stalls",
             Self::RetentionPasses => "retention passes a position",
             Self::TailIsLost => "a partition loses its tail",
+            Self::GarbageIsPublished => "a record cannot be read",
             Self::PolicyIsDown => "policy is down",
             Self::ModelIsDown => "the model is down",
             Self::MemoryIsDown => "the memory is down",
@@ -109,6 +115,7 @@ impl Plan {
             disasters: maybe(chance, pace.of([300, 1_000, 3_000], [1_000, 4_000, 12_000])),
             disasters_on: std::array::from_fn(|_| chance.one_in(2)),
             budget: if chance.one_in(3) { Some(500 + chance.below(12_000)) } else { None },
+            setup: Setup::draw(chance),
         };
         drawn.leading_to_focus(pace)
     }
@@ -118,6 +125,9 @@ impl Plan {
         if let Some(focus) = self.weather.focus {
             self.storm =
                 self.storm.max(if takes_time(focus) { LONG_STORM } else { pace.long_storm() });
+        }
+        if self.weather.focus == Some(Point::Admit) {
+            self.setup.rate = Some(RATE);
         }
         // A share is given up by who is stopped.
         if matches!(self.weather.focus, Some(Point::Release | Point::Leave)) {
@@ -173,6 +183,6 @@ fn weather(chance: &mut Chance, pace: Pace) -> Weather {
             SlowReplies::OfWrites,
             SlowReplies::All,
         ]),
-        longest: Duration::from_secs(*chance.pick(&pace.of([1, 1, 5, 13], [1, 5, 13, 31]))),
+        longest: Duration::from_secs(*chance.pick(&pace.of([1, 5, 13, 20], [1, 5, 13, 31]))),
     }
 }

@@ -67,8 +67,16 @@ pub struct Client {
     /// The last message that was accepted, and what it was told.
     accepted: Option<(NewMessage, Receipt)>,
     view: View,
-    stream: Option<(Frames, Gateway)>,
+    stream: Option<Stream>,
     last: Option<u32>,
+}
+
+/// What a client follows.
+struct Stream {
+    frames: Frames,
+    gateway: Gateway,
+    /// The turn with whose end it ends, if it does; the client knows of no newer one.
+    until: Option<TurnId>,
 }
 
 /// Someone of this tenant.
@@ -127,12 +135,15 @@ impl Client {
     }
 
     async fn say(&mut self, act: Act) {
-        let Act::Say { words, when_busy, denied, copies } = act else { return };
+        let Act::Say { words, when_busy, denied, escalated, copies } = act else { return };
         let key = format!("key-{}", words.number);
         let text = words.to_string();
         let mut metadata = Map::new();
         if denied == Denied::Yes {
             metadata.insert("deny".into(), json!(true));
+        }
+        if escalated {
+            metadata.insert("escalate".into(), json!(true));
         }
         let message = NewMessage {
             session_id: self.session,
