@@ -164,6 +164,9 @@ impl Work for Audited {
         if outcome == BatchOutcome::Applied {
             self.note(|books| books.positions.moved(&moved));
             for subject in subjects {
+                if let Subject::Turn(turn) = subject {
+                    self.audit.books().arrived(turn);
+                }
                 if !self.is_taken_in(subject).await? {
                     let what = format!("the position passed {subject:?}, which has not arrived");
                     self.audit.violate(Invariant::Positions, what);

@@ -31,6 +31,8 @@ pub(super) struct Turn {
     pub(super) claims: u32,
     /// How often it failed, or its worker died, since then.
     pub(super) failures: u32,
+    /// Whether its record was taken in: it may be claimed.
+    pub(super) arrived: bool,
     /// How often it was claimed at all.
     pub(super) taken: u32,
     /// How often that was when tokens were set aside for it last.
@@ -71,6 +73,7 @@ impl Turn {
             model_calls: 0,
             claims: 0,
             failures: 0,
+            arrived: false,
             taken: 0,
             taken_at_reservation: 0,
             tries: 0,

@@ -78,7 +78,10 @@ impl Part {
     /// The parts of all clients of a run.
     pub fn draw(chance: &mut Chance, swarm: &Swarm, tenants: &[TenantId]) -> Vec<Self> {
         let parts = (0..swarm.sessions).map(|_| Self {
-            tenant: chance.pick(tenants).clone(),
+            tenant: match tenants.first() {
+                Some(flooding) if swarm.flood && !chance.one_in(4) => flooding.clone(),
+                _ => chance.pick(tenants).clone(),
+            },
             style: if chance.one_in(5) { Style::Cumulative } else { Style::Deltas },
             acts: Vec::new(),
         });

@@ -15,6 +15,8 @@ pub struct Swarm {
     pub messages: u64,
     /// How many tenants they are of.
     pub tenants: u64,
+    /// Whether most of them are of one tenant.
+    pub flood: bool,
     /// Messages that ask for tools.
     pub tools: u64,
     /// Tools that take long, beside those that are asked for by chance.
@@ -49,7 +51,7 @@ impl Swarm {
     /// What the seed decides: at times nothing of all this, at times all of it as often as it gets.
     pub fn draw(chance: &mut Chance, pace: Pace) -> Self {
         let (messages, sessions) = match chance.below(4) {
-            _ if pace == Pace::Dense => (1 + chance.below(4), 1 + chance.below(2)),
+            _ if pace == Pace::Dense => (1 + chance.below(4), 1 + chance.below(3)),
             0 | 1 => (1 + chance.below(6), 1 + chance.below(3)),
             2 => (8 + chance.below(9), 3 + chance.below(3)),
             _ => (16 + chance.below(9), 4 + chance.below(3)),
@@ -80,6 +82,7 @@ impl Swarm {
             escalated: often(&[0, 2, 6]),
             waits: often(&[1, 3, 0]),
             alike: tenants > 1 && chance.one_in(3),
+            flood: tenants > 1 && chance.one_in(3),
         }
     }
 
