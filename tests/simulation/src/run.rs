@@ -82,6 +82,8 @@ struct Scene {
     /// How many clients have not done yet.
     busy: Arc<AtomicUsize>,
     storm: Duration,
+    /// At which multiples sleeps end once it is calm.
+    slack: Duration,
     patience: Duration,
     acts: usize,
 }
@@ -139,8 +141,9 @@ impl Scene {
     ) -> Self {
         let nature = simulation.nature();
         let swarm = Swarm::draw(&mut chance, pace).leading_to(plan.weather.focus);
+        let swarm = if plan.is_fair { swarm.without_trouble() } else { swarm };
         let tenants = tenants(&swarm);
-        let storm = plan.storm;
+        let (storm, slack) = (plan.storm, if plan.is_fair { Duration::ZERO } else { SLACK });
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();
         let stage = Stage::open(&nature, plan, SimulatedPolicy { forgetful });
         let people = nature.process("client", 0);
@@ -164,7 +167,7 @@ impl Scene {
             });
         }
         let Stage { audit, memory, calm, log, .. } = stage;
-        Self { nature, audit, memory, calm, log, busy, storm, acts, patience: PATIENCE }
+        Self { nature, audit, memory, calm, log, busy, storm, slack, acts, patience: PATIENCE }
     }
 
     /// Whether everything came to rest; when the storm has passed, nothing goes wrong any more.
@@ -193,7 +196,7 @@ impl Scene {
     fn calm(&self) {
         self.calm.trigger();
         self.nature.calm();
-        self.nature.slacken(SLACK);
+        self.nature.slacken(self.slack);
         self.log.calm();
     }
 

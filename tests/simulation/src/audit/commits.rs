@@ -8,6 +8,7 @@ use soma_core::conversation::event::{Event, EventType};
 use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::policy::Action;
+use soma_core::time::Timestamp;
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Cancel, Commit, Fence, WorkKind};
 use soma_core::work::session::TurnState;
@@ -76,7 +77,7 @@ impl Gist {
 
 impl Books {
     /// A commit took effect, and these are its events.
-    pub(super) fn committed(&mut self, gist: Gist, events: &[Event]) {
+    pub(super) fn committed(&mut self, gist: Gist, events: &[Event], now: Timestamp) {
         let mut wrong = Vec::new();
         let known = self.known(gist.session, events);
         let session = self
@@ -96,7 +97,9 @@ impl Books {
         for kind in &gist.releases {
             session.slots[slot_of(*kind)].owner = None;
         }
-        cancelled(session, gist.cancel);
+        if let Some(running) = cancelled(session, gist.cancel) {
+            self.lateness.cancelled(running, now);
+        }
         if let Some(id) = gist.accept {
             session.turns.push(Turn::new(id, session.found()));
             self.sessions.accepted += 1;
@@ -199,17 +202,21 @@ fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
     Err((Invariant::Fencing, what))
 }
 
-/// Takes note of which turns a person does not want any more.
-fn cancelled(session: &mut Session, cancel: Option<Cancel>) {
-    let many = match cancel {
-        None => return,
-        Some(Cancel::Running) => 1,
-        Some(Cancel::All) => usize::MAX,
+/// Takes note of which turns a person does not want any more. Answers the one that runs, if one does
+/// that was wanted until now.
+fn cancelled(session: &mut Session, cancel: Option<Cancel>) -> Option<TurnId> {
+    let many = match cancel? {
+        Cancel::Running => 1,
+        Cancel::All => usize::MAX,
     };
+    let head = session.turns.iter().find(|turn| !turn.ended);
+    let running = head.filter(|turn| turn.taken > 0 && turn.cancelled == Cancelled::No);
+    let running = running.map(|turn| turn.id);
     let open = session.turns.iter_mut().filter(|turn| !turn.ended).take(many);
     for turn in open.filter(|turn| turn.cancelled == Cancelled::No) {
         turn.cancelled = Cancelled::Asked;
     }
+    running
 }
 
 /// The event is the next of its session's chain, and there once.

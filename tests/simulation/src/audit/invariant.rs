@@ -41,6 +41,8 @@ pub enum Invariant {
     Outcome,
     /// What is to be refused while something runs is, and what is to interrupt does.
     Busy,
+    /// On a fair day nothing comes late.
+    Lateness,
     /// A slow session does not delay another.
     Fairness,
     /// What was accepted is answered, failed, or pending.
@@ -72,6 +74,7 @@ impl fmt::Display for Invariant {
             Self::Reason => "reason",
             Self::Outcome => "outcome",
             Self::Busy => "when busy",
+            Self::Lateness => "lateness",
             Self::Fairness => "fairness",
             Self::Conservation => "conservation",
             Self::Liveness => "liveness",

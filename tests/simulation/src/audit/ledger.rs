@@ -74,7 +74,9 @@ impl Store for Audited {
         let gist = Gist::of(&commit);
         let outcome = self.ledger.commit(commit).await?;
         if let CommitOutcome::Committed(events) = &outcome {
-            self.audit.books().committed(gist, events);
+            let now = self.ledger.now();
+            self.audit.books().committed(gist, events, now);
+            self.note(|books| books.lateness.committed(events, now));
         }
         Ok(outcome)
     }

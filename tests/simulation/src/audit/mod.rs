@@ -7,6 +7,7 @@ mod calls;
 mod commits;
 mod heard;
 mod invariant;
+mod lateness;
 mod ledger;
 mod log;
 mod memories;
@@ -44,6 +45,7 @@ pub use rest::Unrest;
 
 use budget::Accounts;
 use calls::ModelCalls;
+use lateness::Lateness;
 use memories::Memories;
 use positions::Positions;
 use publications::Publications;
@@ -93,6 +95,7 @@ struct Books {
     /// How turns ended, and how many ended so.
     endings: BTreeMap<String, u64>,
     rules: Rules,
+    lateness: Lateness,
     /// How many messages of each tenant were let in, and how many accepted.
     let_in: BTreeMap<TenantId, (u64, u64)>,
 }

@@ -19,6 +19,8 @@ pub struct Swarm {
     pub flood: bool,
     /// Messages that ask for tools.
     pub tools: u64,
+    /// Tools that kill who runs them, among those that are asked for.
+    pub fatal_tools: u64,
     /// Tools that take long, beside those that are asked for by chance.
     pub slow_tools: u64,
     /// Messages whose model calls go wrong.
@@ -69,6 +71,8 @@ impl Swarm {
             messages,
             tenants,
             tools: often(&[0, 2, 4, 8]),
+            // Who is killed is waited for as long as its claims hold.
+            fatal_tools: pace.of(8, 3),
             slow_tools: 0,
             trouble: often(&[0, 3, 8, 20]),
             slow: often(&[0, 4, 10]),
@@ -84,6 +88,12 @@ impl Swarm {
             alike: tenants > 1 && chance.one_in(3),
             flood: tenants > 1 && chance.one_in(3),
         }
+    }
+
+    /// The same people, without anything that goes wrong with models, or kills who works for them.
+    #[must_use]
+    pub fn without_trouble(self) -> Self {
+        Self { trouble: 0, fatal_tools: 0, ..self }
     }
 
     /// The same people, who often do what leads to `point`.

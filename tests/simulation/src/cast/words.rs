@@ -159,9 +159,7 @@ fn busy_seconds(pace: Pace, number: u64) -> u64 {
 fn tools(chance: &mut Chance, swarm: &Swarm) -> String {
     let many = 1 + chance.below(3);
     let mut tool = || {
-        // Who is killed is waited for as long as its claims hold.
-        let fatal = chance.one_in(swarm.pace.of(8, 3));
-        let any = if fatal {
+        let any = if chance.one_in(swarm.fatal_tools) {
             *chance.pick(&['k', 'K', 'y'])
         } else {
             *chance.pick(&['e', 'e', 'c', 's', swarm.pace.of('e', 's'), 'b', 'd'])

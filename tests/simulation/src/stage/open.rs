@@ -70,6 +70,9 @@ impl Stage {
         let ledger = Arc::new(InprocLedger::new(nature.clock()));
         let audit = Audit::new(Arc::clone(&ledger), plan.budget);
         audit.hold_to(plan.setup.rules());
+        if plan.is_fair {
+            audit.expect_fair_day();
+        }
         let records =
             Arc::new(InprocLog::with_partitions(plan.partitions, Arc::clone(&world.timer)));
         let audited =

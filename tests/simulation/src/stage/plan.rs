@@ -15,6 +15,9 @@ use crate::platform::Unit;
 /// How long a storm is that has to last until something is come to that takes its time.
 const LONG_STORM: Duration = Duration::from_secs(12);
 
+/// The longest that a call takes on a fair day.
+const FAIR_LATENCY_MICROS: u64 = 400;
+
 /// What a seed decides of the world.
 #[derive(Clone, Debug)]
 pub struct Plan {
@@ -36,6 +39,8 @@ pub struct Plan {
     pub budget: Option<u64>,
     /// How the services are set.
     pub setup: Setup,
+    /// Whether nothing goes wrong but that the log may lose the tail of what is shown to clients.
+    pub is_fair: bool,
 }
 
 /// What befalls the world.
@@ -116,8 +121,18 @@ impl Plan {
             disasters_on: std::array::from_fn(|_| chance.one_in(2)),
             budget: if chance.one_in(3) { Some(500 + chance.below(12_000)) } else { None },
             setup: Setup::draw(chance),
+            is_fair: chance.one_in(10),
         };
-        drawn.leading_to_focus(pace)
+        if drawn.is_fair { drawn.fair() } else { drawn.leading_to_focus(pace) }
+    }
+
+    /// The same on a fair day.
+    fn fair(mut self) -> Self {
+        let latency_micros = self.weather.latency_micros.min(FAIR_LATENCY_MICROS);
+        self.weather = Weather { latency_micros, ..Weather::fair() };
+        self.strikes = None;
+        self.disasters_on = Disaster::ALL.map(|disaster| disaster == Disaster::TailIsLost);
+        self
     }
 
     /// The same, with what leads to the point where most goes wrong, and the time to come there.

@@ -16,6 +16,7 @@ use soma_core::flows::submit_message::{NewMessage, WhenBusy};
 use soma_core::flows::world::World;
 use soma_core::identity::{Principal, Scope};
 use soma_core::ids::{SessionId, TenantId, TurnId};
+use soma_core::time::Timestamp;
 use soma_core::work::commit::Receipt;
 use soma_simulated::{Chance, Process};
 
@@ -68,6 +69,8 @@ pub struct Client {
     accepted: Option<(NewMessage, Receipt)>,
     view: View,
     stream: Option<Stream>,
+    /// Since when it has done nothing but follow, if it does.
+    follows_since: Option<Timestamp>,
     last: Option<u32>,
 }
 
@@ -98,6 +101,7 @@ impl Client {
             owed: BTreeSet::new(),
             accepted: None,
             stream: None,
+            follows_since: None,
             last: None,
             street,
             chance,
@@ -129,6 +133,7 @@ impl Client {
                 Act::Delete => return self.delete(session).await,
             }
         }
+        self.follows_since = Some(self.street.world.clock.now());
         while !self.owed.is_subset(&self.view.ended) {
             self.follow().await;
         }

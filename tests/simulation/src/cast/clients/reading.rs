@@ -8,6 +8,7 @@ use futures_util::StreamExt;
 use futures_util::future::{Either, select};
 use soma_core::flows::follow_session::Until;
 use soma_core::flows::refusal::Refusal;
+use soma_core::stream::resume::FrameBody;
 
 use super::{Client, Stream};
 use crate::audit::Invariant;
@@ -16,6 +17,7 @@ impl Client {
     /// Follows for a while, and takes its time over every frame.
     pub(super) async fn read(&mut self, span: Duration, pause: Duration) {
         let timer = Arc::clone(&self.street.world.timer);
+        self.follows_since = pause.is_zero().then(|| self.street.world.clock.now());
         let mut over = timer.sleep(span);
         loop {
             match select(pin!(self.follow()), over).await {
@@ -50,6 +52,9 @@ impl Client {
             Some(frame) => {
                 let street = &self.street;
                 street.process.note(|| format!("{:?} sees {}", self.session, frame.cursor));
+                if let (FrameBody::Event(event), Some(since)) = (&frame.body, self.follows_since) {
+                    self.street.audit.seen(event, since, self.view.pieces());
+                }
                 self.view.take(&frame);
             }
             None => self.stream = None,
@@ -69,6 +74,8 @@ impl Client {
         let asked = gateway.follow.run(&caller, session, from, style, how);
         match select(pin!(asked), pin!(gateway.gone.wait())).await {
             Either::Left((Ok(frames), _)) => {
+                let now = self.street.world.clock.now();
+                self.follows_since = self.follows_since.map(|_| now);
                 self.stream = Some(Stream { frames, gateway: gateway.clone(), until });
             }
             Either::Left((Err(Refusal::Port(_)), _)) | Either::Right(_) => self.pause().await,
