@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use soma_core::ports::CLOCK_SKEW;
-use soma_simulated::{Chance, Fault, Point, SlowReplies, Weather};
+use soma_simulated::{Chance, Fault, Faults, Point, SlowReplies, Weather};
 
 use super::setup::{RATE, Setup};
 use crate::coverage::points;
@@ -175,15 +175,13 @@ fn maybe(chance: &mut Chance, millis: [u64; 3]) -> Option<Duration> {
 
 fn weather(chance: &mut Chance, pace: Pace) -> Weather {
     let most: u32 = *chance.pick(&[0, 40, 160, 530, 2_000]);
-    let faults = std::array::from_fn(|fault| {
+    let faults = Fault::ALL.into_iter().fold(Faults::none(), |faults, fault| {
         let drawn = u32::try_from(chance.below(u64::from(most) + 1)).unwrap_or_default();
         let drawn = if chance.one_in(2) { drawn } else { 0 };
         // Deaths cost a run much time.
-        if matches!(Fault::ALL[fault], Fault::CrashBefore | Fault::CrashAfter) {
-            drawn / 3
-        } else {
-            drawn
-        }
+        let deadly = matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
+        let drawn = if deadly { drawn / 3 } else { drawn };
+        faults.with(fault, f64::from(drawn) / 65_536.0)
     });
     Weather {
         faults,
