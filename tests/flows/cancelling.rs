@@ -10,7 +10,7 @@ use soma_core::flows::request_tool::NewToolRequest;
 use soma_core::flows::stop::Stop;
 use soma_core::ports::Tool;
 use soma_core::ports::tool::{ToolContext, ToolError};
-use soma_core::tool::ToolSpec;
+use soma_core::tool::{ToolSpec, ToolStatus};
 use soma_inproc::Script;
 use soma_tests::platform::{HeldTool, Tools, Unit, asks_for, check, repeatable};
 
@@ -53,8 +53,11 @@ async fn cancel_while_tools_run_ends_the_turn_at_once() {
 
     let ended = client.view.ended.values().next().unwrap();
     assert_eq!((ended.reason.as_deref(), ended.text.as_str()), (Some("cancelled"), "Wait.\n\n"));
-    check(&house.platform, &client.principal).await;
+    let report = check(&house.platform, &client.principal).await;
     assert_eq!(client.view.count(ToolResult), 0, "nothing follows the end of a turn");
+    let [call] = &*report.turns[0].calls else { panic!("{:?}", report.turns) };
+    let outcome = call.outcome.as_ref().expect("a call that was cancelled says so");
+    assert_eq!((outcome.call_id, outcome.status), (call.call.call_id, ToolStatus::Cancelled));
 }
 
 /// Runs until it is told that nobody waits any more, and then tidies up if it is polite.

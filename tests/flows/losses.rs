@@ -7,14 +7,15 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{join, join_all};
 use soma_core::conversation::event::EventType::AssistantFinal;
+use soma_core::flows::stop::Stop;
 use soma_core::outbox::message::Record;
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::log::{Bounds, Fetched};
 use soma_core::ports::{Log, PortError, PortResult};
 use soma_decorators::{Publish, PublishedBy};
-use soma_inproc::InprocLog;
-use soma_tests::platform::{Stage, Unit, check};
+use soma_inproc::{InprocLog, Script};
+use soma_tests::platform::{Stage, Unit, check, last_words};
 
 use crate::house::{House, Plan};
 use crate::records::dead_letters;
@@ -160,6 +161,30 @@ async fn reader_whose_log_is_cut_and_grows_again_while_it_waits_misses_nothing()
             panic!("another trouble")
         };
         assert!(left.len() < before, "{topic} was cut");
+    }
+}
+
+/// What the store has is shown late, too, when the tail is dead; the pieces of an answer are only here.
+#[tokio::test(start_paused = true)]
+async fn gateway_whose_log_is_cut_goes_on_showing_answers_as_they_are_given() {
+    let log = Arc::new(InprocLog::new(Arc::clone(&Stage::new().timer)));
+    let never = Stop::new();
+    let endless = Plan::new(move |request, _| match last_words(request) {
+        "Tell me a story." => Script::new().text("Once ").hold(&never),
+        _ => Script::answer("Yes."),
+    });
+    let house = endless.over(&log).open();
+    answering(&house, 12).await;
+    assert!(cut(&log, Topic::ConversationOutbound).await > 0);
+    house.platform.pass(Duration::from_millis(10)).await;
+
+    for _ in 0..12 {
+        let mut client = house.client();
+        let begun = house.platform.stage.clock.now();
+        client.say("Tell me a story.").await;
+        client.until(|view| view.text == "Once ").await;
+        let took = house.platform.stage.clock.now().since(begun);
+        assert!(took < Duration::from_secs(1), "it took {took:?}");
     }
 }
 

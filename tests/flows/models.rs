@@ -65,6 +65,20 @@ async fn failure_for_good_ends_the_turn_with_its_reason() {
     }
 }
 
+/// Two failures before the tools and two after them are not four in a row.
+#[tokio::test(start_paused = true)]
+async fn failures_before_a_round_of_tools_do_not_count_after_it() {
+    let plan = Plan::new(|_, before| match before {
+        2 => asks_for("Let me see.", &[("echo", "{}")]),
+        0 | 1 | 3 | 4 => Script::refusing(ModelFailure::Broken),
+        _ => Script::answer("At last."),
+    });
+
+    let (ended, calls, _) = ask(plan).await;
+
+    assert_eq!((ended.kind, calls), (AssistantFinal, 6));
+}
+
 #[tokio::test(start_paused = true)]
 async fn fallback_answers_when_the_first_model_does_not() {
     for (failure, ..) in failures() {

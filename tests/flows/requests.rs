@@ -60,6 +60,25 @@ async fn key_of_another_request_is_refused_and_of_another_tenant_is_new() {
     check(&house.platform, &other.principal).await;
 }
 
+/// The same words in another session are another request.
+#[tokio::test(start_paused = true)]
+async fn key_that_was_used_in_another_session_is_refused() {
+    let house = Plan::saying("Once.").open();
+    let (mut client, mut other) = (house.client(), house.client());
+    client.ask_and_wait("A session.").await;
+    other.ask_and_wait("Another session.").await;
+    let says = |session_id| NewMessage { session_id, ..keyed("Hello") };
+    let first = client.submit(says(client.session)).await.unwrap().unwrap();
+
+    let elsewhere = other.submit(says(other.session)).await.unwrap();
+
+    assert!(matches!(elsewhere, Err(Refusal::KeyReused)), "{elsewhere:?}");
+    assert_eq!(client.submit(says(client.session)).await.unwrap().unwrap(), first);
+    client.until_ended(2).await;
+    let report = check(&house.platform, &client.principal).await;
+    assert_eq!(report.turns.len(), 3);
+}
+
 #[tokio::test(start_paused = true)]
 async fn flood_is_refused_with_the_time_to_come_back() {
     let house = Plan::saying("Yes.")

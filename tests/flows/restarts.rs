@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use soma_core::conversation::event::EventType::{AssistantFinal, AssistantRestarted, TurnFailed};
 use soma_core::flows::stop::Stop;
+use soma_core::ports::Model;
 use soma_inproc::Script;
 use soma_tests::platform::{Unit, asks_for, check, last_words};
 
@@ -96,7 +97,12 @@ async fn stop_hands_back_an_answer_that_takes_too_long_and_the_next_worker_begin
     let ended = client.view.ended.values().next().expect("it was released, not left to lapse");
     assert_eq!((ended.text.as_str(), ended.attempt), ("Ended.", 2));
     assert_eq!(client.view.count(AssistantRestarted), 1);
-    check(&house.platform, &client.principal).await;
+    let report = check(&house.platform, &client.principal).await;
+    let requests = house.model.requests();
+    let prompts = requests.iter().flat_map(|request| &request.messages);
+    let prompts: u64 = prompts.map(|message| message.tokens(&|text| house.model.count(text))).sum();
+    let said = house.model.count("Never ") + house.model.count("Ended.");
+    assert_eq!((requests.len(), report.used), (2, prompts + said), "each call is paid for once");
 }
 
 #[tokio::test(start_paused = true)]

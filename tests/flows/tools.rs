@@ -2,7 +2,10 @@
 
 use std::sync::Arc;
 
-use soma_core::conversation::event::EventType::ToolStart;
+use serde_json::json;
+use soma_core::conversation::event::Event;
+use soma_core::conversation::event::EventType::{ToolResult, ToolStart};
+use soma_core::conversation::model::ChatMessage;
 use soma_core::ids::TenantId;
 use soma_core::policy::Action;
 use soma_core::ports::model::ModelRequest;
@@ -52,6 +55,47 @@ async fn tool_that_another_tenant_has_does_not_run() {
     let told = format!("{:?}", house.model.requests()[1].messages);
     assert!(told.contains("there is no tool named"), "{told}");
     check(&house.platform, &client.principal).await;
+}
+
+/// In its event, in the ledger of calls and in what the model is shown.
+#[tokio::test(start_paused = true)]
+async fn every_call_of_a_round_has_its_own_outcome() {
+    const SAID: [&str; 3] = [r#"{"say":"one"}"#, r#"{"say":"two"}"#, r#"{"say":"three"}"#];
+    let plan = Plan::new(|request, _| {
+        if has_tool_results(request) {
+            Script::answer("So say the tools.")
+        } else {
+            asks_for("", &SAID.map(|said| ("echo", said)))
+        }
+    });
+    let house = plan.open();
+    let mut client = house.client();
+
+    client.ask_and_wait("Use it three times.").await;
+
+    let report = check(&house.platform, &client.principal).await;
+    for (number, said) in SAID.into_iter().enumerate() {
+        let id = format!("call-{number}");
+        let is_result = |of: &&Event| of.kind == ToolResult && of.metadata["tool_call_id"] == id;
+        let event = report.events.iter().find(is_result).unwrap();
+        assert_eq!(event.message, said, "the event of {id}");
+        let calls = &report.turns[0].calls;
+        let record = calls.iter().find(|record| record.call.model_call_id == id).unwrap();
+        assert_eq!(event.metadata["call_id"], json!(record.call.call_id), "the event of {id}");
+        assert_eq!(record.call.arguments, said);
+        let outcome = record.outcome.as_ref().unwrap();
+        assert_eq!(
+            (outcome.call_id, outcome.payload.to_string()),
+            (record.call.call_id, said.into())
+        );
+        let shown = house.model.requests()[1].messages.iter().find_map(|message| match message {
+            ChatMessage::Tool { tool_call_id, content, .. } => {
+                (*tool_call_id == id).then(|| content.clone())
+            }
+            _ => None,
+        });
+        assert_eq!(shown.as_deref(), Some(said), "what the model is shown of {id}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

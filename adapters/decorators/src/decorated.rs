@@ -50,4 +50,21 @@ impl<P: ?Sized, I> Decorated<P, I> {
     }
 }
 
+impl<P, I> Decorated<P, I>
+where
+    P: ?Sized + Send + Sync,
+    I: Intercept,
+{
+    /// A call of a port of your own, which `ask` makes of what is wrapped: like those of the platform's
+    /// ports, it may be made never, once, or often.
+    pub async fn pass<'a, T, A, F>(&'a self, point: Point, ask: A) -> PortResult<T>
+    where
+        A: Fn(&'a P) -> F + Send + Sync,
+        F: Future<Output = PortResult<T>> + Send,
+        T: Send,
+    {
+        self.intercept.call(point, || ask(&self.inner)).await
+    }
+}
+
 soma_core::opaque_debug!(Decorated<P: ?Sized, I>);

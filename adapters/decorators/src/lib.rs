@@ -49,5 +49,5 @@ mod publishing;
 
 pub use decorated::{Decorated, Intercept};
 pub use faults::{FaultKind, FaultPlan, Faulty, Hit};
-pub use point::{Effect, Point};
+pub use point::{Effect, OwnPoint, Point};
 pub use publishing::{Publish, PublishedBy};

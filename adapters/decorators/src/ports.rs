@@ -39,7 +39,7 @@ use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::{EventRange, Session, TurnRecord};
 
 use crate::decorated::{Decorated, Intercept};
-use crate::point::Effect;
+use crate::point::{Effect, OwnPoint};
 
 /// A line `Name: Reads method(argument: Type) -> Reply;` makes the point `Name`, and a method that
 /// asks the intercept whether and how often the inner port is asked. Methods that cannot be written
@@ -56,10 +56,11 @@ macro_rules! ports {
         #[expect(missing_docs, reason = "each is the method of its name")]
         pub enum Point {
             $($($($own_point,)*)? $($point,)*)+
+            Own(OwnPoint),
         }
 
         impl Point {
-            /// Every point.
+            /// Every point of the platform's ports.
             pub const ALL: &[Self] =
                 &[$($($(Self::$own_point,)*)? $(Self::$point,)*)+];
 
@@ -68,7 +69,9 @@ macro_rules! ports {
                 match self {$(
                     $($(Self::$own_point => stringify!($port),)*)?
                     $(Self::$point => stringify!($port),)*
-                )+}
+                )+
+                    Self::Own(own) => own.port,
+                }
             }
 
             /// What it is asked for.
@@ -76,7 +79,9 @@ macro_rules! ports {
                 match self {$(
                     $($(Self::$own_point => $what,)*)?
                     $(Self::$point => stringify!($method),)*
-                )+}
+                )+
+                    Self::Own(own) => own.method,
+                }
             }
 
             /// Whether asking changes something.
@@ -84,7 +89,9 @@ macro_rules! ports {
                 match self {$(
                     $($(Self::$own_point => Effect::$own_effect,)*)?
                     $(Self::$point => Effect::$effect,)*
-                )+}
+                )+
+                    Self::Own(own) => own.effect,
+                }
             }
         }
 

@@ -100,12 +100,54 @@ pub enum Outage {
     Hanging,
 }
 
-/// How often what goes wrong: a number of calls of 65 536 for each fault, in the order of
-/// [`Fault::ALL`].
+/// How many calls of so many are counted for each fault.
+const CALLS: u32 = 65_536;
+
+/// How often calls suffer each fault.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Faults {
+    /// How many calls of [`CALLS`] suffer each, in the order of [`Fault::ALL`].
+    weights: [u32; Fault::ALL.len()],
+}
+
+impl Faults {
+    /// None.
+    pub const fn none() -> Self {
+        Self { weights: [0; Fault::ALL.len()] }
+    }
+
+    /// The same, but that this share of the calls suffer `fault`: 0.01 is one in a hundred. All faults
+    /// together strike at most every call.
+    #[must_use]
+    pub fn with(mut self, fault: Fault, share: f64) -> Self {
+        let weight = share.clamp(0.0, 1.0) * f64::from(CALLS);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "it is clamped"
+        )]
+        let weight = weight.round() as u32;
+        self.weights[fault as usize] = weight;
+        self
+    }
+
+    /// What a call suffers that draws this of [`CALLS`].
+    fn drawn(&self, mut drawn: u32) -> Option<Fault> {
+        for (fault, weight) in Fault::ALL.into_iter().zip(self.weights) {
+            if drawn < weight {
+                return Some(fault);
+            }
+            drawn -= weight;
+        }
+        None
+    }
+}
+
+/// How often what goes wrong.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Weather {
     /// How many calls suffer each fault.
-    pub faults: [u32; Fault::ALL.len()],
+    pub faults: Faults,
     /// Where more goes wrong than elsewhere: one call in three suffers, whatever it may be.
     pub focus: Option<Point>,
     /// One notification in so many is lost; 0 loses none.
@@ -137,7 +179,7 @@ impl Weather {
     /// Nothing goes wrong, and everything takes no time.
     pub const fn fair() -> Self {
         Self {
-            faults: [0; Fault::ALL.len()],
+            faults: Faults::none(),
             focus: None,
             lost_pokes: 0,
             latency_micros: 0,
@@ -148,19 +190,19 @@ impl Weather {
         }
     }
 
+    /// The same, but that this share of the calls suffer `fault`: see [`Faults::with`].
+    #[must_use]
+    pub fn with(mut self, fault: Fault, share: f64) -> Self {
+        self.faults = self.faults.with(fault, share);
+        self
+    }
+
     /// What a call suffers.
     pub(crate) fn fault(&self, point: Point, luck: &mut Chance) -> Option<Fault> {
         if self.focus == Some(point) && luck.one_in(3) {
             return Some(*luck.pick(&Fault::ALL));
         }
-        let mut drawn = u32::try_from(luck.draw() & 0xffff).unwrap_or_default();
-        for (fault, weight) in Fault::ALL.into_iter().zip(self.faults) {
-            if drawn < weight {
-                return Some(fault);
-            }
-            drawn -= weight;
-        }
-        None
+        self.faults.drawn(u32::try_from(luck.below(u64::from(CALLS))).unwrap_or_default())
     }
 
     /// How long a delay or a pause is: short, or, half of the time, as long as it gets.

@@ -10,6 +10,7 @@ use soma_core::tool::ToolOutcome;
 use soma_decorators::{Effect, Intercept, Point};
 
 use crate::fault::{Fault, Outage, SlowReplies};
+use crate::guard::passing;
 use crate::process::Process;
 
 /// A fault of the simulation.
@@ -112,6 +113,7 @@ impl Intercept for Process {
         F: Future<Output = PortResult<T>> + Send,
         T: Send,
     {
+        let ask = || passing(&self.shared, ask());
         let fault = self.suffers(point);
         self.turn().await;
         if let Some(error) = self.is_down(point).await {
@@ -149,6 +151,7 @@ impl Intercept for Process {
         C: Fn() -> F + Send + Sync,
         F: Future<Output = Result<ModelStream, ModelFailure>> + Send,
     {
+        let ask = || passing(&self.shared, ask());
         let fault = self.suffers(Point::Generate);
         self.turn().await;
         if let Some(error) = self.is_down(Point::Generate).await {
@@ -187,7 +190,7 @@ impl Intercept for Process {
         let fault = self.suffers(Point::RunTool);
         self.turn().await;
         self.before(fault).await;
-        let outcome = ask().await;
+        let outcome = passing(&self.shared, ask()).await;
         self.replied(Point::RunTool, "answers");
         self.after(fault, Point::RunTool).await;
         outcome

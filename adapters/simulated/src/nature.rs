@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use soma_core::ports::Clock;
 use soma_core::time::Timestamp;
+use soma_decorators::Decorated;
 
 use crate::chance::Chance;
 use crate::fault::{Misfortune, Outage, Weather};
+use crate::guard::Guard;
 use crate::process::Process;
 use crate::simulation::Shared;
 use crate::trace::Line;
@@ -27,6 +29,30 @@ impl Nature {
     pub fn process(&self, unit: &'static str, number: u32) -> Process {
         let id = self.shared.state().born(unit, number);
         Process::new(Arc::clone(&self.shared), id)
+    }
+
+    /// Keeps an instance alive: `life` is begun in each new process of it, and when that has died,
+    /// another is born after `rest`.
+    pub fn keep_alive<L>(&self, unit: &'static str, number: u32, rest: Duration, life: L)
+    where
+        L: Fn(&Process) + Send + Sync + 'static,
+    {
+        let keeper = self.process("keeper", number);
+        let (nature, timer) = (self.clone(), keeper.punctual_timer());
+        keeper.spawn(async move {
+            loop {
+                let process = nature.process(unit, number);
+                life(&process);
+                process.gone().wait().await;
+                timer.sleep(rest).await;
+            }
+        });
+    }
+
+    /// What processes share, such that a call panics which none of them makes: whoever makes it has a
+    /// port that was not wrapped by [`Process::port`], and would never see a fault.
+    pub fn guard<P: ?Sized>(&self, inner: Arc<P>) -> Arc<Decorated<P, Guard>> {
+        Arc::new(Decorated::new(inner, Guard { shared: Arc::clone(&self.shared) }))
     }
 
     /// A stream of chance: each `salt` has its own.

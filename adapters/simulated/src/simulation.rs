@@ -1,7 +1,7 @@
 //! The step executor: polls what the seed chooses, until nothing is left to do or it is told to stop.
 
 use std::collections::BTreeSet;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     woken: Arc<Mutex<Vec<usize>>>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) wake: InprocWake,
+    /// How many calls of processes are being polled.
+    pub(crate) passing: AtomicUsize,
     pub(crate) seed: u64,
 }
 
@@ -88,6 +90,7 @@ impl Simulation {
             woken: Arc::default(),
             ids: Arc::new(CountingIds::seeded(seed)),
             wake: InprocWake::new(),
+            passing: AtomicUsize::new(0),
             seed,
         };
         Self { shared: Arc::new(shared), polls: Arc::default() }

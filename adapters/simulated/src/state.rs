@@ -150,7 +150,9 @@ impl State {
         if life.is == Condition::Running {
             life.is = Condition::Paused;
             self.calls.hold(process);
-            self.alarms.set(self.now + span, Alarm::Resume(process));
+            // Often it goes on at the moment at which others look, and meets who took over from it.
+            let until = if self.luck.one_in(2) { self.due(span) } else { self.now + span };
+            self.alarms.set(until, Alarm::Resume(process));
         }
     }
 

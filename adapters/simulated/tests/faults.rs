@@ -46,10 +46,7 @@ struct Came {
 
 /// Makes a call that suffers `fault`, and nothing else does.
 fn call_that_suffers(fault: Fault) -> Came {
-    let mut weather = Weather::fair();
-    let place = Fault::ALL.iter().position(|it| *it == fault).unwrap();
-    weather.faults[place] = 65_536;
-    let simulation = Simulation::new(1, weather);
+    let simulation = Simulation::new(1, Weather::fair().with(fault, 1.0));
     let nature = simulation.nature();
     let process = nature.process("mine", 1);
     let counting = Arc::new(Counting::default());
@@ -168,4 +165,22 @@ fn task_that_yields_for_ever_ends_the_run_and_is_named() {
 
     assert_eq!(ran, Ran::Spinning);
     assert_eq!(format!("{:?}", nature.polled_last()), "busy-2");
+}
+
+#[test]
+fn process_that_is_kept_alive_is_born_again_whenever_it_died() {
+    let simulation = Simulation::new(1, Weather::fair());
+    let nature = simulation.nature();
+    let (lives, beginning) = (Arc::new(AtomicUsize::new(0)), nature.beginning());
+    let count = Arc::clone(&lives);
+    nature.keep_alive("mine", 1, Duration::from_secs(1), move |process| {
+        count.fetch_add(1, Ordering::SeqCst);
+        let dies = process.clone();
+        process.spawn(async move { dies.die().await });
+    });
+
+    let clock = nature.clock();
+    simulation.run(1_000, || clock.now().since(beginning) >= Duration::from_secs(3));
+
+    assert_eq!(lives.load(Ordering::SeqCst), 3);
 }

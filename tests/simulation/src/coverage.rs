@@ -27,6 +27,7 @@ const AWAITS: &[(Unit, &[Point])] = &[
             Point::Forget,
             Point::Decide,
             Point::WorkBacklog,
+            Point::Admit,
         ],
     ),
     (

@@ -4,6 +4,7 @@ pub mod audit;
 pub mod campaign;
 pub mod cast;
 pub mod coverage;
+pub mod pace;
 pub mod platform;
 pub mod run;
 pub mod shrink;

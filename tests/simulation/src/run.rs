@@ -15,6 +15,7 @@ use soma_simulated::{Chance, Line, Misfortune, Nature, Ran, SimulatedLog, Simula
 
 use crate::audit::{Audit, Invariant, Unrest, Violation};
 use crate::cast::{Client, Gateways, Part, SimulatedPolicy, Street, Swarm};
+use crate::pace::Pace;
 use crate::stage::{Plan, Stage};
 
 /// No run takes so many steps.
@@ -81,6 +82,8 @@ struct Scene {
     /// How many clients have not done yet.
     busy: Arc<AtomicUsize>,
     storm: Duration,
+    /// At which multiples sleeps end once it is calm.
+    slack: Duration,
     patience: Duration,
     acts: usize,
 }
@@ -104,11 +107,12 @@ pub fn run_counting(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
 
 fn simulate(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
     let mut chance = Chance::of(order.seed, 0);
-    let plan = Plan::draw(&mut chance);
+    let pace = Pace::draw(&mut chance);
+    let plan = Plan::draw(&mut chance, pace);
     let simulation = Simulation::new(order.seed, plan.weather.clone());
     let simulation = simulation.sparing(order.spared.clone()).counting(polls);
     let simulation = if order.traced { simulation.traced() } else { simulation };
-    let scene = Scene::set(&simulation, chance, plan, order);
+    let scene = Scene::set(&simulation, chance, (pace, plan), order);
     let beginning = scene.nature.beginning();
     let clock = scene.nature.clock();
     let ran = simulation.run(MOST_STEPS, || scene.is_over(clock.now().since(beginning)));
@@ -129,11 +133,17 @@ fn simulate(order: &Order, polls: Arc<AtomicU64>) -> Outcome {
 }
 
 impl Scene {
-    fn set(simulation: &Simulation, mut chance: Chance, plan: Plan, order: &Order) -> Self {
+    fn set(
+        simulation: &Simulation,
+        mut chance: Chance,
+        (pace, plan): (Pace, Plan),
+        order: &Order,
+    ) -> Self {
         let nature = simulation.nature();
-        let swarm = Swarm::draw(&mut chance).leading_to(plan.weather.focus);
+        let swarm = Swarm::draw(&mut chance, pace).leading_to(plan.weather.focus);
+        let swarm = if plan.is_fair { swarm.without_trouble() } else { swarm };
         let tenants = tenants(&swarm);
-        let storm = plan.storm;
+        let (storm, slack) = (plan.storm, if plan.is_fair { Duration::ZERO } else { SLACK });
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();
         let stage = Stage::open(&nature, plan, SimulatedPolicy { forgetful });
         let people = nature.process("client", 0);
@@ -157,7 +167,7 @@ impl Scene {
             });
         }
         let Stage { audit, memory, calm, log, .. } = stage;
-        Self { nature, audit, memory, calm, log, busy, storm, acts, patience: PATIENCE }
+        Self { nature, audit, memory, calm, log, busy, storm, slack, acts, patience: PATIENCE }
     }
 
     /// Whether everything came to rest; when the storm has passed, nothing goes wrong any more.
@@ -186,7 +196,7 @@ impl Scene {
     fn calm(&self) {
         self.calm.trigger();
         self.nature.calm();
-        self.nature.slacken(SLACK);
+        self.nature.slacken(self.slack);
         self.log.calm();
     }
 

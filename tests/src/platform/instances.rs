@@ -84,7 +84,8 @@ impl Platform {
         let gateway = composition.gateway(&Hub::new(), &stop);
         let service =
             composition.service(instance.unit, || Arc::new(gateway.clone()) as Arc<dyn Service>);
-        let gateway = (instance.unit == Unit::Gateway).then(|| Gateway::new(gateway, Stop::new()));
+        let gateway = (instance.unit == Unit::Gateway)
+            .then(|| Gateway::new(gateway, Stop::new(), stop.clone()));
         let (seen, over) = (stop.clone(), ended.clone());
         tasks.spawn(Box::pin(async move {
             service.run(&seen).await;

@@ -77,8 +77,13 @@ impl Audit {
 
     /// A worker heard so many tokens of an answer by now, and how far the call came.
     pub(super) fn call_came(&self, place: Option<CallPlace>, said: Tokens, came: Came) {
+        let now = self.ledger.now();
         let mut books = self.books();
-        if let Some(call) = place.and_then(|place| books.model_calls.at(place)) {
+        let Some(place) = place else { return };
+        if said > 0 {
+            books.lateness.said(place.0.turn_id, now);
+        }
+        if let Some(call) = books.model_calls.at(place) {
             (call.said, call.came) = (said, came);
         }
     }

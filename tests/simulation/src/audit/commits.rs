@@ -1,11 +1,14 @@
 //! What is checked when a commit takes effect.
 
+use std::collections::BTreeMap;
+
 use soma_core::budget::UsageChange;
 use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, EventType};
 use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, SessionId, TenantId, TurnId};
 use soma_core::policy::Action;
+use soma_core::time::Timestamp;
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Cancel, Commit, Fence, WorkKind};
 use soma_core::work::session::TurnState;
@@ -13,6 +16,8 @@ use soma_core::work::session::TurnState;
 use super::Books;
 use super::invariant::{Invariant, Wrong};
 use super::memories::Write;
+use super::models::Rules;
+use super::outcomes::CallGist;
 use super::reasons::{ending, failed_for};
 use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
 use super::work::acquitted;
@@ -33,6 +38,7 @@ pub(super) struct Gist {
     releases: Vec<WorkKind>,
     leave: Leave,
     claims: Vec<(CallId, bool)>,
+    calls: CallGist,
     usage: Vec<UsageChange>,
     memory: Vec<Write>,
 }
@@ -62,6 +68,7 @@ impl Gist {
                 memory: allows(Action::MemoryWrite),
             },
             claims: claims.collect(),
+            calls: CallGist::of(commit),
             usage: commit.usage.clone(),
             memory: commit.memory.iter().map(Write::of).collect(),
         }
@@ -70,7 +77,7 @@ impl Gist {
 
 impl Books {
     /// A commit took effect, and these are its events.
-    pub(super) fn committed(&mut self, gist: Gist, events: &[Event]) {
+    pub(super) fn committed(&mut self, gist: Gist, events: &[Event], now: Timestamp) {
         let mut wrong = Vec::new();
         let known = self.known(gist.session, events);
         let session = self
@@ -90,10 +97,13 @@ impl Books {
         for kind in &gist.releases {
             session.slots[slot_of(*kind)].owner = None;
         }
-        cancelled(session, gist.cancel);
+        if let Some(running) = cancelled(session, gist.cancel) {
+            self.lateness.cancelled(running, now);
+        }
         if let Some(id) = gist.accept {
-            session.turns.push(Turn::new(id));
+            session.turns.push(Turn::new(id, session.found()));
             self.sessions.accepted += 1;
+            wrong.extend(let_in(self.rules, &mut self.let_in, &gist.tenant).err());
             self.sessions.of_turn.insert(id, gist.session);
         }
         let ended = progressed(session, &gist, &mut wrong);
@@ -112,6 +122,7 @@ impl Books {
             call.claims += 1;
             call.allowed = allowed;
         }
+        self.calls_changed(gist.calls, events, &mut wrong);
         for change in &gist.usage {
             wrong.extend(self.paid(change).err());
             wrong.extend(self.accounts.change(change).err());
@@ -161,6 +172,21 @@ impl Books {
     }
 }
 
+/// Of messages that are counted, only those that were let in are accepted.
+fn let_in(
+    rules: Rules,
+    let_in: &mut BTreeMap<TenantId, (u64, u64)>,
+    tenant: &TenantId,
+) -> Result<(), Wrong> {
+    let (let_in, accepted) = let_in.entry(tenant.clone()).or_default();
+    *accepted += 1;
+    if rules.has_rate && *accepted > *let_in {
+        let what = format!("{accepted} messages of {tenant} were accepted, {let_in} let in");
+        return Err((Invariant::RefusedIsAbsent, what));
+    }
+    Ok(())
+}
+
 fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
     let Fence::Work { kind, epoch } = gist.fence else { return Ok(()) };
     let slot = &session.slots[slot_of(kind)];
@@ -176,17 +202,21 @@ fn fenced(session: &Session, gist: &Gist) -> Result<(), Wrong> {
     Err((Invariant::Fencing, what))
 }
 
-/// Takes note of which turns a person does not want any more.
-fn cancelled(session: &mut Session, cancel: Option<Cancel>) {
-    let many = match cancel {
-        None => return,
-        Some(Cancel::Running) => 1,
-        Some(Cancel::All) => usize::MAX,
+/// Takes note of which turns a person does not want any more. Answers the one that runs, if one does
+/// that was wanted until now.
+fn cancelled(session: &mut Session, cancel: Option<Cancel>) -> Option<TurnId> {
+    let many = match cancel? {
+        Cancel::Running => 1,
+        Cancel::All => usize::MAX,
     };
+    let head = session.turns.iter().find(|turn| !turn.ended);
+    let running = head.filter(|turn| turn.taken > 0 && turn.cancelled == Cancelled::No);
+    let running = running.map(|turn| turn.id);
     let open = session.turns.iter_mut().filter(|turn| !turn.ended).take(many);
     for turn in open.filter(|turn| turn.cancelled == Cancelled::No) {
         turn.cancelled = Cancelled::Asked;
     }
+    running
 }
 
 /// The event is the next of its session's chain, and there once.
@@ -234,6 +264,7 @@ fn told(session: &mut Session, event: &Event) -> Result<(), Wrong> {
     if event.kind == EventType::UserMessage {
         turn.said = event.message.len();
         turn.denied = event.metadata.contains_key("deny");
+        turn.escalated = event.metadata.contains_key("escalate");
     }
     if event.kind == EventType::ToolRequested {
         turn.model_failures.clear();

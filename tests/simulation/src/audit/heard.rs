@@ -1,4 +1,4 @@
-//! What a worker hears from the model and from policy, after everything that may become of a call.
+//! What services hear from the model, from policy and from the rate limit, after everything that may become of a call.
 
 use std::sync::Arc;
 
@@ -6,10 +6,11 @@ use async_trait::async_trait;
 use futures_util::StreamExt;
 use soma_core::budget::Tokens;
 use soma_core::conversation::model::{ModelFailure, Usage};
-use soma_core::ids::TurnId;
+use soma_core::ids::{TenantId, TurnId};
 use soma_core::policy::{Decision, PolicyRequest};
 use soma_core::ports::model::{ModelEvent, ModelRequest, ModelStream};
-use soma_core::ports::{Model, Policy, PortResult};
+use soma_core::ports::rate_limit::{Admission, Rate};
+use soma_core::ports::{Model, Policy, PortResult, RateLimit};
 
 use super::Audit;
 use super::calls::Came;
@@ -34,6 +35,7 @@ impl Model for Heard<dyn Model> {
             (request.turn_id, Arc::clone(&self.audit), Arc::clone(&self.inner));
         let count = |text: &str| inner.count(text);
         let prompt = request.messages.iter().map(|message| message.tokens(&count)).sum();
+        audit.model_chosen(turn, &request.profile.model);
         let call = audit.call_begins(turn, prompt);
         let stream = self.inner.generate(request).await;
         let stream = stream.inspect_err(|failure| {
@@ -78,6 +80,17 @@ impl Policy for Heard<dyn Policy> {
     async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
         let decided = self.inner.decide(requests).await;
         decided.inspect_err(|_| self.audit.policy_failed())
+    }
+}
+
+#[async_trait]
+impl RateLimit for Heard<dyn RateLimit> {
+    async fn admit(&self, tenant: &TenantId, key: &str, rate: Rate) -> PortResult<Admission> {
+        let admission = self.inner.admit(tenant, key, rate).await?;
+        if admission == Admission::Admitted {
+            self.audit.books().let_in.entry(tenant.clone()).or_default().0 += 1;
+        }
+        Ok(admission)
     }
 }
 

@@ -37,6 +37,12 @@ pub enum Invariant {
     Cancelled,
     /// A turn fails for nothing that is not so.
     Reason,
+    /// A tool call has the outcome that it had.
+    Outcome,
+    /// What is to be refused while something runs is, and what is to interrupt does.
+    Busy,
+    /// On a fair day nothing comes late.
+    Lateness,
     /// A slow session does not delay another.
     Fairness,
     /// What was accepted is answered, failed, or pending.
@@ -66,6 +72,9 @@ impl fmt::Display for Invariant {
             Self::Prompt => "prompt",
             Self::Cancelled => "cancelled",
             Self::Reason => "reason",
+            Self::Outcome => "outcome",
+            Self::Busy => "when busy",
+            Self::Lateness => "lateness",
             Self::Fairness => "fairness",
             Self::Conservation => "conservation",
             Self::Liveness => "liveness",

@@ -74,7 +74,9 @@ impl Store for Audited {
         let gist = Gist::of(&commit);
         let outcome = self.ledger.commit(commit).await?;
         if let CommitOutcome::Committed(events) = &outcome {
-            self.audit.books().committed(gist, events);
+            let now = self.ledger.now();
+            self.audit.books().committed(gist, events, now);
+            self.note(|books| books.lateness.committed(events, now));
         }
         Ok(outcome)
     }
@@ -164,6 +166,9 @@ impl Work for Audited {
         if outcome == BatchOutcome::Applied {
             self.note(|books| books.positions.moved(&moved));
             for subject in subjects {
+                if let Subject::Turn(turn) = subject {
+                    self.audit.books().arrived(turn);
+                }
                 if !self.is_taken_in(subject).await? {
                     let what = format!("the position passed {subject:?}, which has not arrived");
                     self.audit.violate(Invariant::Positions, what);
@@ -238,7 +243,11 @@ impl Leases for Audited {
         leases: &[PartitionLease],
         ttl: Duration,
     ) -> PortResult<Renewed> {
-        self.ledger.renew(member, leases, ttl).await
+        let renewed = self.ledger.renew(member, leases, ttl).await?;
+        for (lease, _) in leases.iter().zip(&renewed.held).filter(|(_, held)| **held) {
+            self.note(|books| books.positions.fenced(lease));
+        }
+        Ok(renewed)
     }
 
     async fn acquire(

@@ -2,13 +2,17 @@
 //! small model of what must be true, and says what is not.
 
 mod budget;
+mod busy;
 mod calls;
 mod commits;
 mod heard;
 mod invariant;
+mod lateness;
 mod ledger;
 mod log;
 mod memories;
+mod models;
+mod outcomes;
 mod positions;
 mod prompts;
 mod publications;
@@ -35,11 +39,13 @@ pub use heard::Heard;
 pub use invariant::{Invariant, Violation};
 pub use ledger::Audited;
 pub use log::{AuditedLog, Auditing};
+pub use models::Rules;
 pub use reasons::{ANSWERED, CANCELLED};
 pub use rest::Unrest;
 
 use budget::Accounts;
 use calls::ModelCalls;
+use lateness::Lateness;
 use memories::Memories;
 use positions::Positions;
 use publications::Publications;
@@ -88,6 +94,10 @@ struct Books {
     policy_failed: bool,
     /// How turns ended, and how many ended so.
     endings: BTreeMap<String, u64>,
+    rules: Rules,
+    lateness: Lateness,
+    /// How many messages of each tenant were let in, and how many accepted.
+    let_in: BTreeMap<TenantId, (u64, u64)>,
 }
 
 impl Audit {

@@ -33,6 +33,8 @@ pub(super) struct Known {
     pub(super) most_spent: Option<Tokens>,
     /// How many they may be.
     pub(super) limit: Tokens,
+    /// Whether another model is asked when one does not answer.
+    pub(super) has_fallback: bool,
 }
 
 impl Books {
@@ -46,6 +48,7 @@ impl Books {
             policy_failed: self.policy_failed,
             most_spent: self.accounts.peak(&session.tenant).map(|peak| peak + open * LARGEST_CALL),
             limit: self.accounts.limit().unwrap_or(Tokens::MAX),
+            has_fallback: self.rules.fallback.is_some(),
         })
     }
 }
@@ -78,7 +81,8 @@ fn is_not_so(turn: &Turn, known: Known, reason: &str) -> Option<&'static str> {
             if failures.iter().all(|failure| named(failure) != reason) {
                 return Some("the model did not fail so");
             }
-            let is_enough = failures.len() >= MODEL_TRIES || failures.iter().any(is_final);
+            let is_last = turn.fell_back || !known.has_fallback;
+            let is_enough = is_last && is_enough(failures);
             (!is_enough).then_some("the model was not asked again")
         }
         "internal" => (turn.tries < MOST_TRIES).then_some("it was not tried often enough"),
@@ -107,6 +111,11 @@ const fn named(failure: &ModelFailure) -> &'static str {
         | ModelFailure::Unavailable(_)
         | ModelFailure::Broken => "model_error",
     }
+}
+
+/// Whether a model that failed so need not be asked again.
+pub(super) fn is_enough(failures: &[ModelFailure]) -> bool {
+    failures.len() >= MODEL_TRIES || failures.iter().any(is_final)
 }
 
 /// Whether asking again would not help, or not soon.

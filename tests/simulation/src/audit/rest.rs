@@ -13,7 +13,7 @@ use soma_core::work::lease::Resource;
 use soma_inproc::{InprocLedger, InprocMemory};
 
 use super::invariant::{Invariant, Wrong};
-use super::{Books, now};
+use super::{Books, now, outcomes};
 
 type Found = Vec<Wrong>;
 
@@ -112,6 +112,7 @@ pub(super) fn check(
     }
     promised(books, found);
     settled(ledger, books, found);
+    outcomes::kept(ledger, books, found);
     books.memories.compare(&memory.keys(), found);
     replicated(ledger, books, found);
 }

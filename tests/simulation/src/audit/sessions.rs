@@ -7,6 +7,7 @@ use soma_core::conversation::model::ModelFailure;
 use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, EventId, OwnerId, SessionId, TenantId, TurnId};
 use soma_core::time::Timestamp;
+use soma_core::tool::ToolOutcome;
 use soma_core::work::commit::WorkKind;
 use soma_simulated::mix;
 
@@ -30,6 +31,8 @@ pub(super) struct Turn {
     pub(super) claims: u32,
     /// How often it failed, or its worker died, since then.
     pub(super) failures: u32,
+    /// Whether its record was taken in: it may be claimed.
+    pub(super) arrived: bool,
     /// How often it was claimed at all.
     pub(super) taken: u32,
     /// How often that was when tokens were set aside for it last.
@@ -39,12 +42,28 @@ pub(super) struct Turn {
     /// Whether the person's message says that it is to be denied, and how many bytes it has.
     pub(super) denied: bool,
     pub(super) said: usize,
-    /// How the model failed since it last asked for tools.
+    /// Whether the person's message says that it is for the stronger model.
+    pub(super) escalated: bool,
+    /// Whether the fallback was asked.
+    pub(super) fell_back: bool,
+    /// How the model that is asked failed since it last asked for tools.
     pub(super) model_failures: Vec<ModelFailure>,
+    pub(super) found: Found,
+}
+
+/// What a message finds in its session when it is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// Nothing.
+    Nothing,
+    /// A turn that runs or is going to.
+    Wanted,
+    /// One that somebody cancelled, at the latest by this message.
+    Cancelled,
 }
 
 impl Turn {
-    pub(super) const fn new(id: TurnId) -> Self {
+    pub(super) const fn new(id: TurnId, found: Found) -> Self {
         Self {
             id,
             ended: false,
@@ -54,12 +73,16 @@ impl Turn {
             model_calls: 0,
             claims: 0,
             failures: 0,
+            arrived: false,
             taken: 0,
             taken_at_reservation: 0,
             tries: 0,
             denied: false,
             said: 0,
+            escalated: false,
+            fell_back: false,
             model_failures: Vec::new(),
+            found,
         }
     }
 }
@@ -112,6 +135,13 @@ pub(super) struct Call {
     pub(super) claims: u32,
     pub(super) runs: u32,
     pub(super) allowed: bool,
+    /// The turn that waits for it, if one does.
+    pub(super) turn: Option<TurnId>,
+    pub(super) tool: String,
+    /// What the tool answered, time after time.
+    pub(super) answers: Vec<ToolOutcome>,
+    /// What was recorded first.
+    pub(super) outcome: Option<ToolOutcome>,
 }
 
 /// Every session.
@@ -141,6 +171,11 @@ impl Sessions {
         session.turn_mut(turn)
     }
 
+    pub(super) fn turn(&self, turn: TurnId) -> Option<&Turn> {
+        let session = self.by_id.get(self.of_turn.get(&turn)?)?;
+        session.turns.iter().find(|known| known.id == turn)
+    }
+
     /// How many turns have not ended, and are of no session that was erased.
     pub(super) const fn pending(&self) -> u64 {
         self.accepted - self.ended - self.erased_pending
@@ -158,7 +193,7 @@ impl Sessions {
     pub(super) fn tool_ran(&mut self, id: CallId, repeatable: Repeatable) -> Result<(), Wrong> {
         let call = self.calls.entry(id).or_default();
         call.runs += 1;
-        let Call { claims, runs, allowed } = *call;
+        let Call { claims, runs, allowed, .. } = *call;
         if !allowed {
             return Err((Invariant::FailClosed, format!("{id} ran without leave")));
         }
@@ -201,6 +236,15 @@ impl Session {
 
     pub(super) fn turn_mut(&mut self, turn: TurnId) -> Option<&mut Turn> {
         self.turns.iter_mut().find(|known| known.id == turn)
+    }
+
+    /// What a message finds that is accepted now.
+    pub(super) fn found(&self) -> Found {
+        match self.turns.iter().find(|turn| !turn.ended) {
+            None => Found::Nothing,
+            Some(turn) if turn.cancelled == Cancelled::No => Found::Wanted,
+            Some(_) => Found::Cancelled,
+        }
     }
 
     /// The turn that may run.

@@ -1,6 +1,6 @@
 //! What is checked when work is claimed, kept and given up.
 
-use soma_core::ids::{OwnerId, SessionId, TenantId};
+use soma_core::ids::{OwnerId, SessionId, TenantId, TurnId};
 use soma_core::ports::work::{Claim, ClaimRequest, Heartbeat, Holding, Release};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
@@ -54,6 +54,10 @@ impl Books {
             let what = format!("{} holds {} claims of {cap}", claim.tenant, held + 1);
             wrong.push((Invariant::Fairness, what));
         }
+        if let Some(passed) = self.passed_over(claim, held) {
+            let what = format!("{session_id} was claimed before {passed}, whose tenant holds less");
+            wrong.push((Invariant::Fairness, what));
+        }
         let Some(session) = self.sessions.by_id.get_mut(session_id) else { return };
         if session.erased {
             wrong.push((Invariant::TenantIsolation, format!("{session_id} came back as work")));
@@ -101,6 +105,35 @@ impl Books {
         for (invariant, what) in wrong {
             self.violate(invariant, what);
         }
+    }
+
+    /// A turn may be claimed from now on.
+    pub(super) fn arrived(&mut self, turn: TurnId) {
+        if let Some(turn) = self.sessions.turn_mut(turn) {
+            turn.arrived = true;
+        }
+    }
+
+    /// A session that waits for the first time, of a tenant that holds fewer claims than the one that
+    /// was just given another.
+    fn passed_over(&self, claim: &Claim, held: usize) -> Option<SessionId> {
+        if claim.kind != WorkKind::Turns || held == 0 {
+            return None;
+        }
+        let waits = |session: &Session| {
+            let head = session.turns.iter().find(|turn| !turn.ended);
+            let fresh = head.is_some_and(|turn| turn.arrived && turn.taken == 0);
+            fresh && !session.erased && session.slots[slot_of(claim.kind)].owner.is_none()
+        };
+        let mut others = self
+            .sessions
+            .by_id
+            .iter()
+            .filter(|(_, session)| session.tenant != claim.tenant && waits(session));
+        let fewer = |(id, session): &(&SessionId, &Session)| {
+            self.claims_of(&session.tenant, claim.kind, **id) < held
+        };
+        others.find(fewer).map(|(id, _)| *id)
     }
 
     fn claims_of(&self, tenant: &TenantId, kind: WorkKind, but: SessionId) -> usize {

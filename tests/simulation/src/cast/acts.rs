@@ -1,5 +1,6 @@
 //! What clients do.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use soma_core::flows::submit_message::WhenBusy;
@@ -21,6 +22,8 @@ pub enum Act {
         when_busy: WhenBusy,
         /// Whether policy denies it.
         denied: Denied,
+        /// Whether it asks for the stronger model.
+        escalated: bool,
         /// How many requests with the same key are under way at once.
         copies: u64,
     },
@@ -33,7 +36,7 @@ pub enum Act {
     },
     /// Sends its last message again, under the same key.
     SayAgain,
-    /// Sends something else under the same key.
+    /// Sends something else, or the same elsewhere, under the same key.
     Misuse,
     /// Does nothing for a while, not even read.
     Wait(Duration),
@@ -75,15 +78,26 @@ impl Part {
     /// The parts of all clients of a run.
     pub fn draw(chance: &mut Chance, swarm: &Swarm, tenants: &[TenantId]) -> Vec<Self> {
         let parts = (0..swarm.sessions).map(|_| Self {
-            tenant: chance.pick(tenants).clone(),
+            tenant: match tenants.first() {
+                Some(flooding) if swarm.flood && !chance.one_in(4) => flooding.clone(),
+                _ => chance.pick(tenants).clone(),
+            },
             style: if chance.one_in(5) { Style::Cumulative } else { Style::Deltas },
             acts: Vec::new(),
         });
         let mut parts: Vec<Self> = parts.collect();
         let mut place = 0;
+        let mut said: Vec<Words> = Vec::new();
+        let mut said_by: BTreeMap<TenantId, u64> = BTreeMap::new();
         for number in 0..swarm.messages {
             let index = chance.index(parts.len());
-            let act = say(chance, swarm, number);
+            let of_tenant = said_by.entry(parts[index].tenant.clone()).or_default();
+            let number = if swarm.alike { *of_tenant } else { number };
+            *of_tenant += 1;
+            let known = said.iter().find(|words| words.number == number).cloned();
+            let words = known.unwrap_or_else(|| Words::draw(chance, swarm, number));
+            said.push(words.clone());
+            let act = say(chance, swarm, words);
             for act in std::iter::once(act).chain(others(chance, swarm)) {
                 parts[index].acts.push((place, act));
                 place += 1;
@@ -93,9 +107,9 @@ impl Part {
     }
 }
 
-fn say(chance: &mut Chance, swarm: &Swarm, number: u64) -> Act {
+fn say(chance: &mut Chance, swarm: &Swarm, words: Words) -> Act {
     Act::Say {
-        words: Words::draw(chance, swarm, number),
+        words,
         when_busy: *chance.pick(&[
             WhenBusy::Enqueue,
             WhenBusy::Enqueue,
@@ -104,6 +118,7 @@ fn say(chance: &mut Chance, swarm: &Swarm, number: u64) -> Act {
             WhenBusy::Interrupt,
         ]),
         denied: if chance.one_in(swarm.denied) { Denied::Yes } else { Denied::No },
+        escalated: chance.one_in(swarm.escalated),
         copies: if chance.one_in(swarm.repeats) { 2 + chance.below(2) } else { 1 },
     }
 }
@@ -111,7 +126,7 @@ fn say(chance: &mut Chance, swarm: &Swarm, number: u64) -> Act {
 /// What follows upon a message.
 fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
     let mut acts = Vec::new();
-    let (short, long) = (Duration::from_millis(1), Duration::from_secs(2));
+    let (short, long) = (Duration::from_millis(1), swarm.pace.longest_act());
     if chance.one_in(3) {
         let span = chance.span(short, long);
         let pause = if chance.one_in(swarm.slow) { span / 3 } else { Duration::ZERO };

@@ -19,5 +19,5 @@ pub use gateways::Gateways;
 pub use model::{Calls, SimulatedModel};
 pub use policy::SimulatedPolicy;
 pub use swarm::Swarm;
-pub use tools::{Runs, SimulatedToolbox, specs};
+pub use tools::{DENIED as DENIED_TOOL, Runs, SimulatedToolbox, specs};
 pub use words::Words;

@@ -21,20 +21,19 @@ use super::tools::name_of;
 use super::words::{Told, Trouble, Words};
 use crate::audit::Audit;
 
-/// How long a silent model is waited for.
-pub(super) const PATIENCE: Duration = Duration::from_secs(6);
-
 /// How often the model was called for each turn.
 #[derive(Debug, Default)]
-pub struct Calls(Mutex<BTreeMap<TurnId, u64>>);
+pub struct Calls(Mutex<BTreeMap<(TurnId, usize), u64>>);
 
 impl Calls {
-    /// Counts one. Answers how many there were before.
-    fn count(&self, turn: TurnId) -> u64 {
+    /// Counts one after so many rounds of tools. Answers how many there were before, in all and since
+    /// the last round.
+    fn count(&self, turn: TurnId, round: usize) -> (u64, u64) {
         let mut calls = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = calls.entry(turn).or_default();
+        let all = calls.range((turn, 0)..=(turn, usize::MAX)).map(|(_, count)| count).sum();
+        let count = calls.entry((turn, round)).or_default();
         *count += 1;
-        *count - 1
+        (all, *count - 1)
     }
 }
 
@@ -57,11 +56,12 @@ impl SimulatedModel {
 #[async_trait]
 impl Model for SimulatedModel {
     async fn generate(&self, request: ModelRequest) -> Result<ModelStream, ModelFailure> {
-        let call = self.calls.count(request.turn_id);
+        let round = rounds(&request.messages);
+        let (call, of_round) = self.calls.count(request.turn_id, round);
         self.audit.model_called(request.turn_id);
         self.audit.prompted(request.turn_id, &request.messages);
         let words = Words::parse(last_words(&request.messages));
-        let trouble = words.trouble(call);
+        let trouble = words.trouble(call, of_round);
         match trouble {
             Trouble::Busy(seconds) => {
                 let retry_after_seconds = (seconds > 0).then_some(seconds);
@@ -69,10 +69,9 @@ impl Model for SimulatedModel {
             }
             Trouble::Down => return Err(ModelFailure::Unavailable("down".into())),
             Trouble::Filter => return Err(ModelFailure::ContentFilter),
-            Trouble::None | Trouble::Cut | Trouble::Hang | Trouble::Empty | Trouble::Poison => {}
+            Trouble::None | Trouble::Cut | Trouble::Hang(_) | Trouble::Empty | Trouble::Poison => {}
         }
         let prompt = request.messages.iter().map(|one| one.tokens(&count)).sum();
-        let round = rounds(&request.messages);
         let asks = words.rounds.get(round).filter(|_| !request.tools.is_empty());
         let answer = Answer {
             turn: request.turn_id,
@@ -171,8 +170,8 @@ impl Answer {
         if answer.piece == answer.words.at.min(pieces) {
             match answer.trouble {
                 Trouble::Cut => return Some((Err(ModelFailure::Broken), None)),
-                Trouble::Hang => {
-                    answer.timer.sleep(PATIENCE).await;
+                Trouble::Hang(seconds) => {
+                    answer.timer.sleep(Duration::from_secs(seconds)).await;
                     return Some((Err(ModelFailure::Timeout), None));
                 }
                 Trouble::Poison => return answer.process.die().await,

@@ -5,6 +5,8 @@ use soma_core::ids::TenantId;
 use soma_core::policy::{Action, Decision, PolicyRequest};
 use soma_core::ports::{Policy, PortResult};
 
+use super::tools::DENIED;
+
 /// Denies the tool `denied`, messages whose metadata has `deny`, and all memory of one tenant.
 #[derive(Clone, Debug)]
 pub struct SimulatedPolicy {
@@ -23,7 +25,7 @@ impl SimulatedPolicy {
     fn decide_one(&self, request: &PolicyRequest) -> Decision {
         let denied = match request.action {
             Action::ConversationSend => !request.context["metadata"]["deny"].is_null(),
-            Action::ToolExecute => request.resource == "denied",
+            Action::ToolExecute => request.resource == DENIED,
             Action::MemoryWrite | Action::MemoryRecall => {
                 self.forgetful.as_ref() == Some(&request.tenant)
             }

@@ -2,17 +2,25 @@
 
 use soma_simulated::{Chance, Point};
 
+use crate::pace::Pace;
+
 /// How often people do what: one in so many times, never for 0.
 #[derive(Clone, Debug, Default)]
 pub struct Swarm {
+    /// How they spend their time.
+    pub pace: Pace,
     /// How many conversations.
     pub sessions: u64,
     /// How many messages, all conversations together.
     pub messages: u64,
     /// How many tenants they are of.
     pub tenants: u64,
+    /// Whether most of them are of one tenant.
+    pub flood: bool,
     /// Messages that ask for tools.
     pub tools: u64,
+    /// Tools that kill who runs them, among those that are asked for.
+    pub fatal_tools: u64,
     /// Tools that take long, beside those that are asked for by chance.
     pub slow_tools: u64,
     /// Messages whose model calls go wrong.
@@ -33,16 +41,19 @@ pub struct Swarm {
     pub deletes: u64,
     /// Messages that policy denies.
     pub denied: u64,
+    /// Messages that ask for the stronger model.
+    pub escalated: u64,
     /// Waits before the next act.
     pub waits: u64,
+    /// Whether tenants say the same, under the same keys.
+    pub alike: bool,
 }
 
 impl Swarm {
     /// What the seed decides: at times nothing of all this, at times all of it as often as it gets.
-    pub fn draw(chance: &mut Chance) -> Self {
-        // Half of the runs are small: most of what goes wrong needs no crowd, and is seen better
-        // without one. A quarter have about twenty messages in five sessions.
+    pub fn draw(chance: &mut Chance, pace: Pace) -> Self {
         let (messages, sessions) = match chance.below(4) {
+            _ if pace == Pace::Dense => (1 + chance.below(4), 1 + chance.below(3)),
             0 | 1 => (1 + chance.below(6), 1 + chance.below(3)),
             2 => (8 + chance.below(9), 3 + chance.below(3)),
             _ => (16 + chance.below(9), 4 + chance.below(3)),
@@ -55,10 +66,13 @@ impl Swarm {
             _ => *chance.pick(of),
         };
         Self {
+            pace,
             sessions,
             messages,
             tenants,
             tools: often(&[0, 2, 4, 8]),
+            // Who is killed is waited for as long as its claims hold.
+            fatal_tools: pace.of(8, 3),
             slow_tools: 0,
             trouble: often(&[0, 3, 8, 20]),
             slow: often(&[0, 4, 10]),
@@ -69,8 +83,17 @@ impl Swarm {
             pries: often(&[0, 10, 30]),
             deletes: often(&[0, 0, 2, 8]),
             denied: often(&[0, 0, 3, 10]),
+            escalated: often(&[0, 2, 6]),
             waits: often(&[1, 3, 0]),
+            alike: tenants > 1 && chance.one_in(3),
+            flood: tenants > 1 && chance.one_in(3),
         }
+    }
+
+    /// The same people, without anything that goes wrong with models, or kills who works for them.
+    #[must_use]
+    pub fn without_trouble(self) -> Self {
+        Self { trouble: 0, fatal_tools: 0, ..self }
     }
 
     /// The same people, who often do what leads to `point`.

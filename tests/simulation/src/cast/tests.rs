@@ -14,7 +14,6 @@ use soma_core::tool::{ToolCall, ToolStatus};
 use soma_inproc::InprocLedger;
 use soma_simulated::{Nature, Process, Simulation, Weather};
 
-use super::model::PATIENCE;
 use super::speech::{flaw, piece};
 use super::tools::name_of;
 use super::{Calls, Runs, SimulatedModel, SimulatedToolbox, specs};
@@ -152,9 +151,9 @@ fn every_trouble_has_its_failure() {
     assert_eq!(one("m7 p1 d0 u x9 w0", 100).1, Err(ModelFailure::Unavailable("down".into())));
     assert_eq!(one("m7 p1 d0 f x9 w0", 100).1, Err(ModelFailure::ContentFilter));
     assert_eq!(one("m7 p1 d0 e x9 w0", 100).0, "");
-    let (hung, took) = answers("m7 p1 d0 h x9 w1", 100, 1);
+    let (hung, took) = answers("m7 p1 d0 h6 x9 w1", 100, 1);
     assert_eq!(hung[0].1, Err(ModelFailure::Timeout));
-    assert_eq!(took, PATIENCE);
+    assert_eq!(took, Duration::from_secs(6));
 }
 
 #[test]

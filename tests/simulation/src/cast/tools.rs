@@ -29,12 +29,15 @@ const TOOLS: &[(char, &str, Repeatable, Does)] = &[
     ('b', "broken", Repeatable::Yes, Does::Fails),
     ('c', "charge", Repeatable::No, Does::Answers),
     ('K', "charge_then_die", Repeatable::No, Does::KillsAfter),
-    ('d', "denied", Repeatable::Yes, Does::Answers),
+    ('d', DENIED, Repeatable::Yes, Does::Answers),
     ('k', "die_then_charge", Repeatable::No, Does::KillsBefore),
     ('e', "echo", Repeatable::Yes, Does::Answers),
     ('y', "echo_then_die", Repeatable::Yes, Does::KillsAfter),
     ('s', "slow", Repeatable::Yes, Does::TakesLong),
 ];
+
+/// The tool that policy does not allow.
+pub const DENIED: &str = "denied";
 
 /// The name of the tool with this initial; of none, a tool that does not exist.
 pub(super) fn name_of(initial: char) -> &'static str {
@@ -71,6 +74,14 @@ impl SimulatedToolbox {
     }
 }
 
+impl SimulatedToolbox {
+    /// Answers, and the auditor knows.
+    fn answers(&self, outcome: ToolOutcome) -> ToolOutcome {
+        self.audit.tool_answered(&outcome);
+        outcome
+    }
+}
+
 /// The place of a call among those of its round: the later, the longer it takes, and the more often
 /// it kills.
 fn place(arguments: &str) -> u64 {
@@ -102,11 +113,13 @@ impl Toolbox for SimulatedToolbox {
     }
 
     async fn run(&self, _context: &ToolContext, call: &ToolCall) -> ToolOutcome {
-        let failed = |why: &str| ToolOutcome::failed(call.call_id, ToolStatus::Error, why);
+        let failed =
+            |why: &str| self.answers(ToolOutcome::failed(call.call_id, ToolStatus::Error, why));
         let tool = TOOLS.iter().find(|(_, name, ..)| *name == call.tool_name);
         let Some((_, _, repeatable, does)) = tool else { return failed("there is no such tool") };
         let n = place(&call.arguments);
-        let fatal = self.runs.count(call.call_id) <= n;
+        let runs = self.runs.count(call.call_id);
+        let fatal = runs <= n;
         if *does == Does::TakesLong {
             self.timer.sleep(Duration::from_secs(3 + 4 * n)).await;
         }
@@ -117,12 +130,14 @@ impl Toolbox for SimulatedToolbox {
         match does {
             Does::Fails => failed("it is broken"),
             Does::KillsAfter if fatal => self.process.die().await,
-            Does::Answers | Does::TakesLong | Does::KillsBefore | Does::KillsAfter => ToolOutcome {
-                call_id: call.call_id,
-                status: ToolStatus::Success,
-                payload: json!({"ran": call.call_id}),
-                execution_time: 0.0,
-            },
+            Does::Answers | Does::TakesLong | Does::KillsBefore | Does::KillsAfter => {
+                self.answers(ToolOutcome {
+                    call_id: call.call_id,
+                    status: ToolStatus::Success,
+                    payload: json!({"ran": call.call_id, "before": runs}),
+                    execution_time: 0.0,
+                })
+            }
         }
     }
 }

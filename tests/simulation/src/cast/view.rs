@@ -50,6 +50,11 @@ impl View {
         self.at.seq
     }
 
+    /// How many pieces of the running answer it saw.
+    pub(super) const fn pieces(&self) -> usize {
+        self.index
+    }
+
     /// Where it is.
     pub(super) fn position(&self) -> Cursor {
         let parsed = self.cursor.as_deref().map(str::parse);

@@ -7,6 +7,7 @@ use std::time::Duration;
 use soma_simulated::Chance;
 
 use super::swarm::Swarm;
+use crate::pace::Pace;
 
 /// How the calls of the model go wrong.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -16,8 +17,8 @@ pub enum Trouble {
     None,
     /// The answer breaks off.
     Cut,
-    /// Nothing comes, until it is given up.
-    Hang,
+    /// Nothing comes, until it is given up after so many seconds.
+    Hang(u64),
     /// It is busy, and says for how many seconds.
     Busy(u64),
     /// It cannot be reached.
@@ -57,6 +58,8 @@ pub struct Words {
     pub trouble: Trouble,
     /// In how many calls it does; 9 is always.
     pub times: u64,
+    /// Whether it does so again after each round of tools.
+    pub again: bool,
     /// After how many pieces, if the answer has begun by then.
     pub at: u64,
     /// What the model says that it used.
@@ -66,13 +69,14 @@ pub struct Words {
 impl Words {
     /// What is said as the `number`-th message of a run.
     pub fn draw(chance: &mut Chance, swarm: &Swarm, number: u64) -> Self {
-        let rounds = if chance.one_in(swarm.tools) { 1 + chance.below(2) } else { 0 };
+        let rounds =
+            if chance.one_in(swarm.tools) { *chance.pick(&[1, 1, 1, 2, 2, 3, 5]) } else { 0 };
         let trouble = if chance.one_in(swarm.trouble) {
             *chance.pick(&[
                 Trouble::Cut,
                 Trouble::Cut,
-                Trouble::Hang,
-                Trouble::Busy(busy_seconds(number)),
+                Trouble::Hang(swarm.pace.of(1, 6)),
+                Trouble::Busy(busy_seconds(swarm.pace, number)),
                 Trouble::Down,
                 Trouble::Filter,
                 Trouble::Empty,
@@ -85,10 +89,15 @@ impl Words {
         Self {
             number,
             pieces,
-            pace: if chance.one_in(swarm.slow) { chance.below(4_000) } else { chance.below(30) },
+            pace: if chance.one_in(swarm.slow) {
+                chance.below(swarm.pace.of(2_000, 4_000))
+            } else {
+                chance.below(30)
+            },
             rounds: (0..rounds).map(|_| tools(chance, swarm)).collect(),
             trouble,
             times: *chance.pick(&[1, 1, 1, 2, 2, 9]),
+            again: trouble != Trouble::None && chance.one_in(3),
             at: if trouble == Trouble::None { 0 } else { chance.below(pieces + 1) },
             told: *chance.pick(&[Told::Truth, Told::Truth, Told::Nothing, Told::TooMuch]),
         }
@@ -99,8 +108,10 @@ impl Words {
         Duration::from_millis(self.pace)
     }
 
-    /// What goes wrong in the model's `call`-th call of a turn, from 0.
-    pub fn trouble(&self, call: u64) -> Trouble {
+    /// What goes wrong in the model's `call`-th call of a turn, from 0, which is the `of_round`-th since
+    /// tools were asked for last.
+    pub fn trouble(&self, call: u64, of_round: u64) -> Trouble {
+        let call = if self.again { of_round } else { call };
         if call < self.times || self.times == 9 { self.trouble } else { Trouble::None }
     }
 
@@ -116,9 +127,10 @@ impl Words {
                 ("d", _) => words.pace = number,
                 ("t", _) => words.rounds.push(value.to_owned()),
                 ("x", _) => words.times = number,
+                ("r", "") => words.again = true,
                 ("w", _) => words.at = number,
                 ("c", "") => words.trouble = Trouble::Cut,
-                ("h", "") => words.trouble = Trouble::Hang,
+                ("h", _) => words.trouble = Trouble::Hang(number),
                 ("b", _) => words.trouble = Trouble::Busy(number),
                 ("u", "") => words.trouble = Trouble::Down,
                 ("f", "") => words.trouble = Trouble::Filter,
@@ -134,11 +146,11 @@ impl Words {
 }
 
 /// A busy model's wait: at times longer than a turn waits for it.
-const fn busy_seconds(number: u64) -> u64 {
+fn busy_seconds(pace: Pace, number: u64) -> u64 {
     match number % 4 {
         0 => 0,
         1 => 1,
-        2 => 7,
+        2 => pace.of(2, 7),
         _ => 90,
     }
 }
@@ -147,7 +159,11 @@ const fn busy_seconds(number: u64) -> u64 {
 fn tools(chance: &mut Chance, swarm: &Swarm) -> String {
     let many = 1 + chance.below(3);
     let mut tool = || {
-        let any = *chance.pick(&['e', 'e', 'c', 's', 's', 'b', 'd', 'k', 'K', 'y']);
+        let any = if chance.one_in(swarm.fatal_tools) {
+            *chance.pick(&['k', 'K', 'y'])
+        } else {
+            *chance.pick(&['e', 'e', 'c', 's', swarm.pace.of('e', 's'), 'b', 'd'])
+        };
         if chance.one_in(swarm.slow_tools) { 's' } else { any }
     };
     (0..many).map(|_| tool()).collect()
@@ -162,7 +178,7 @@ impl fmt::Display for Words {
         match self.trouble {
             Trouble::None => {}
             Trouble::Cut => f.write_str(" c")?,
-            Trouble::Hang => f.write_str(" h")?,
+            Trouble::Hang(seconds) => write!(f, " h{seconds}")?,
             Trouble::Busy(seconds) => write!(f, " b{seconds}")?,
             Trouble::Down => f.write_str(" u")?,
             Trouble::Filter => f.write_str(" f")?,
@@ -171,6 +187,9 @@ impl fmt::Display for Words {
         }
         if self.trouble != Trouble::None {
             write!(f, " x{} w{}", self.times, self.at)?;
+        }
+        if self.again {
+            f.write_str(" r")?;
         }
         match self.told {
             Told::Truth => Ok(()),
@@ -208,7 +227,10 @@ mod tests {
         let twice = Words::parse("m1 p2 d0 c x2 w1");
         let always = Words::parse("m1 p2 d0 k x9 w0");
 
-        assert_eq!([0, 1, 2].map(|call| twice.trouble(call) == Trouble::Cut), [true, true, false]);
-        assert_eq!(always.trouble(1_000), Trouble::Poison);
+        assert_eq!(
+            [0, 1, 2].map(|call| twice.trouble(call, 0) == Trouble::Cut),
+            [true, true, false]
+        );
+        assert_eq!(always.trouble(1_000, 9), Trouble::Poison);
     }
 }

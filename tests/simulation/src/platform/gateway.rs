@@ -10,12 +10,14 @@ pub struct Gateway {
     inner: soma_services::Gateway,
     /// Given when it is gone: connections break.
     pub gone: Stop,
+    /// Given when it stops: streams end.
+    pub stopping: Stop,
 }
 
 impl Gateway {
-    /// A gateway that is there until `gone`.
-    pub const fn new(inner: soma_services::Gateway, gone: Stop) -> Self {
-        Self { inner, gone }
+    /// A gateway that is there until `gone`, and ends its streams when it is `stopping`.
+    pub const fn new(inner: soma_services::Gateway, gone: Stop, stopping: Stop) -> Self {
+        Self { inner, gone, stopping }
     }
 }
 

@@ -1,18 +1,20 @@
 //! What befalls the world: its ports go down, its log loses records, its counters are flushed.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
+use soma_core::outbox::message::Record;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::Log;
 use soma_inproc::{InprocBudget, InprocLog};
 use soma_simulated::{Chance, Nature, Outage, SimulatedLog};
 
 use super::plan::{Disaster, Plan};
-use crate::audit::Audit;
+use crate::audit::{Audit, AuditedLog};
 
 /// The ports that are one database.
 const LEDGER: [&str; 6] = ["Store", "Work", "Leases", "Outbox", "MemoryQueue", "Replica"];
@@ -35,6 +37,8 @@ pub(super) struct Disasters {
     pub(super) calm: Stop,
     pub(super) log: Arc<SimulatedLog<dyn Log>>,
     pub(super) records: Arc<InprocLog>,
+    /// The same, seen by the auditor.
+    pub(super) publishes: Arc<AuditedLog<InprocLog>>,
     pub(super) budget: Arc<InprocBudget>,
     /// Whether the memory lies.
     pub(super) lies: Arc<AtomicBool>,
@@ -88,12 +92,30 @@ impl Disasters {
                 self.log.stall(topic, partition, span);
             }
             Disaster::RetentionPasses | Disaster::TailIsLost => self.lose(disaster),
+            Disaster::GarbageIsPublished => self.publish_garbage(),
         }
     }
 
     fn place(&mut self) -> (Topic, u32) {
-        let topic = *self.chance.pick(&READ);
+        let shown = Topic::ConversationOutbound;
+        let topic = if self.plan.is_fair { shown } else { *self.chance.pick(&READ) };
         (topic, u32::try_from(self.chance.below(u64::from(self.plan.partitions))).unwrap_or(0))
+    }
+
+    /// A record comes that nobody can read: it is not JSON, or not what is expected.
+    fn publish_garbage(&mut self) {
+        use futures_util::FutureExt;
+
+        let (topic, partition) = self.place();
+        let value = *self.chance.pick(&["", "{", "null", "{}", "[1]", "\"\u{0}\""]);
+        let record = Record {
+            key: "garbage".into(),
+            value: value.as_bytes().to_vec().into(),
+            headers: BTreeMap::new(),
+            at: self.world.clock.now(),
+        };
+        let done = self.publishes.publish(topic, partition, vec![record]).now_or_never();
+        debug_assert!(matches!(done, Some(Ok(_))), "the partition is there");
     }
 
     /// Records are lost, from the head of a partition or from its tail.
@@ -108,6 +130,7 @@ impl Disasters {
             return;
         }
         let done = if disaster == Disaster::TailIsLost {
+            self.audit.excuse_lateness();
             let next = bounds.next - few;
             self.audit.log_lost(topic, partition, next);
             self.log.lose_broker(topic, partition);

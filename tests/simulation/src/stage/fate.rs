@@ -74,7 +74,7 @@ impl Fate {
             }
             3 if self.nature.strikes("an instance stands still") => {
                 let span = if self.chance.one_in(2) { LONG } else { SHORT };
-                living.process.pause(self.chance.span(span / 2, span));
+                living.process.pause(self.chance.span(span * 3 / 4, span));
                 Struck::GoesOn
             }
             _ => Struck::GoesOn,

@@ -67,8 +67,8 @@ impl House {
             service.run(&until).await;
             life.crash();
         });
-        let gateway =
-            (unit == Unit::Gateway).then(|| Gateway::new(gateway.clone(), process.gone()));
+        let gateway = (unit == Unit::Gateway)
+            .then(|| Gateway::new(gateway.clone(), process.gone(), stop.clone()));
         let living = Living { process, stop, gateway };
         self.living().insert(instance, living.clone());
         living

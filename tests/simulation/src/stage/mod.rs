@@ -6,6 +6,7 @@ mod house;
 mod lying_memory;
 mod open;
 mod plan;
+mod setup;
 
 pub use house::{Furnish, House, Living};
 pub use open::Stage;

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use soma_core::flows::claims::Capacity;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::ports::{Log, Model, Toolbox};
@@ -17,7 +16,7 @@ use super::lying_memory::LyingMemory;
 use super::plan::Plan;
 use crate::audit::{Audit, Audited, AuditedLog, Auditing, Heard};
 use crate::cast::{Calls, Runs, SimulatedModel, SimulatedPolicy, SimulatedToolbox};
-use crate::platform::{Ports, Settings, Unit, settings};
+use crate::platform::{Ports, Unit};
 
 /// The world of a run.
 pub struct Stage {
@@ -53,9 +52,11 @@ impl Furnish for Furniture {
 
     fn overheard(&self, ports: Ports) -> Ports {
         let (model, policy) = (Arc::clone(&ports.model), Arc::clone(&ports.policy));
+        let limits = Arc::clone(&ports.limits);
         Ports {
             model: Arc::new(Heard::new(model, Arc::clone(&self.audit))),
             policy: Arc::new(Heard::new(policy, Arc::clone(&self.audit))),
+            limits: Arc::new(Heard::new(limits, Arc::clone(&self.audit))),
             ..ports
         }
     }
@@ -68,12 +69,19 @@ impl Stage {
         let world = process.world();
         let ledger = Arc::new(InprocLedger::new(nature.clock()));
         let audit = Audit::new(Arc::clone(&ledger), plan.budget);
+        audit.hold_to(plan.setup.rules());
+        if plan.is_fair {
+            audit.expect_fair_day();
+        }
         let records =
             Arc::new(InprocLog::with_partitions(plan.partitions, Arc::clone(&world.timer)));
         let audited =
             Arc::new(AuditedLog::new(Arc::clone(&records), Auditing::of(Arc::clone(&audit))));
-        let log =
-            SimulatedLog::new(audited as Arc<dyn Log>, nature.clock(), Arc::clone(&world.timer));
+        let log = SimulatedLog::new(
+            Arc::clone(&audited) as Arc<dyn Log>,
+            nature.clock(),
+            Arc::clone(&world.timer),
+        );
         let log = Arc::new(log);
         let budget = Arc::new(InprocBudget::new(Arc::clone(&ledger) as _));
         let memory = Arc::new(InprocMemory::new(nature.clock()));
@@ -94,8 +102,12 @@ impl Stage {
             policy: Arc::new(policy),
         };
         let ports = common.ports(&furniture, &process);
-        let house =
-            Arc::new(House::new(nature.clone(), ports, Arc::new(furniture), settings_of(&plan)));
+        let house = Arc::new(House::new(
+            nature.clone(),
+            ports,
+            Arc::new(furniture),
+            plan.setup.settings(plan.budget),
+        ));
         fates(nature, &process, &world, &house, &plan, &calm);
         let disasters = Disasters {
             nature: nature.clone(),
@@ -105,6 +117,7 @@ impl Stage {
             calm: calm.clone(),
             log: Arc::clone(&log),
             records,
+            publishes: audited,
             budget,
             lies,
             audit: Arc::clone(&audit),
@@ -144,13 +157,6 @@ impl Common {
             limits: Arc::new(InprocRateLimit::new(process.world().clock)),
         }
     }
-}
-
-fn settings_of(plan: &Plan) -> Settings {
-    let mut settings = settings();
-    settings.turns.budget_limit = plan.budget;
-    settings.capacity = Capacity { sessions: 8, ..settings.capacity };
-    settings
 }
 
 fn fates(

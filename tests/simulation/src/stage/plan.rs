@@ -5,13 +5,18 @@
 use std::time::Duration;
 
 use soma_core::ports::CLOCK_SKEW;
-use soma_simulated::{Chance, Fault, Point, SlowReplies, Weather};
+use soma_simulated::{Chance, Fault, Faults, Point, SlowReplies, Weather};
 
+use super::setup::{RATE, Setup};
 use crate::coverage::points;
+use crate::pace::Pace;
 use crate::platform::Unit;
 
-/// How long a storm is that has to last.
+/// How long a storm is that has to last until something is come to that takes its time.
 const LONG_STORM: Duration = Duration::from_secs(12);
+
+/// The longest that a call takes on a fair day.
+const FAIR_LATENCY_MICROS: u64 = 400;
 
 /// What a seed decides of the world.
 #[derive(Clone, Debug)]
@@ -32,6 +37,10 @@ pub struct Plan {
     pub disasters_on: [bool; Disaster::ALL.len()],
     /// The most tokens a tenant may use; none is without limit.
     pub budget: Option<u64>,
+    /// How the services are set.
+    pub setup: Setup,
+    /// Whether nothing goes wrong but that the log may lose the tail of what is shown to clients.
+    pub is_fair: bool,
 }
 
 /// What befalls the world.
@@ -44,6 +53,7 @@ pub enum Disaster {
     PartitionStalls,
     RetentionPasses,
     TailIsLost,
+    GarbageIsPublished,
     PolicyIsDown,
     ModelIsDown,
     MemoryIsDown,
@@ -55,13 +65,14 @@ pub enum Disaster {
 
 impl Disaster {
     /// Every kind.
-    pub const ALL: [Self; 13] = [
+    pub const ALL: [Self; 14] = [
         Self::StoreFailsOver,
         Self::StoreHangs,
         Self::LogIsDown,
         Self::PartitionStalls,
         Self::RetentionPasses,
         Self::TailIsLost,
+        Self::GarbageIsPublished,
         Self::PolicyIsDown,
         Self::ModelIsDown,
         Self::MemoryIsDown,
@@ -80,6 +91,7 @@ impl Disaster {
             Self::PartitionStalls => "a partition stalls",
             Self::RetentionPasses => "retention passes a position",
             Self::TailIsLost => "a partition loses its tail",
+            Self::GarbageIsPublished => "a record cannot be read",
             Self::PolicyIsDown => "policy is down",
             Self::ModelIsDown => "the model is down",
             Self::MemoryIsDown => "the memory is down",
@@ -93,28 +105,44 @@ impl Disaster {
 
 impl Plan {
     /// What the seed decides.
-    pub fn draw(chance: &mut Chance) -> Self {
-        let longest = Duration::from_secs(*chance.pick(&[2, 5, 10]));
-        let instances = [2, 3, 2, 2, 2, 2];
-        let extra = chance.index(instances.len() * 4);
+    pub fn draw(chance: &mut Chance, pace: Pace) -> Self {
+        let longest = pace.of([500, 1_000, 2_000], [2_000, 5_000, 10_000]);
+        let longest = Duration::from_millis(*chance.pick(&longest));
+        let instances = pace.of([2, 2, 1, 1, 1, 1], [2, 3, 2, 2, 2, 2]);
+        let extra = chance.index(instances.len() * pace.of(1, 4));
         let grown = std::array::from_fn(|unit| instances[unit] + u32::from(unit == extra));
         let drawn = Self {
             instances: grown,
-            partitions: *chance.pick(&[1, 1, 2, 3]),
-            weather: weather(chance),
-            storm: chance.span(Duration::from_millis(500), longest),
-            strikes: maybe(chance, &[2, 6, 20]),
-            disasters: maybe(chance, &[1, 4, 12]),
+            partitions: *chance.pick(&pace.of([1, 1, 1, 2], [1, 1, 2, 3])),
+            weather: weather(chance, pace),
+            storm: chance.span(Duration::from_millis(200), longest),
+            strikes: maybe(chance, pace.of([700, 2_000, 6_000], [2_000, 6_000, 20_000])),
+            disasters: maybe(chance, pace.of([300, 1_000, 3_000], [1_000, 4_000, 12_000])),
             disasters_on: std::array::from_fn(|_| chance.one_in(2)),
             budget: if chance.one_in(3) { Some(500 + chance.below(12_000)) } else { None },
+            setup: Setup::draw(chance),
+            is_fair: chance.one_in(10),
         };
-        drawn.leading_to_focus()
+        if drawn.is_fair { drawn.fair() } else { drawn.leading_to_focus(pace) }
+    }
+
+    /// The same on a fair day.
+    fn fair(mut self) -> Self {
+        let latency_micros = self.weather.latency_micros.min(FAIR_LATENCY_MICROS);
+        self.weather = Weather { latency_micros, ..Weather::fair() };
+        self.strikes = None;
+        self.disasters_on = Disaster::ALL.map(|disaster| disaster == Disaster::TailIsLost);
+        self
     }
 
     /// The same, with what leads to the point where most goes wrong, and the time to come there.
-    fn leading_to_focus(mut self) -> Self {
-        if self.weather.focus.is_some() {
-            self.storm = LONG_STORM;
+    fn leading_to_focus(mut self, pace: Pace) -> Self {
+        if let Some(focus) = self.weather.focus {
+            self.storm =
+                self.storm.max(if takes_time(focus) { LONG_STORM } else { pace.long_storm() });
+        }
+        if self.weather.focus == Some(Point::Admit) {
+            self.setup.rate = Some(RATE);
         }
         // A share is given up by who is stopped.
         if matches!(self.weather.focus, Some(Point::Release | Point::Leave)) {
@@ -124,22 +152,36 @@ impl Plan {
     }
 }
 
-/// A mean time in seconds, or never.
-fn maybe(chance: &mut Chance, seconds: &[u64]) -> Option<Duration> {
-    if chance.one_in(3) { None } else { Some(Duration::from_secs(*chance.pick(seconds))) }
+/// Whether a point is come to only after some seconds: by who looks now and then, or holds something
+/// for a while.
+const fn takes_time(point: Point) -> bool {
+    matches!(
+        point,
+        Point::Heads
+            | Point::Heartbeat
+            | Point::ReleaseClaim
+            | Point::LeaveWork
+            | Point::Renew
+            | Point::Release
+            | Point::Leave
+            | Point::Forgot
+    )
 }
 
-fn weather(chance: &mut Chance) -> Weather {
+/// A mean time in milliseconds, or never.
+fn maybe(chance: &mut Chance, millis: [u64; 3]) -> Option<Duration> {
+    if chance.one_in(3) { None } else { Some(Duration::from_millis(*chance.pick(&millis))) }
+}
+
+fn weather(chance: &mut Chance, pace: Pace) -> Weather {
     let most: u32 = *chance.pick(&[0, 40, 160, 530, 2_000]);
-    let faults = std::array::from_fn(|fault| {
+    let faults = Fault::ALL.into_iter().fold(Faults::none(), |faults, fault| {
         let drawn = u32::try_from(chance.below(u64::from(most) + 1)).unwrap_or_default();
         let drawn = if chance.one_in(2) { drawn } else { 0 };
         // Deaths cost a run much time.
-        if matches!(Fault::ALL[fault], Fault::CrashBefore | Fault::CrashAfter) {
-            drawn / 3
-        } else {
-            drawn
-        }
+        let deadly = matches!(fault, Fault::CrashBefore | Fault::CrashAfter);
+        let drawn = if deadly { drawn / 3 } else { drawn };
+        faults.with(fault, f64::from(drawn) / 65_536.0)
     });
     Weather {
         faults,
@@ -154,6 +196,6 @@ fn weather(chance: &mut Chance) -> Weather {
             SlowReplies::OfWrites,
             SlowReplies::All,
         ]),
-        longest: Duration::from_secs(*chance.pick(&[1, 5, 13, 31])),
+        longest: Duration::from_secs(*chance.pick(&pace.of([1, 5, 13, 20], [1, 5, 13, 31]))),
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use soma_core::contract::ledger::{AFTER_TTL, MANY, NOW, TTL, newcomer, owner, wants};
-use soma_core::contract::talk::{talk, talk_of};
+use soma_core::contract::talk::{Talk, talk, talk_of};
 use soma_core::conversation::chain::Chain;
 use soma_core::ports::Work;
 use soma_core::ports::work::{Claim, ClaimRequest, Heartbeat, Release};
@@ -24,7 +24,7 @@ fn commit_under_an_older_claim_is_told() {
     scene.claim(WorkKind::Turns);
 
     let stale = under(&first, talk.progresses(1, 1, TurnState::Ready));
-    scene.audit.books().committed(Gist::of(&stale), &[]);
+    scene.audit.books().committed(Gist::of(&stale), &[], NOW);
 
     assert_eq!(scene.broken(), [Invariant::Fencing]);
 }
@@ -38,7 +38,7 @@ fn commit_under_a_claim_that_was_released_is_told() {
     now(Work::release(&scene.ledger, &claim, Release::Orderly, Duration::ZERO));
 
     let late = under(&claim, talk.progresses(1, 1, TurnState::Ready));
-    scene.audit.books().committed(Gist::of(&late), &[]);
+    scene.audit.books().committed(Gist::of(&late), &[], NOW);
 
     assert_eq!(scene.broken(), [Invariant::Fencing]);
 }
@@ -190,4 +190,24 @@ fn holder_of_a_lost_claim_that_is_told_otherwise_is_told() {
     scene.audit.books().told((WorkKind::Turns, first.owner), &holding, &told, NOW);
 
     assert_eq!(scene.broken(), [Invariant::Fencing]);
+}
+
+#[test]
+fn session_that_is_passed_over_for_a_tenant_that_holds_more_is_told() {
+    for (theirs_waits, broken) in [(false, vec![]), (true, vec![Invariant::Fairness])] {
+        let scene = Scene::new();
+        let (ours, more, theirs) = (talk(1), talk(2), talk_of("globex", 3));
+        scene.ready(&ours, 1);
+        scene.ready(&more, 1);
+        if theirs_waits {
+            scene.ready(&theirs, 1);
+        }
+        let claims = now(scene.behind().claim(wants(WorkKind::Turns, newcomer()))).claims;
+        let of = |talk: &Talk| claims.iter().find(|claim| claim.session_id == talk.session_id);
+
+        scene.audit.books().claimed(of(&ours).unwrap(), MANY);
+        scene.audit.books().claimed(of(&more).unwrap(), MANY);
+
+        assert_eq!(scene.broken(), broken);
+    }
 }

@@ -15,7 +15,7 @@ use crate::audit::{Invariant, Repeatable};
 
 /// Lets the auditor see a commit that no ledger would apply.
 fn forge(scene: &Scene, commit: &Commit, events: &[Event]) {
-    scene.audit.books().committed(Gist::of(commit), events);
+    scene.audit.books().committed(Gist::of(commit), events, NOW);
 }
 
 /// The events that would follow `before`.

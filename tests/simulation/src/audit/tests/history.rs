@@ -58,6 +58,7 @@ impl Scene {
         self.commit(under(&claim, Commit { decisions, ..talk.takes_on(0) }));
         self.audit.tool_ran(talk.call(0), Repeatable::No);
         let outbox = vec![talk.message(Topic::ToolResults, "result")];
+        self.audit.tool_answered(&talk.outcome(0, "done"));
         self.commit(under(&claim, Commit { outbox, ..talk.finishes(0) }));
         now(self.ledger.release(&claim, Release::Orderly, Duration::ZERO));
     }

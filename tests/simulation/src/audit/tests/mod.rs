@@ -1,12 +1,16 @@
 //! Right histories stay clean, and each wrong one is told by its name.
 
 mod budget;
+mod busy;
 mod calls;
 mod claims;
 mod commits;
 mod history;
+mod lateness;
 mod memories;
+mod models;
 mod outbox;
+mod outcomes;
 mod positions;
 mod promises;
 mod prompts;

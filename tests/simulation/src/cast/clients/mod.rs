@@ -16,6 +16,7 @@ use soma_core::flows::submit_message::{NewMessage, WhenBusy};
 use soma_core::flows::world::World;
 use soma_core::identity::{Principal, Scope};
 use soma_core::ids::{SessionId, TenantId, TurnId};
+use soma_core::time::Timestamp;
 use soma_core::work::commit::Receipt;
 use soma_simulated::{Chance, Process};
 
@@ -67,8 +68,18 @@ pub struct Client {
     /// The last message that was accepted, and what it was told.
     accepted: Option<(NewMessage, Receipt)>,
     view: View,
-    stream: Option<(Frames, Gateway)>,
+    stream: Option<Stream>,
+    /// Since when it has done nothing but follow, if it does.
+    follows_since: Option<Timestamp>,
     last: Option<u32>,
+}
+
+/// What a client follows.
+struct Stream {
+    frames: Frames,
+    gateway: Gateway,
+    /// The turn with whose end it ends, if it does; the client knows of no newer one.
+    until: Option<TurnId>,
 }
 
 /// Someone of this tenant.
@@ -90,6 +101,7 @@ impl Client {
             owed: BTreeSet::new(),
             accepted: None,
             stream: None,
+            follows_since: None,
             last: None,
             street,
             chance,
@@ -100,15 +112,15 @@ impl Client {
     /// Does its part, and then follows until it has seen the end of all that it was promised.
     pub async fn run(mut self) {
         let acts = std::mem::take(&mut self.part.acts);
-        for (place, act) in acts {
+        for (_, act) in acts {
             let Some(session) = self.session else {
                 if let Act::Say { .. } = act {
-                    self.say(place, act).await;
+                    self.say(act).await;
                 }
                 continue;
             };
             match act {
-                Act::Say { .. } => self.say(place, act).await,
+                Act::Say { .. } => self.say(act).await,
                 Act::Read { span, pause } => self.read(span, pause).await,
                 Act::SayAgain => self.say_again().await,
                 Act::Misuse => self.misuse().await,
@@ -121,18 +133,22 @@ impl Client {
                 Act::Delete => return self.delete(session).await,
             }
         }
+        self.follows_since = Some(self.street.world.clock.now());
         while !self.owed.is_subset(&self.view.ended) {
             self.follow().await;
         }
     }
 
-    async fn say(&mut self, place: usize, act: Act) {
-        let Act::Say { words, when_busy, denied, copies } = act else { return };
-        let key = format!("key-{place}");
+    async fn say(&mut self, act: Act) {
+        let Act::Say { words, when_busy, denied, escalated, copies } = act else { return };
+        let key = format!("key-{}", words.number);
         let text = words.to_string();
         let mut metadata = Map::new();
         if denied == Denied::Yes {
             metadata.insert("deny".into(), json!(true));
+        }
+        if escalated {
+            metadata.insert("escalate".into(), json!(true));
         }
         let message = NewMessage {
             session_id: self.session,
@@ -143,8 +159,11 @@ impl Client {
             ..NewMessage::default()
         };
         self.note(|| format!("says {text:?} ({when_busy:?}, {copies} times)"));
+        let audit = Arc::clone(&self.street.audit);
+        let was_busy = self.session.is_some_and(|session| audit.is_busy(session));
         match self.submit(&message, copies).await {
             Ok(receipt) => {
+                audit.accepted_when_busy(receipt.turn_id, when_busy);
                 self.street.audit.acknowledged(&receipt, &key, &text, &self.caller.tenant);
                 self.owed.insert(receipt.turn_id);
                 self.accepted = Some((message, receipt));
@@ -155,7 +174,10 @@ impl Client {
                 }
             }
             Err(Refusal::Busy) if when_busy == WhenBusy::Reject => {
-                self.street.audit.refused(&self.caller.tenant, &key);
+                audit.refused(&self.caller.tenant, &key);
+                if !was_busy {
+                    audit.violate(Invariant::Busy, format!("{key} was refused in an idle session"));
+                }
             }
             Err(refusal) => {
                 let what = format!("a good message was refused: {refusal}");
@@ -177,10 +199,15 @@ impl Client {
         }
     }
 
-    /// Says something else under a key that was used.
+    /// Says something else, or the same in another session, under a key that was used.
     async fn misuse(&mut self) {
         let Some((mut message, _)) = self.accepted.clone() else { return };
-        message.message.push_str(" or not");
+        if self.chance.one_in(2) {
+            message.message.push_str(" or not");
+        } else {
+            let is_first = message.session_id.is_none();
+            message.session_id = self.session.filter(|_| is_first);
+        }
         self.note(|| format!("says {:?} under a key that was used", message.message));
         let answer = self.submit(&message, 1).await;
         if !matches!(answer, Err(Refusal::KeyReused)) {
