@@ -71,6 +71,9 @@ impl Follower {
         let url = format!("{url}/v1/session/{}/events?until=final", self.session);
         let request = http.get(url).header("Last-Event-ID", &self.position);
         let Ok(response) = request.send().await else { return false };
+        if response.status() == StatusCode::NO_CONTENT {
+            return true;
+        }
         assert_eq!(response.status(), StatusCode::OK);
         let mut parser = Parser::new();
         let mut body = response.bytes_stream();

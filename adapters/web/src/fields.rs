@@ -26,11 +26,12 @@ impl Fields {
         }
     }
 
-    /// The parameters of a query string; of those with the same name the last.
+    /// The parameters of a query string; of those with the same name the last. An empty one is none.
     pub(crate) fn of_query(text: &str) -> Self {
         let pairs = Query::<Vec<(String, String)>>::from_query(text);
         let pairs = pairs.map(Query::into_inner).unwrap_or_default();
-        let values = pairs.into_iter().map(|(name, value)| (name, Value::String(value))).collect();
+        let pairs = pairs.into_iter().filter(|(_, value)| !value.is_empty());
+        let values = pairs.map(|(name, value)| (name, Value::String(value))).collect();
         Self { values, problems: Vec::new() }
     }
 
@@ -106,9 +107,11 @@ mod tests {
 
     #[test]
     fn parameters_of_a_query_may_be_unknown() {
-        let mut fields = Fields::of_query("limit=20&limit=30&utm=x&after=%31");
+        let mut fields = Fields::of_query("limit=20&limit=30&utm=x&after=%31&q=&until");
 
         assert_eq!(fields.text::<usize>("limit"), Some(30));
+        assert_eq!(fields.optional::<String>("q"), None);
+        assert_eq!(fields.optional::<String>("until"), None);
         assert_eq!(fields.text::<u64>("after"), Some(1));
         assert!(fields.check().is_ok());
     }

@@ -10,11 +10,10 @@ use futures_util::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures_util::stream::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use soma_core::flows::follow_session::{Frames, Until};
+use soma_core::flows::follow_session::{Frames, Interrupted};
 use soma_core::flows::refusal::Refusal;
 use soma_core::identity::Principal;
 use soma_core::ids::SessionId;
-use soma_core::ports::PortError;
 use soma_core::stream::resume::{Frame, FrameBody};
 
 use super::message;
@@ -38,7 +37,6 @@ pub(super) struct Conversation {
     pub(super) caller: Principal,
     pub(super) gateway: Arc<Gateway>,
     pub(super) session: SessionId,
-    pub(super) until: Until,
     pub(super) outgoing: actix_ws::Session,
 }
 
@@ -164,15 +162,17 @@ impl Conversation {
         }))
     }
 
-    async fn show(&mut self, frame: Option<Result<Frame, PortError>>) -> Result<(), End> {
-        let frame = match (frame, self.until) {
-            (Some(Ok(frame)), _) => frame,
-            (Some(Err(error)), _) => {
+    async fn show(&mut self, frame: Option<Result<Frame, Interrupted>>) -> Result<(), End> {
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            Some(Err(Interrupted::Stopping)) => {
+                return Err(End::Said(CloseCode::Restart, "the gateway stops"));
+            }
+            Some(Err(Interrupted::Port(error))) => {
                 tracing::warn!(%error, session = %self.session, "a stream breaks off");
                 return Err(End::Said(CloseCode::Again, "come back with the last id"));
             }
-            (None, Until::Final) => return Err(End::Said(CloseCode::Normal, "")),
-            (None, Until::Left) => return Err(End::Said(CloseCode::Restart, "the gateway stops")),
+            None => return Err(End::Said(CloseCode::Normal, "")),
         };
         let wire = Wire::of(&frame, self.session);
         let text = serde_json::to_string(&Placed { id: frame.cursor.to_string(), wire });

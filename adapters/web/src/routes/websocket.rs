@@ -21,7 +21,9 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Opens a WebSocket on a session: the events of `…/events` as text frames, each with its place as
 /// `id`. The client may send `{"type": "message", …}` with the fields of `POST
 /// /v1/session/message`, and `{"type": "cancel"}`; each is answered by a frame of the type
-/// `accepted` or `error`. After `session.deleted` it is closed with the code 4404.
+/// `accepted` or `error`. After `session.deleted` it is closed with the code 4404. A close is not the
+/// end of an answer: wait for its terminal event, `assistant.final` or `turn.failed`, and come back
+/// with the last id wherever the socket closes before.
 #[utoipa::path(
     get, path = "/v1/session/{session_id}/stream", tag = "conversation",
     params(schema::SessionPath, schema::StreamQuery),
@@ -47,7 +49,6 @@ pub(crate) async fn converse(
         caller: caller.0,
         gateway: Arc::clone(&gateway),
         session: options.session,
-        until: options.until,
         outgoing,
     };
     // It ends with its connection, which the server waits for.

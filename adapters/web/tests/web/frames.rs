@@ -1,7 +1,5 @@
 //! The two kinds of streams, as a client reads them.
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -21,35 +19,44 @@ pub(crate) struct Sent {
 pub(crate) struct Events {
     opened: Opened,
     text: String,
-    blocks: VecDeque<String>,
 }
 
 impl Events {
     pub(crate) async fn open(request: Request) -> Self {
         let opened = request.open().await;
         assert_eq!(opened.head.status, 200);
-        Self { opened, text: String::new(), blocks: VecDeque::new() }
+        Self { opened, text: String::new() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.opened.head.header(name)
     }
 
+    /// The next line that is not empty; none at the end of the stream.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        self.until("\n").await
+    }
+
     /// The next block, also one without an event; none at the end of the stream.
     pub(crate) async fn block(&mut self) -> Option<String> {
-        while self.blocks.is_empty() {
-            let chunk = match self.opened.chunk().await {
-                Chunk::Data(chunk) => chunk,
+        self.until("\n\n").await
+    }
+
+    async fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(place) = self.text.find(end) {
+                let part: String = self.text.drain(..place + end.len()).collect();
+                if !part.trim_end().is_empty() {
+                    return Some(part.trim_end().to_owned());
+                }
+                continue;
+            }
+            match self.opened.chunk().await {
+                Chunk::Data(chunk) => self.text.push_str(std::str::from_utf8(&chunk).unwrap()),
                 Chunk::End => return None,
                 Chunk::Cut => panic!("the stream was cut"),
-            };
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-            while let Some(end) = self.text.find("\n\n") {
-                let block: String = self.text.drain(..end + 2).collect();
-                self.blocks.push_back(block.trim_end().to_owned());
             }
         }
-        self.blocks.pop_front()
     }
 
     /// The next event; none at the end of the stream.
