@@ -8,6 +8,7 @@ mod client;
 mod full_disk;
 mod killing;
 mod neighbours;
+mod operating;
 mod services;
 mod soma;
 mod stopping;

@@ -1,5 +1,6 @@
 //! The description of the interface: OpenAPI 3.1.
 
+pub(crate) mod params;
 pub(crate) mod schema;
 
 use utoipa::OpenApi;
@@ -13,7 +14,7 @@ use crate::routes::{health, message, page, sessions, sse, tools, websocket};
         description = "A message is accepted, answered by a language model, and the answer streams \
                        back. Refusals are problem documents (RFC 9457).",
     ),
-    servers((url = "/")),
+    servers((url = ".")),
     paths(
         message::submit_message,
         sse::follow_session,
@@ -33,13 +34,16 @@ use crate::routes::{health, message, page, sessions, sse, tools, websocket};
         health::document,
         page::page,
     ),
-    components(schemas(schema::Event, schema::AnswerPiece), responses(schema::Problem)),
+    components(schemas(schema::Problem), responses(schema::Refused)),
 )]
 struct Document;
 
 /// The description.
 pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    Document::openapi()
+    let mut document = Document::openapi();
+    // There is no login: nothing is needed, which is not the same as nothing said.
+    document.security = Some(Vec::new());
+    document
 }
 
 #[cfg(test)]
@@ -73,6 +77,58 @@ mod tests {
         let document = serde_json::to_value(document()).unwrap();
 
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+    }
+
+    #[test]
+    fn every_operation_may_be_refused_in_one_way() {
+        let document = serde_json::to_value(document()).unwrap();
+        let refused = serde_json::json!({"$ref": "#/components/responses/Refused"});
+
+        let items = document["paths"].as_object().unwrap().values();
+        for operation in items.flat_map(|item| item.as_object().unwrap().values()) {
+            let name = &operation["operationId"];
+            let responses = operation["responses"].as_object().unwrap();
+            assert_eq!(responses["default"], refused, "{name}");
+            for (status, response) in responses {
+                let refuses = status.starts_with(['4', '5']);
+                assert!(!refuses || *response == refused, "{name}: {status}");
+            }
+        }
+        assert_eq!(document["security"], serde_json::json!([]));
+    }
+
+    #[test]
+    fn document_is_as_tight_as_the_gateway() {
+        let document = serde_json::to_value(document()).unwrap();
+        let schema = |name: &str| document["components"]["schemas"][name].clone();
+        let parameter = |path: &str, name: &str| {
+            let parameters =
+                document["paths"][path]["get"]["parameters"].as_array().unwrap().clone();
+            parameters.into_iter().find(|it| it["name"] == name).unwrap()["schema"].clone()
+        };
+
+        for (name, free) in [("Message", "metadata"), ("ToolRequest", "args")] {
+            assert_eq!(schema(name)["additionalProperties"], false, "{name}");
+            let free = &schema(name)["properties"][free];
+            assert_eq!(
+                (&free["type"], &free["additionalProperties"]),
+                (&"object".into(), &true.into())
+            );
+        }
+        assert_eq!(schema("Event")["properties"]["metadata"]["additionalProperties"], true);
+        assert_eq!(schema("Message")["properties"]["persona_id"]["minLength"], 1);
+        for (path, most) in [("/v1/sessions", 200), ("/v1/sessions/{session_id}/events", 500)] {
+            let limit = parameter(path, "limit");
+            assert_eq!((&limit["minimum"], &limit["maximum"]), (&1.into(), &most.into()), "{path}");
+        }
+        let after = parameter("/v1/sessions/{session_id}/events", "after");
+        assert_eq!((&after["minimum"], &after["maximum"]), (&0.into(), &i64::MAX.into()));
+        for (name, values) in [("until", &["final"][..]), ("stream", &["deltas", "cumulative"])] {
+            let values = serde_json::json!(values);
+            assert_eq!(parameter("/v1/session/{session_id}/events", name)["enum"], values);
+        }
+        let place = parameter("/v1/session/{session_id}/events", "after");
+        assert!(place["pattern"].as_str().unwrap().starts_with("^[0-9]{1,20}"), "{place}");
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! One client's WebSocket: what it says is done and answered, and what happens is sent to it.
 
+use std::io::ErrorKind;
+use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +19,7 @@ use soma_core::ids::SessionId;
 use soma_core::stream::resume::{Frame, FrameBody};
 
 use super::message;
+use super::sessions::Turns;
 use crate::body::MAX_BODY;
 use crate::error::Problem;
 use crate::fields::Fields;
@@ -136,8 +139,9 @@ impl Conversation {
         match fields.required("type") {
             Some(Request::Message) => self.submit(fields).await,
             Some(Request::Cancel) => {
+                let turns = fields.optional::<Turns>("turns").unwrap_or_default();
                 fields.finish()?;
-                self.gateway.cancel_turn.run(&self.caller, self.session).await?;
+                turns.cancel(&self.gateway, &self.caller, self.session).await?;
                 Ok(json!({"type": "accepted", "request": "cancel", "session_id": self.session}))
             }
             None => Err(fields.check().err().unwrap_or_else(Problem::internal)),
@@ -204,8 +208,11 @@ impl Conversation {
 fn broken(error: &ProtocolError) -> End {
     match error {
         ProtocolError::Overflow => End::Said(CloseCode::Size, "the frame is too large"),
-        ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+        ProtocolError::Io(error) if error.get_ref().is_some_and(|it| it.is::<Utf8Error>()) => {
             End::Said(CloseCode::Invalid, "the frame is not UTF-8")
+        }
+        ProtocolError::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            End::Said(CloseCode::Protocol, "protocol")
         }
         // Also what is too large in parts; where the connection failed, nobody reads this.
         ProtocolError::Io(_) => End::Said(CloseCode::Size, "the message is too large"),

@@ -21,7 +21,7 @@ use super::stream::StreamOptions;
 use crate::authenticate::Caller;
 use crate::error::Problem;
 use crate::gateway::Gateway;
-use crate::openapi::schema;
+use crate::openapi::{params, schema};
 use crate::shared::{Encoder, SharedFrames};
 use crate::sse::{BEGINNING, HEARTBEAT, first};
 
@@ -40,17 +40,13 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// with the last id wherever the stream ends before.
 #[utoipa::path(
     get, path = "/v1/session/{session_id}/events", tag = "conversation",
-    params(
-        schema::SessionPath, schema::StreamQuery,
-        ("Last-Event-ID" = Option<String>, Header,
-            description = "As `after`, and wins over it; an empty one is none"),
-    ),
+    params(params::SessionPath, params::StreamQuery, params::LastEventId),
     responses(
-        (status = 200, content_type = "text/event-stream", body = String,
+        (status = 200, content_type = "text/event-stream", body = schema::Streamed,
             description = "`event:` is the type; `data:` is an event or a piece of the answer. \
                 `session.deleted` is the last one of a session that was deleted"),
         (status = 204, description = "With `until=final`: everything was seen, so do not come back"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn follow_session(

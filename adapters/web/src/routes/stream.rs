@@ -9,6 +9,7 @@ use soma_core::identity::Principal;
 use soma_core::ids::SessionId;
 use soma_core::stream::cursor::Cursor;
 use soma_core::stream::resume::Style;
+use utoipa::ToSchema;
 
 use super::session_of;
 use crate::error::Problem;
@@ -60,10 +61,13 @@ fn header(request: &HttpRequest) -> Result<Option<Cursor>, Problem> {
     cursor.ok_or_else(problem).map(Some)
 }
 
-#[derive(Deserialize)]
+/// How the running answer is sent.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StreamStyle {
+pub(crate) enum StreamStyle {
+    /// In pieces.
     Deltas,
+    /// Whole, again and again.
     Cumulative,
 }
 
@@ -76,9 +80,11 @@ impl From<StreamStyle> for Style {
     }
 }
 
-#[derive(Deserialize)]
+/// When a stream ends by itself.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StreamEnd {
+pub(crate) enum StreamEnd {
+    /// After the newest turn.
     Final,
 }
 

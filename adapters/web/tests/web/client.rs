@@ -124,6 +124,11 @@ impl Request {
 
     /// Sends it, and reads the head of the answer.
     pub(crate) async fn open(self) -> Opened {
+        Opened::of(self.begin().await).await
+    }
+
+    /// Sends it, and reads nothing.
+    pub(crate) async fn begin(self) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         let mut text = format!("{} {} {}\r\n", self.method, self.target, self.version);
         for (name, value) in &self.headers {
@@ -132,9 +137,7 @@ impl Request {
         stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();
         // A server that refuses a body may not read it.
         stream.write_all(&self.body).await.ok();
-        let mut stream = BufReader::new(stream);
-        let head = read_head(&mut stream).await;
-        Opened { head, stream }
+        stream
     }
 }
 
@@ -145,6 +148,13 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Reads the head of an answer.
+    pub(crate) async fn of(stream: TcpStream) -> Self {
+        let mut stream = BufReader::new(stream);
+        let head = read_head(&mut stream).await;
+        Self { head, stream }
+    }
+
     pub(crate) async fn read(mut self) -> Answer {
         let mut body = Vec::new();
         if self.is_chunked() {

@@ -165,6 +165,28 @@ impl Socket {
         self.stream.write_all(&frame).await.ok();
     }
 
+    /// Sends the head of a frame with this first byte, and nothing of its payload.
+    pub(crate) async fn head(&mut self, first: u8, length: u64) {
+        let head = [&[first, 0x80 + 127], &length.to_be_bytes()[..], &[0; 4]].concat();
+        self.raw(&head).await;
+    }
+
+    /// Sends these bytes.
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) async fn finish(&mut self) {
+        self.stream.shutdown().await.ok();
+    }
+
+    /// Reads to the end of the connection.
+    pub(crate) async fn drained(&mut self) {
+        // A connection that is reset has ended, too.
+        self.stream.read_to_end(&mut Vec::new()).await.ok();
+    }
+
     pub(crate) async fn came(&mut self) -> Came {
         let mut head = [0; 2];
         self.stream.read_exact(&mut head).await.unwrap();
