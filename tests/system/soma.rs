@@ -45,8 +45,15 @@ impl Drop for Folder {
 
 /// `soma up` on `data`, with nothing of this process's environment but the path.
 pub(crate) fn up(data: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = up_again(data, settings);
+    command.args(["--port", "0"]);
+    command
+}
+
+/// The same, on the port of the settings.
+fn up_again(data: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary());
-    command.args(["up", "--port", "0", "--data"]).arg(data);
+    command.args(["up", "--data"]).arg(data);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent");
     command.envs(settings.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -67,6 +74,11 @@ impl Soma {
     /// Starts it, and waits until it says that it is up.
     pub(crate) fn start(data: &Path, settings: &[(&str, &str)]) -> Self {
         Self::of(up(data, settings))
+    }
+
+    /// Starts it on the port that `GATEWAY_PORT` says, as it was before.
+    pub(crate) fn again(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::of(up_again(data, settings))
     }
 
     pub(crate) fn of(mut command: Command) -> Self {
