@@ -7,6 +7,7 @@ mod bad_start;
 mod cache;
 mod client;
 mod full_disk;
+mod generated_clients;
 mod killing;
 mod neighbours;
 mod operating;

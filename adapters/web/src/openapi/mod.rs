@@ -3,9 +3,10 @@
 pub(crate) mod params;
 pub(crate) mod schema;
 
+use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::routes::{health, message, page, sessions, sse, tools, websocket};
+use crate::routes::{health, message, page, sessions, sse, stream, tools, websocket};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,15 +35,25 @@ use crate::routes::{health, message, page, sessions, sse, tools, websocket};
         health::document,
         page::page,
     ),
-    components(schemas(schema::Problem), responses(schema::Refused)),
+    components(
+        schemas(schema::Problem, schema::Streamed, sessions::Turns, stream::StreamEnd, stream::StreamStyle),
+        responses(schema::Refused),
+    ),
 )]
 struct Document;
 
+/// Where the description says what a stream is.
+const STREAM: &str = "/paths/~1v1~1session~1{session_id}~1events/get/responses/200/content/text~1event-stream/schema";
+
 /// The description.
-pub(crate) fn document() -> utoipa::openapi::OpenApi {
-    let mut document = Document::openapi();
+pub(crate) fn document() -> Value {
+    let mut document = json!(Document::openapi());
     // There is no login: nothing is needed, which is not the same as nothing said.
-    document.security = Some(Vec::new());
+    document["security"] = json!([]);
+    if let Some(stream) = document.pointer_mut(STREAM) {
+        // The stream is text; this is what stands in the data of its events.
+        stream["contentSchema"] = json!({"$ref": "#/components/schemas/Streamed"});
+    }
     document
 }
 
@@ -50,14 +61,12 @@ pub(crate) fn document() -> utoipa::openapi::OpenApi {
 mod tests {
     use std::collections::BTreeSet;
 
-    use serde_json::Value;
-
     use super::*;
     use crate::routes::endpoints;
 
     #[test]
     fn every_served_route_is_described_and_no_other() {
-        let document = serde_json::to_value(document()).unwrap();
+        let document = document();
         let paths = document["paths"].as_object().unwrap();
         let operations = |item: &Value| item.as_object().unwrap().keys().cloned().collect();
         let described: BTreeSet<(String, BTreeSet<String>)> =
@@ -74,15 +83,15 @@ mod tests {
 
     #[test]
     fn document_is_of_version_3_1() {
-        let document = serde_json::to_value(document()).unwrap();
+        let document = document();
 
         assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
     }
 
     #[test]
     fn every_operation_may_be_refused_in_one_way() {
-        let document = serde_json::to_value(document()).unwrap();
-        let refused = serde_json::json!({"$ref": "#/components/responses/Refused"});
+        let document = document();
+        let refused = json!({"$ref": "#/components/responses/Refused"});
 
         let items = document["paths"].as_object().unwrap().values();
         for operation in items.flat_map(|item| item.as_object().unwrap().values()) {
@@ -94,12 +103,13 @@ mod tests {
                 assert!(!refuses || *response == refused, "{name}: {status}");
             }
         }
-        assert_eq!(document["security"], serde_json::json!([]));
+        assert_eq!(document["security"], json!([]));
+        assert!(document.pointer(STREAM).is_some_and(|stream| stream["type"] == "string"));
     }
 
     #[test]
     fn document_is_as_tight_as_the_gateway() {
-        let document = serde_json::to_value(document()).unwrap();
+        let document = document();
         let schema = |name: &str| document["components"]["schemas"][name].clone();
         let parameter = |path: &str, name: &str| {
             let parameters =
@@ -123,9 +133,11 @@ mod tests {
         }
         let after = parameter("/v1/sessions/{session_id}/events", "after");
         assert_eq!((&after["minimum"], &after["maximum"]), (&0.into(), &i64::MAX.into()));
-        for (name, values) in [("until", &["final"][..]), ("stream", &["deltas", "cumulative"])] {
-            let values = serde_json::json!(values);
-            assert_eq!(parameter("/v1/session/{session_id}/events", name)["enum"], values);
+        assert_eq!(schema("StreamEnd")["enum"], json!(["final"]));
+        assert_eq!(schema("StreamStyle")["enum"], json!(["deltas", "cumulative"]));
+        for (name, of) in [("until", "StreamEnd"), ("stream", "StreamStyle")] {
+            let reference = format!("#/components/schemas/{of}");
+            assert_eq!(parameter("/v1/session/{session_id}/events", name)["$ref"], reference);
         }
         let place = parameter("/v1/session/{session_id}/events", "after");
         assert!(place["pattern"].as_str().unwrap().starts_with("^[0-9]{1,20}"), "{place}");
@@ -144,7 +156,7 @@ mod tests {
                 Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
             }
         }
-        let document = serde_json::to_value(document()).unwrap();
+        let document = document();
 
         let mut found = Vec::new();
         references(&document, &mut found);

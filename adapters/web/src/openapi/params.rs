@@ -28,10 +28,10 @@ pub(crate) struct StreamQuery {
     #[param(required = false, pattern = "^[0-9]{1,20}([.][0-9]{1,10}[.][0-9]{1,20})?$")]
     last_event_id: String,
     /// `final`: the stream ends after the newest turn that was accepted before.
-    #[param(required = false, inline)]
+    #[param(required = false)]
     until: StreamEnd,
     /// `cumulative`: `assistant.stream` with the whole text so far in place of `assistant.delta`.
-    #[param(required = false, inline)]
+    #[param(required = false)]
     stream: StreamStyle,
 }
 
@@ -88,6 +88,6 @@ pub(crate) struct EventsQuery {
 #[into_params(parameter_in = Query)]
 pub(crate) struct CancelQuery {
     /// `all`: also those that wait; `running` if not said.
-    #[param(required = false, inline)]
+    #[param(required = false)]
     turns: Turns,
 }

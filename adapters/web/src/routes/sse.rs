@@ -12,6 +12,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{Peekable, Stream, StreamExt, once, unfold};
+use serde_json::json;
 use soma_core::flows::follow_session::{Frames, Interrupted, Until};
 use soma_core::ports::Timer;
 use soma_core::stream::resume::Frame;
@@ -42,7 +43,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     get, path = "/v1/session/{session_id}/events", tag = "conversation",
     params(params::SessionPath, params::StreamQuery, params::LastEventId),
     responses(
-        (status = 200, content_type = "text/event-stream", body = schema::Streamed,
+        (status = 200, content_type = "text/event-stream", body = String,
             description = "`event:` is the type; `data:` is an event or a piece of the answer. \
                 `session.deleted` is the last one of a session that was deleted"),
         (status = 204, description = "With `until=final`: everything was seen, so do not come back"),
