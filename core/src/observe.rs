@@ -19,6 +19,22 @@ pub const MEMORY_WRITES: &str = "memory_sync_jobs_total";
 /// Batches of the outbox, by `result`: `success`, `retry` or `failed`.
 pub const PUBLISHED: &str = "outbox_sync_publish_total";
 
+/// Says what each of core's counters counts, to what collects them.
+pub fn describe_metrics() {
+    for (name, says) in [
+        (TURNS, "Turns that ended, by result: success, or the reason of turn.failed"),
+        (
+            MODEL_FAILURES,
+            "Calls of the language model that failed, also those tried again, by reason",
+        ),
+        (DEAD_LETTERS, "What was set aside as a dead letter, by topic and reason"),
+        (MEMORY_WRITES, "Memory writes, by result: ok, retry or failed"),
+        (PUBLISHED, "Batches of the outbox, by result: success, retry or failed"),
+    ] {
+        metrics::describe_counter!(name, says);
+    }
+}
+
 /// Why something was set aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SetAside {

@@ -12,7 +12,7 @@ use soma_core::ports::Tool;
 use soma_core::ports::tool::{ToolContext, ToolError};
 use soma_core::tool::{ToolSpec, ToolStatus};
 use soma_inproc::Script;
-use soma_tests::platform::{HeldTool, Tools, Unit, asks_for, check, repeatable};
+use soma_tests::platform::{HeldTool, Tools, Unit, asks_for, check, last_words, repeatable};
 
 use crate::house::Plan;
 
@@ -144,7 +144,32 @@ async fn cancel_does_not_reach_a_tool_that_a_client_asked_for() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn cancel_ends_turns_that_wait_in_the_queue_too() {
+async fn cancel_ends_the_turn_that_runs_and_the_one_behind_it_goes_on() {
+    let never = Stop::new();
+    let house = Plan::new(move |request, _| {
+        if last_words(request).contains("second") {
+            Script::answer("Done.")
+        } else {
+            Script::new().text("Hm ").hold(&never)
+        }
+    })
+    .open();
+    let mut client = house.client();
+    let first = client.say("first").await;
+    client.until(|view| view.text == "Hm ").await;
+    let second = client.say("second").await;
+
+    client.cancel().await;
+    client.until_ended(2).await;
+
+    assert_eq!(client.view.order, [first.turn_id, second.turn_id]);
+    assert_eq!(client.view.ended[&first.turn_id].reason.as_deref(), Some("cancelled"));
+    assert_eq!(client.view.ended[&second.turn_id].kind, AssistantFinal);
+    check(&house.platform, &client.principal).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn cancel_of_all_ends_turns_that_wait_in_the_queue_too() {
     let never = Stop::new();
     let house = Plan::new(move |_, _| Script::new().text("Hm ").hold(&never)).open();
     let mut client = house.client();
@@ -152,7 +177,7 @@ async fn cancel_ends_turns_that_wait_in_the_queue_too() {
     client.until(|view| view.text == "Hm ").await;
     let second = client.say("second").await;
 
-    client.cancel().await;
+    client.cancel_all().await;
     client.until_ended(2).await;
 
     assert_eq!(client.view.order, [first.turn_id, second.turn_id]);

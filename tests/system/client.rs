@@ -71,6 +71,12 @@ impl Follower {
         let url = format!("{url}/v1/session/{}/events?until=final", self.session);
         let request = http.get(url).header("Last-Event-ID", &self.position);
         let Ok(response) = request.send().await else { return false };
+        match response.status() {
+            StatusCode::NO_CONTENT => return true,
+            // Of a proxy whose gateway is away.
+            StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE => return false,
+            _ => {}
+        }
         assert_eq!(response.status(), StatusCode::OK);
         let mut parser = Parser::new();
         let mut body = response.bytes_stream();

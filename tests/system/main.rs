@@ -4,10 +4,16 @@
 
 mod bad_input;
 mod bad_start;
+mod cache;
 mod client;
 mod full_disk;
+mod generated_clients;
 mod killing;
 mod neighbours;
+mod operating;
+mod page;
+mod proxies;
+mod real_clients;
 mod services;
 mod soma;
 mod stopping;

@@ -45,8 +45,15 @@ impl Drop for Folder {
 
 /// `soma up` on `data`, with nothing of this process's environment but the path.
 pub(crate) fn up(data: &Path, settings: &[(&str, &str)]) -> Command {
+    let mut command = up_again(data, settings);
+    command.args(["--port", "0"]);
+    command
+}
+
+/// The same, on the port of the settings.
+fn up_again(data: &Path, settings: &[(&str, &str)]) -> Command {
     let mut command = Command::new(binary());
-    command.args(["up", "--port", "0", "--data"]).arg(data);
+    command.args(["up", "--data"]).arg(data);
     command.env_clear().env("PATH", "/usr/bin:/bin").env("HOME", "/nonexistent");
     command.envs(settings.iter().copied());
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -57,8 +64,11 @@ pub(crate) fn up(data: &Path, settings: &[(&str, &str)]) -> Command {
 pub(crate) struct Soma {
     child: Child,
     pub(crate) url: String,
-    warnings: Arc<Mutex<Vec<String>>>,
+    log: Log,
 }
+
+/// What a process has logged.
+type Log = Arc<Mutex<Vec<Value>>>;
 
 impl Soma {
     /// Starts it, and waits until it says that it is up.
@@ -66,12 +76,17 @@ impl Soma {
         Self::of(up(data, settings))
     }
 
+    /// Starts it on the port that `GATEWAY_PORT` says, as it was before.
+    pub(crate) fn again(data: &Path, settings: &[(&str, &str)]) -> Self {
+        Self::of(up_again(data, settings))
+    }
+
     pub(crate) fn of(mut command: Command) -> Self {
         let mut child = command.spawn().unwrap();
         let out = child.stdout.take().unwrap();
         let (said, heard) = mpsc::channel();
-        let warnings = Arc::new(Mutex::new(Vec::new()));
-        let warned = Arc::clone(&warnings);
+        let log = Log::default();
+        let logged = Arc::clone(&log);
         // It reads to the end, so that the pipe never fills.
         std::thread::spawn(move || {
             for line in BufReader::new(out).lines().map_while(Result::ok) {
@@ -79,22 +94,25 @@ impl Soma {
                 if let Some(url) = entry.get("url").and_then(Value::as_str) {
                     let _ = said.send(url.to_owned());
                 }
-                if entry["level"] == "WARN" {
-                    warned.lock().unwrap().push(line);
-                }
+                logged.lock().unwrap().push(entry);
             }
         });
         let Ok(url) = heard.recv_timeout(PATIENCE) else {
             let _ = child.kill();
             panic!("soma did not start: {}", words(&mut child));
         };
-        Self { child, url, warnings }
+        Self { child, url, log }
     }
 
     /// How many lines it has logged as warnings that say this.
     pub(crate) fn warnings(&self, saying: &str) -> usize {
-        let warnings = self.warnings.lock().unwrap();
-        warnings.iter().filter(|line| line.contains(saying)).count()
+        let warnings = self.log().into_iter().filter(|entry| entry["level"] == "WARN");
+        warnings.filter(|entry| entry.to_string().contains(saying)).count()
+    }
+
+    /// What it has logged.
+    pub(crate) fn log(&self) -> Vec<Value> {
+        self.log.lock().unwrap().clone()
     }
 
     /// The number of its process.
@@ -106,6 +124,11 @@ impl Soma {
     pub(crate) fn kill(mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
+    }
+
+    /// Waits until it ends by itself, and returns how.
+    pub(crate) fn ended(mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 
     /// Sends SIGTERM, and returns how it ended.

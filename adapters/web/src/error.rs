@@ -4,7 +4,9 @@ use std::fmt;
 use std::time::Duration;
 
 use actix_web::body::BoxBody;
-use actix_web::http::header::{ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, UPGRADE};
+use actix_web::http::header::{
+    ACCEPT_ENCODING, ALLOW, CONTENT_TYPE, HeaderName, RETRY_AFTER, UPGRADE,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::{HttpResponse, ResponseError};
 use serde_json::{Value, json};
@@ -16,6 +18,11 @@ use soma_core::ports::PortError;
 const REFUSED: &str = "gateway_requests_refused_total";
 /// How long a client is asked to wait for a part that is not there.
 const PAUSE: Duration = Duration::from_secs(1);
+
+/// Says what each of the gateway's counters counts, to what collects them.
+pub fn describe_metrics() {
+    metrics::describe_counter!(REFUSED, "Requests that were refused, by the type of the problem");
+}
 
 /// A kind of problem. Its name is part of the interface: clients tell problems apart by it.
 #[derive(Debug)]
@@ -117,6 +124,13 @@ impl Problem {
         Self::because(MEDIA_TYPE, "Content-Type must be application/json")
     }
 
+    /// The body is compressed, or encoded in another way.
+    pub(crate) fn encoded() -> Self {
+        let detail = "Content-Encoding must be identity: send the body as it is";
+        let accepted = Some((ACCEPT_ENCODING, "identity".into()));
+        Self { header: accepted, ..Self::because(MEDIA_TYPE, detail) }
+    }
+
     /// The request is for another host.
     pub(crate) fn foreign_host() -> Self {
         Self::new(FOREIGN_HOST)
@@ -132,9 +146,10 @@ impl Problem {
         Self::new(NO_ROUTE)
     }
 
-    /// Something is served at this address, but by these methods.
+    /// Something is served at this address, but by these methods. Where GET is, HEAD is too.
     pub(crate) fn method(allowed: &[Method]) -> Self {
-        let allowed: Vec<_> = allowed.iter().map(Method::as_str).collect();
+        let head = allowed.contains(&Method::GET).then_some(&Method::HEAD);
+        let allowed: Vec<_> = allowed.iter().chain(head).map(Method::as_str).collect();
         Self { header: Some((ALLOW, allowed.join(", "))), ..Self::new(METHOD) }
     }
 

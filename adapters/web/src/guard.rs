@@ -1,23 +1,27 @@
 //! What stands before every route: foreign hosts and pages are refused, and every answer tells a
-//! browser to do no more with it than was meant.
+//! browser and a proxy to do no more with it than was meant.
 
 use actix_web::Error;
-use actix_web::body::{BoxBody, MessageBody};
+use actix_web::body::{self, BodySize, BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::Method;
 use actix_web::http::header::{
-    CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN,
+    REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS, X_FRAME_OPTIONS,
 };
 use actix_web::http::uri::Authority;
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
+use crate::connection::Line;
 use crate::error::Problem;
 use crate::gateway::Gateway;
 use crate::hosts::AllowedHosts;
 use crate::own_headers::own_headers;
 
 const API_VERSION: HeaderName = HeaderName::from_static("x-api-version");
+/// What probes and scrapers ask, by whatever address they know this machine.
+const FOR_PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// For answers that are no page: a browser that shows one must run and load nothing.
 const NO_CONTENT_POLICY: &str = "default-src 'none'; frame-ancestors 'none'";
 
@@ -28,6 +32,9 @@ pub(crate) async fn guard(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     own_headers(request.headers_mut());
     let gateway = request.app_data::<Data<Gateway>>().cloned().ok_or_else(Problem::internal)?;
+    if let Some(line) = request.conn_data::<Line>() {
+        line.answer();
+    }
     let mut response = match check(&gateway.hosts, &request) {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
         Err(problem) => request.error_response(problem),
@@ -38,7 +45,13 @@ pub(crate) async fn guard(
         problem.tell(request.method().as_str(), request.path());
     }
     protect(response.headers_mut());
-    Ok(response)
+    let without_body = response.request().method() == Method::HEAD
+        && response.response().body().size() == BodySize::Stream;
+    Ok(if without_body {
+        response.map_body(|_, _| BoxBody::new(body::None::new()))
+    } else {
+        response
+    })
 }
 
 fn check(hosts: &AllowedHosts, request: &ServiceRequest) -> Result<(), Problem> {
@@ -47,7 +60,8 @@ fn check(hosts: &AllowedHosts, request: &ServiceRequest) -> Result<(), Problem> 
     let target = request.uri().authority().map(Authority::as_str);
     let named = texts(headers, HOST).chain(target.map(Some));
     let mut all = named.map(|host| host.is_some_and(|host| hosts.allow_host(host))).peekable();
-    if all.peek().is_none() || !all.all(|allowed| allowed) {
+    let known = all.peek().is_some() && all.all(|allowed| allowed);
+    if !known && !FOR_PROBES.contains(&request.path()) {
         return Err(Problem::foreign_host());
     }
     let mut origins = texts(headers, ORIGIN);
@@ -68,6 +82,9 @@ fn protect(headers: &mut HeaderMap) {
     set(REFERRER_POLICY, "no-referrer");
     set(X_FRAME_OPTIONS, "DENY");
     set(API_VERSION, "v1");
+    if !headers.contains_key(CACHE_CONTROL) {
+        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    }
     if !headers.contains_key(CONTENT_SECURITY_POLICY) {
         let policy = HeaderValue::from_static(NO_CONTENT_POLICY);
         headers.insert(CONTENT_SECURITY_POLICY, policy);

@@ -7,13 +7,16 @@
 
 mod authenticate;
 mod body;
+mod connection;
 mod error;
 mod fields;
 mod frame;
 mod gateway;
 mod guard;
+mod heads;
 mod health;
 mod hosts;
+mod json;
 mod openapi;
 mod own_headers;
 mod routes;
@@ -22,6 +25,7 @@ mod shared;
 mod sse;
 mod trace;
 
+pub use error::describe_metrics;
 pub use gateway::Gateway;
 pub use health::{ComponentHealth, Health, HealthReport, HealthStatus};
 pub use hosts::{AllowedHosts, BadHost};

@@ -1,21 +1,28 @@
 //! The HTTP server.
 
+use std::future::ready;
 use std::io;
 use std::net::TcpListener;
+use std::sync::Arc;
 use std::time::Duration;
 
-use actix_web::dev::Server;
+use actix_http::{HttpService, Protocol};
+use actix_server::Server;
+use actix_service::{ServiceFactoryExt, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::AppConfig;
 use actix_web::middleware::from_fn;
+use actix_web::rt::net::TcpStream;
 use actix_web::web::Data;
-use actix_web::{App, HttpServer};
 use soma_core::flows::stop::Stop;
 
+use crate::connection::Connection;
 use crate::gateway::Gateway;
 use crate::guard::guard;
 use crate::routes;
 use crate::shared::SharedFrames;
 
-/// How long a client may take to send the head of a request.
+/// How long a client may take to send the head of its first request.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a client may take to go away once its connection is over: a stop waits for it.
 const FAREWELL: Duration = Duration::from_secs(2);
@@ -43,21 +50,38 @@ fn start(
     stop: Stop,
     drain: Duration,
 ) -> io::Result<Server> {
+    let timer = Arc::clone(&gateway.timer);
     let (gateway, shared) = (Data::new(gateway), Data::new(SharedFrames::default()));
-    let server = HttpServer::new(move || {
-        App::new()
+    let stopping = stop.clone();
+    let connections = move || {
+        let (timer, stopping) = (Arc::clone(&timer), stopping.clone());
+        let app = App::new()
             .app_data(gateway.clone())
             .app_data(shared.clone())
             .wrap(from_fn(guard))
-            .configure(routes::configure)
-    });
-    let server = server
-        .client_request_timeout(PATIENCE)
-        .client_disconnect_timeout(FAREWELL)
-        .keep_alive(KEEP_ALIVE)
-        .tcp_nodelay(true)
+            .configure(routes::configure);
+        let http = HttpService::build()
+            .graceful_shutdown_signal(move || {
+                let stop = stopping.clone();
+                async move { stop.wait().await }
+            })
+            .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(PATIENCE)
+            .client_disconnect_timeout(FAREWELL)
+            .on_connect_ext(Connection::share_line)
+            .finish(map_config(app, |()| AppConfig::default()));
+        fn_service(move |socket: TcpStream| {
+            let peer = socket.peer_addr().ok();
+            // Where it cannot be set, what is said may come a little later.
+            socket.set_nodelay(true).ok();
+            let connection = Connection::new(socket, Arc::clone(&timer));
+            ready(Ok((connection, Protocol::Http1, peer)))
+        })
+        .and_then(http)
+    };
+    let server = Server::build()
         .shutdown_timeout(drain.as_secs().max(1))
         .shutdown_signal(async move { stop.wait().await })
-        .listen(listener)?;
+        .listen("gateway", listener, connections)?;
     Ok(server.run())
 }

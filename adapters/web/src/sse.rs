@@ -6,18 +6,26 @@ use soma_core::stream::resume::Frame;
 
 use crate::frame::Wire;
 
-/// The beginning of a stream: how soon a client may come back, and a first sign of life, so that
-/// proxies pass the head on.
-pub(crate) const BEGINNING: Bytes = Bytes::from_static(b"retry: 1000\n: connected\n\n");
+/// A first sign of life, so that proxies pass the head on. Like every comment it stands in the block
+/// of the event after it: some clients take an empty line for an event, also where none precedes it.
+pub(crate) const BEGINNING: Bytes = Bytes::from_static(b": connected\n");
 /// A sign of life that is no event.
-pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n\n");
+pub(crate) const HEARTBEAT: Bytes = Bytes::from_static(b": heartbeat\n");
+/// How soon a client may come back. It ends the block of the first event.
+const RETRY: &[u8] = b"retry: 1000\n\n";
 
-/// A frame as one event: the id is the client's place, and the data is one line, as JSON has no
-/// line ends of its own.
+/// A frame as one event: the data comes first, as simple clients look only there. It is one line, as
+/// JSON has no line ends of its own; the id is the client's place.
 pub(crate) fn encode(frame: &Frame, session: SessionId) -> serde_json::Result<Bytes> {
     let wire = Wire::of(frame, session);
     let (id, kind, data) = (frame.cursor, wire.kind(), serde_json::to_string(&wire)?);
-    Ok(Bytes::from(format!("id: {id}\nevent: {kind}\ndata: {data}\n\n")))
+    Ok(Bytes::from(format!("data: {data}\nid: {id}\nevent: {kind}\n\n")))
+}
+
+/// The first event of a stream, which says how soon a client may come back.
+pub(crate) fn first(event: &Bytes) -> Bytes {
+    let block = event.strip_suffix(b"\n").unwrap_or(event);
+    [block, RETRY].concat().into()
 }
 
 #[cfg(test)]
@@ -57,7 +65,8 @@ mod tests {
     fn event_names_its_place_its_type_and_its_piece() {
         let event = encoded("word ", Style::Deltas);
 
-        assert!(event.starts_with("id: 4.2.9\nevent: assistant.delta\ndata: {"), "{event}");
+        assert!(event.starts_with("data: {"), "{event}");
+        assert!(event.ends_with("}\nid: 4.2.9\nevent: assistant.delta\n\n"), "{event}");
         assert_eq!(data(&event)["delta"], "word ");
         assert_eq!(data(&event)["offset"], 5);
         assert_eq!(data(&event)["attempt"], 2);
@@ -71,6 +80,15 @@ mod tests {
         assert!(event.contains("\nevent: assistant.stream\n"), "{event}");
         assert_eq!(data(&event)["message"], "all of it");
         assert_eq!(data(&event).get("offset"), None);
+    }
+
+    #[test]
+    fn first_event_says_how_soon_to_come_back_and_stays_one_block() {
+        let event = encoded("word ", Style::Deltas);
+
+        let first = String::from_utf8(first(&event.clone().into()).to_vec()).unwrap();
+
+        assert_eq!(first, event.trim_end().to_owned() + "\nretry: 1000\n\n");
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::time::Duration;
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
 use soma_core::flows::stop::Stop;
 use soma_core::ports::Timer;
-use tracing_subscriber::filter::Targets;
+use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
@@ -53,7 +53,7 @@ impl Logs {
 ///
 /// [`TelemetryError`] if they are set up already.
 pub fn init(filter: &Targets, logs: Logs) -> Result<MetricsHandle, TelemetryError> {
-    let registry = tracing_subscriber::registry().with(filter.clone());
+    let registry = tracing_subscriber::registry().with(without_chatter(filter));
     // A closed pipe must not end in a panic of the logger.
     match logs {
         Logs::Json => {
@@ -72,6 +72,21 @@ pub fn init(filter: &Targets, logs: Logs) -> Result<MetricsHandle, TelemetryErro
         .set_buckets_for_metric(Matcher::Suffix("_seconds".into()), SECONDS)
         .map_err(TelemetryError::Metrics)?;
     Ok(MetricsHandle(builder.install_recorder().map_err(TelemetryError::Metrics)?))
+}
+
+/// The filter without what libraries of others have to say: at `info` that is for who builds with them,
+/// and `actix_http` takes a bad request for an error of the server. Levels of parts that are named count,
+/// and so does what is said at `debug`.
+fn without_chatter(filter: &Targets) -> Targets {
+    let level = filter.default_level().unwrap_or(LevelFilter::OFF);
+    if level > LevelFilter::INFO {
+        return filter.clone();
+    }
+    let quiet = Targets::new()
+        .with_default(level.min(LevelFilter::WARN))
+        .with_target("soma", level)
+        .with_target("actix_http", LevelFilter::OFF);
+    filter.iter().fold(quiet, |quiet, (part, level)| quiet.with_target(part, level))
 }
 
 /// Everything that was measured.

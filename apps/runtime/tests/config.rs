@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use soma_runtime::config::{Config, ConfigError, Mode, NotEmbeddable, setting};
+use soma_runtime::config::{Config, ConfigError, Mode, NotEmbeddable, setting, unknown};
 
 const SAMPLE: &str = include_str!("../../../docs/config/soma.toml");
 
@@ -70,6 +70,54 @@ fn every_setting_is_read_from_either_place() {
         let start = format!("{} (in the file: {}): expected ", setting.variable, setting.key);
         assert!(in_env.len() == 1 && in_env[0].starts_with(&start), "{in_env:?}");
         assert_eq!(in_env, in_file);
+    }
+}
+
+#[test]
+fn hosts_are_names_and_addresses_with_commas_between() {
+    let hosts = |text| read(&[("SOMA_HOSTS", text)], "").map(|config| config.hosts);
+
+    assert_eq!(hosts("").unwrap(), Vec::<String>::new());
+    assert_eq!(
+        hosts("Soma.example, 10.1.2.3,::1 , [fe80::1],my_host").unwrap(),
+        ["soma.example", "10.1.2.3", "[::1]", "[fe80::1]", "my_host"]
+    );
+    for bad in ["https://a", "a:80", "a/b", "a b", "a,,b", "*", "user@a"] {
+        assert!(hosts(bad).is_err(), "{bad}");
+    }
+}
+
+#[test]
+fn misspelt_variable_is_named_with_what_is_meant() {
+    let told = |name: &str, value: &str| {
+        let told = unknown([(name.to_owned(), value.to_owned())]);
+        told.first().map(|it| (it.variable.clone(), it.meant))
+    };
+
+    for (wrong, meant) in [
+        ("SOMA_BNID", Some("SOMA_BIND")),
+        ("SOMA_HOST", Some("SOMA_HOSTS")),
+        ("SOMA_DRAIN_SECOND", Some("SOMA_DRAIN_SECONDS")),
+        ("SLM_BASEURL", Some("SLM_BASE_URL")),
+        ("GATEWAY_PROT", Some("GATEWAY_PORT")),
+        ("LOGLEVEL", Some("LOG_LEVEL")),
+        ("SOMA_SOMETHING_ELSE_ALTOGETHER", None),
+    ] {
+        assert_eq!(told(wrong, "1"), Some((wrong.into(), meant)));
+    }
+    for setting in setting::ALL {
+        assert_eq!(told(setting.variable, "1"), None);
+    }
+    for (name, value) in [
+        ("SOMA_CONFIG", "x"),
+        ("PATH", "/bin"),
+        ("PORT", "80"),
+        ("OPENAI_API_KEY", "x"),
+        ("SOMA_SERVICE_HOST", "10.0.0.1"),
+        ("SOMA_PORT", "tcp://10.0.0.1:20016"),
+        ("SOMA_PORT_20016_TCP_PROTO", "tcp"),
+    ] {
+        assert_eq!(told(name, value), None, "{name}");
     }
 }
 

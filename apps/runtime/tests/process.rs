@@ -5,6 +5,7 @@
 
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use serde_json::Value;
 use soma_core::flows::stop::Stop;
@@ -19,23 +20,23 @@ const PART: &str = "SOMA_TEST_PART";
 #[expect(clippy::disallowed_methods, reason = "the variable says which process this is")]
 fn part() {
     match std::env::var(PART).as_deref() {
-        Ok("stops") => waits(false),
-        Ok("hangs") => waits(true),
+        Ok("stops") => waits(Duration::ZERO),
+        Ok("drains") => waits(Duration::from_secs(2)),
+        Ok("hangs") => waits(Duration::MAX),
         Ok("logs") => logs(),
         _ => {}
     }
 }
 
-fn waits(hangs: bool) {
+#[expect(clippy::disallowed_methods, reason = "the other process waits by itself")]
+fn waits(drain: Duration) {
     let stop = Stop::new();
     block_on(async {
         shutdown::stop_on_signals(stop.clone()).unwrap();
         println!("\nready");
         stop.wait().await;
         println!("stopped");
-        if hangs {
-            std::future::pending::<()>().await;
-        }
+        std::thread::sleep(drain);
     })
     .unwrap();
 }
@@ -47,8 +48,11 @@ fn logs() {
     assert!(telemetry::init(&filter, Logs::Json).is_err());
     metrics::counter!("soma_test_total").increment(2);
     metrics::histogram!("soma_test_seconds").record(0.3);
-    tracing::info!(turn = 7, "measured {}", metrics.render());
-    tracing::debug!("not shown");
+    tracing::info!(target: "soma_test", turn = 7, "measured {}", metrics.render());
+    tracing::debug!(target: "soma_test", "not shown");
+    tracing::info!(target: "actix_server::builder", "nobody asked");
+    tracing::error!(target: "actix_http::h1::dispatcher", "stream error: request parse error");
+    tracing::warn!(target: "hyper", "shown");
     let secret = "sk-secret";
     let _ = std::panic::catch_unwind(|| panic!("a literal"));
     let _ = std::panic::catch_unwind(|| panic!("put together with {secret}"));
@@ -89,6 +93,35 @@ fn either_signal_stops_in_order() {
     }
 }
 
+/// So does `timeout` end what it runs.
+#[test]
+fn signal_that_comes_twice_at_once_is_one() {
+    for name in ["TERM", "INT"] {
+        let (mut child, mut output) = start("drains");
+        read_until(&mut output, "ready");
+
+        signal(&child, name);
+        signal(&child, name);
+
+        read_until(&mut output, "stopped");
+        assert!(child.wait().unwrap().success(), "{name}");
+    }
+}
+
+#[test]
+fn same_signal_a_while_later_ends_at_once() {
+    let (mut child, mut output) = start("hangs");
+    read_until(&mut output, "ready");
+    signal(&child, "TERM");
+    read_until(&mut output, "stopped");
+
+    #[expect(clippy::disallowed_methods, reason = "the other process is in real time")]
+    std::thread::sleep(Duration::from_secs(1));
+    signal(&child, "TERM");
+
+    assert_eq!(child.wait().unwrap().code(), Some(143));
+}
+
 #[test]
 fn second_signal_ends_at_once() {
     let (mut child, mut output) = start("hangs");
@@ -109,7 +142,8 @@ fn logs_are_json_lines_and_panics_are_logged_without_data() {
         text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
 
     assert!(status.success(), "{text}");
-    let [measured, literal, together] = &lines[..] else { panic!("{text}") };
+    let [measured, warned, literal, together] = &lines[..] else { panic!("{text}") };
+    assert_eq!((&warned["level"], &warned["target"]), (&"WARN".into(), &"hyper".into()));
     assert_eq!((&measured["level"], &measured["turn"]), (&Value::from("INFO"), &Value::from(7)));
     let metrics = measured["message"].as_str().unwrap();
     assert!(metrics.contains("soma_test_total 2"), "{metrics}");

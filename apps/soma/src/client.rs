@@ -95,8 +95,11 @@ impl Client {
         let url = format!("{}/v1/session/{session}/events?until=final", self.url);
         let request = self.http.get(url).header("Last-Event-ID", &self.position);
         let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
-        if response.status() != StatusCode::OK {
-            return Err(problem(response).await);
+        match response.status() {
+            StatusCode::OK => {}
+            // Everything was seen.
+            StatusCode::NO_CONTENT => return Ok(true),
+            _ => return Err(problem(response).await),
         }
         let mut parser = Parser::new();
         let mut body = response.bytes_stream();

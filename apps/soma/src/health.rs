@@ -23,6 +23,27 @@ const SAMPLE: Duration = Duration::from_secs(5);
 /// How often those who follow are counted: that costs nothing.
 const COUNT: Duration = Duration::from_secs(1);
 
+const FOLLOWERS: &str = "gateway_followers";
+const OUTBOX_DEPTH: &str = "outbox_depth";
+const OUTBOX_AGE: &str = "outbox_oldest_age_seconds";
+const MEMORY_BACKLOG: &str = "memory_sync_backlog";
+const WORK_DEPTH: &str = "work_depth";
+
+/// Says what each figure means that this process measures or counts, to what collects them.
+pub(crate) fn describe_metrics() {
+    soma_core::observe::describe_metrics();
+    soma_web::describe_metrics();
+    for (name, says) in [
+        (FOLLOWERS, "Clients that follow a session"),
+        (OUTBOX_DEPTH, "Rows of the outbox that wait to be published"),
+        (OUTBOX_AGE, "Age of the oldest row of the outbox, in seconds"),
+        (MEMORY_BACKLOG, "Memory writes that wait"),
+        (WORK_DEPTH, "Turns and tool calls that are not done, by kind"),
+    ] {
+        metrics::describe_gauge!(name, says);
+    }
+}
+
 /// Looks at the queues and the services.
 pub(crate) struct EmbeddedHealth {
     pub(crate) outbox: Arc<dyn Outbox>,
@@ -45,7 +66,7 @@ impl EmbeddedHealth {
             }
             let measured = self.world.clock.now();
             while !self.stop.is_set() && self.world.clock.now().since(measured) < SAMPLE {
-                metrics::gauge!("gateway_followers").set(float(self.hub.followers() as u64));
+                metrics::gauge!(FOLLOWERS).set(float(self.hub.followers() as u64));
                 self.world.pause(COUNT, &self.stop).await;
             }
         }
@@ -55,12 +76,12 @@ impl EmbeddedHealth {
         let now = self.world.clock.now();
         let outbox = self.outbox.depth().await?;
         let age = outbox.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
-        metrics::gauge!("outbox_depth").set(float(outbox.rows));
-        metrics::gauge!("outbox_oldest_age_seconds").set(age.as_secs_f64());
-        metrics::gauge!("memory_sync_backlog").set(float(self.memory.backlog().await?));
+        metrics::gauge!(OUTBOX_DEPTH).set(float(outbox.rows));
+        metrics::gauge!(OUTBOX_AGE).set(age.as_secs_f64());
+        metrics::gauge!(MEMORY_BACKLOG).set(float(self.memory.backlog().await?));
         for (kind, name) in [(WorkKind::Turns, "turns"), (WorkKind::Calls, "calls")] {
             let depth = self.work.depth(kind).await? as u64;
-            metrics::gauge!("work_depth", "kind" => name).set(float(depth));
+            metrics::gauge!(WORK_DEPTH, "kind" => name).set(float(depth));
         }
         Ok(())
     }

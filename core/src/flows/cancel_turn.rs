@@ -25,16 +25,34 @@ impl CancelTurn {
         Self { store, world }
     }
 
-    /// Asks for the running turn, and those that wait behind it, to be cancelled: each gets its
-    /// terminal event, and what was used is settled. Nothing if none is unfinished.
+    /// Asks for the running turn to be cancelled: it gets its terminal event, and what was used is
+    /// settled. Those that wait behind it go on. Nothing if none is unfinished.
     ///
     /// # Errors
     ///
     /// [`Refusal::NoSession`] if the caller's tenant has no such session.
     pub async fn run(&self, caller: &Principal, session: SessionId) -> Result<(), Refusal> {
+        self.cancel(caller, session, Cancel::Running).await
+    }
+
+    /// Asks for every unfinished turn to be cancelled, also those that wait.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::run`].
+    pub async fn run_all(&self, caller: &Principal, session: SessionId) -> Result<(), Refusal> {
+        self.cancel(caller, session, Cancel::All).await
+    }
+
+    async fn cancel(
+        &self,
+        caller: &Principal,
+        session: SessionId,
+        which: Cancel,
+    ) -> Result<(), Refusal> {
         let now = self.world.clock.now();
         let mut commit = Commit::new(caller.tenant.clone(), session, Fence::Open, now);
-        commit.cancel = Some(Cancel::All);
+        commit.cancel = Some(which);
         match persist(&*self.store, &self.world, &commit, TRIES).await? {
             CommitOutcome::NoSession => Err(Refusal::NoSession),
             CommitOutcome::Committed(_)

@@ -31,8 +31,20 @@ pub enum Until {
     Final,
 }
 
-/// The frames of one client. An error ends it; the client comes back with its last id.
-pub type Frames = BoxStream<'static, Result<Frame, PortError>>;
+/// The frames of one client. They end after what the client waits for, or after the session's own
+/// end; whatever else ends them is an error, and the client comes back with its last id.
+pub type Frames = BoxStream<'static, Result<Frame, Interrupted>>;
+
+/// Why frames end before their end.
+#[derive(Debug, thiserror::Error)]
+pub enum Interrupted {
+    /// The gateway stops.
+    #[error("the gateway stops")]
+    Stopping,
+    /// The store could not be read.
+    #[error(transparent)]
+    Port(#[from] PortError),
+}
 
 /// Follows sessions.
 #[derive(Clone)]
@@ -145,7 +157,7 @@ struct Following {
 }
 
 impl Following {
-    async fn next(mut self) -> Option<(Result<Frame, PortError>, Self)> {
+    async fn next(mut self) -> Option<(Result<Frame, Interrupted>, Self)> {
         if self.over {
             return None;
         }
@@ -159,7 +171,7 @@ impl Following {
         }
     }
 
-    async fn wait_for_frame(&mut self) -> PortResult<Option<Frame>> {
+    async fn wait_for_frame(&mut self) -> Result<Option<Frame>, Interrupted> {
         loop {
             if let Some(frame) = self.ready.pop_front() {
                 if let Some(end) = &mut self.end {
@@ -171,8 +183,11 @@ impl Following {
             }
             let reached =
                 self.end.as_ref().is_some_and(|end| end.is_reached(self.progress.cursor().seq));
-            if reached || self.over || self.flow.stop.is_set() {
+            if reached || self.over {
                 return Ok(None);
+            }
+            if self.flow.stop.is_set() {
+                return Err(Interrupted::Stopping);
             }
             let listener = self.follower.listen();
             self.gather().await?;

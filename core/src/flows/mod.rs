@@ -28,6 +28,7 @@ pub mod submit_message;
 mod sweep_followed;
 pub mod sync_memory;
 pub mod tail_outbound;
+mod texts;
 pub mod world;
 
 pub use crate::ports::stop;

@@ -8,6 +8,7 @@ use super::decide::decide;
 use super::overload::Gate;
 use super::persist::persist;
 use super::refusal::Refusal;
+use super::texts::has_nul;
 use super::world::World;
 use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::identity::Principal;
@@ -89,11 +90,12 @@ impl RequestTool {
         if !tool.ok_or(Refusal::NoTool)?.may_run() {
             return Err(Refusal::Denied(NEEDS_APPROVAL.into()));
         }
-        let arguments = Value::Object(request.args).to_string();
+        let args = Value::Object(request.args);
+        let arguments = args.to_string();
         if arguments.len() > MAX_ARGUMENT_BYTES {
             return Err(Refusal::TooLarge { field: "args", limit: MAX_ARGUMENT_BYTES });
         }
-        if arguments.contains("\\u0000") {
+        if has_nul(&args) {
             return Err(Refusal::invalid("args", "must not contain a NUL character"));
         }
         if let Some(gate) = &self.gate {

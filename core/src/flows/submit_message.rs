@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::overload::Gate;
 use super::persist::persist;
 use super::refusal::{FieldProblem, Refusal};
+use super::texts::{has_nul, is_blank};
 use super::world::World;
 use crate::digest::Digest32;
 use crate::identity::Principal;
@@ -52,7 +53,7 @@ pub struct NewMessage {
     pub session_id: Option<SessionId>,
     /// The persona that is addressed.
     pub persona_id: Option<PersonaId>,
-    /// What the person says: 1 byte to [`MAX_MESSAGE_BYTES`].
+    /// What the person says: something to see, of at most [`MAX_MESSAGE_BYTES`].
     pub message: String,
     /// Ids of attachments, at most [`MAX_ATTACHMENTS`].
     pub attachments: Vec<String>,
@@ -219,7 +220,7 @@ fn check(message: &NewMessage) -> Result<(), Refusal> {
     let mut wrong = |field: &str, problem: &str| {
         problems.push(FieldProblem { field: field.into(), problem: problem.into() });
     };
-    if message.message.trim().is_empty() {
+    if is_blank(&message.message) {
         wrong("message", "must not be empty");
     }
     if message.message.contains('\0') {
@@ -231,7 +232,7 @@ fn check(message: &NewMessage) -> Result<(), Refusal> {
     if message.attachments.iter().any(|id| id.is_empty() || id.len() > 256 || id.contains('\0')) {
         wrong("attachments", "each must have 1 to 256 bytes and no NUL character");
     }
-    if json!(message.metadata).to_string().contains("\\u0000") {
+    if message.metadata.iter().any(|(name, value)| name.contains('\0') || has_nul(value)) {
         wrong("metadata", "must not contain a NUL character");
     }
     if let Some(key) = &message.idempotency_key

@@ -101,12 +101,22 @@ impl Client {
         outcome
     }
 
-    /// Cancels what is unfinished.
+    /// Cancels the turn that runs.
     pub async fn cancel(&self) {
         let (caller, session) = (self.principal.clone(), self.session());
         self.insist(|gateway| {
             let caller = caller.clone();
             async move { gateway.cancel.run(&caller, session).await }
+        })
+        .await;
+    }
+
+    /// Cancels what is unfinished.
+    pub async fn cancel_all(&self) {
+        let (caller, session) = (self.principal.clone(), self.session());
+        self.insist(|gateway| {
+            let caller = caller.clone();
+            async move { gateway.cancel.run_all(&caller, session).await }
         })
         .await;
     }

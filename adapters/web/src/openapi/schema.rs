@@ -3,32 +3,39 @@
 #![expect(dead_code, reason = "a shape is described by its fields, which nobody reads")]
 #![expect(clippy::struct_field_names, reason = "the names are those on the wire")]
 
-use utoipa::{IntoParams, ToResponse, ToSchema};
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+use serde_json::Value;
+use utoipa::openapi::{Ref, RefOr, Response};
+use utoipa::{IntoResponses, ToResponse, ToSchema};
 use uuid::Uuid;
 
 /// A message.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct Message {
     /// The conversation it continues; without it a new one is opened.
     session_id: Option<Uuid>,
     /// The persona that is addressed.
+    #[schema(min_length = 1, max_length = 64, pattern = "^[A-Za-z0-9._@-]+$")]
     persona_id: Option<String>,
-    /// What the person says: at most 256 KiB.
-    #[schema(min_length = 1)]
+    /// What the person says: something to see, and at most 256 KiB.
+    #[schema(min_length = 1, max_length = 262_144)]
     message: String,
     /// Ids of attachments.
     #[schema(max_items = 32, required = false)]
     attachments: Vec<String>,
     /// Anything else, at most 16 KiB.
-    #[schema(value_type = Object, required = false)]
-    metadata: (),
+    #[schema(additional_properties, required = false)]
+    metadata: BTreeMap<String, Value>,
     /// What to do if a turn of the session is running; `enqueue` if not said.
     when_busy: Option<WhenBusy>,
 }
 
 /// What to do if a turn of the session is running.
-#[derive(ToSchema)]
-#[schema(rename_all = "snake_case")]
+#[derive(Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
 pub(crate) enum WhenBusy {
     /// Wait for its end.
     Enqueue,
@@ -49,9 +56,21 @@ pub(crate) struct Receipt {
     turn_id: Uuid,
 }
 
+/// Refused; nothing was changed.
+#[derive(ToResponse)]
+#[response(content_type = "application/problem+json")]
+pub(crate) struct Refused(Problem);
+
+/// Every request may be refused.
+impl IntoResponses for Refused {
+    fn responses() -> BTreeMap<String, RefOr<Response>> {
+        let refused = || Ref::from_response_name("Refused").into();
+        BTreeMap::from([("4XX".into(), refused()), ("default".into(), refused())])
+    }
+}
+
 /// A problem document (RFC 9457).
-#[derive(ToSchema, ToResponse)]
-#[response(description = "Refused; nothing was changed", content_type = "application/problem+json")]
+#[derive(ToSchema)]
 pub(crate) struct Problem {
     /// Which kind: `/problems/<name>`, stable.
     r#type: String,
@@ -75,31 +94,18 @@ pub(crate) struct FieldProblem {
     problem: String,
 }
 
-/// The session that a path names.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Path)]
-pub(crate) struct SessionPath {
-    /// The session.
-    session_id: Uuid,
-}
-
-/// How to follow a session.
-#[derive(IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct StreamQuery {
-    /// The place to go on from: the id of the last event that was seen, `SEQ` or
-    /// `SEQ.ATTEMPT.BYTES`; from the beginning if not said.
-    after: Option<String>,
-    /// The same as `after`, and wins over it.
-    last_event_id: Option<String>,
-    /// `final`: the stream ends after the current turn.
-    until: Option<String>,
-    /// `cumulative`: `assistant.stream` with the whole text so far in place of `assistant.delta`.
-    stream: Option<String>,
+/// The data of an event of a stream.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+pub(crate) enum Streamed {
+    /// A durable event, as it is stored.
+    Event(Event),
+    /// A piece of the running answer.
+    Piece(AnswerPiece),
 }
 
 /// A durable event, envelope `sa01-v1`.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct Event {
     /// Unique in the session.
     event_id: Uuid,
@@ -121,8 +127,8 @@ pub(crate) struct Event {
     /// The text for people; may be empty.
     message: String,
     /// Everything else, by type.
-    #[schema(value_type = Object)]
-    metadata: (),
+    #[schema(additional_properties)]
+    metadata: BTreeMap<String, Value>,
     /// Always `sa01-v1`.
     version: String,
     /// When it happened (RFC 3339).
@@ -135,7 +141,7 @@ pub(crate) struct Event {
 }
 
 /// A piece of the running answer: `assistant.delta`.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
 pub(crate) struct AnswerPiece {
     /// `assistant.delta`.
     r#type: String,
@@ -234,8 +240,8 @@ pub(crate) struct Tool {
     /// What it does.
     description: String,
     /// JSON Schema of its arguments.
-    #[schema(value_type = Object)]
-    parameters: (),
+    #[schema(additional_properties)]
+    parameters: BTreeMap<String, Value>,
     /// Whether running it twice does no more than running it once.
     idempotent: bool,
     /// Whether a person must agree to each call.
@@ -254,15 +260,17 @@ pub(crate) struct Tools {
 }
 
 /// A request of a tool.
-#[derive(ToSchema)]
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
 pub(crate) struct ToolRequest {
     /// The session that gets the result.
     session_id: Uuid,
     /// The tool.
+    #[schema(min_length = 1)]
     tool_name: String,
     /// Its arguments, at most 64 KiB.
-    #[schema(value_type = Object, required = false)]
-    args: (),
+    #[schema(additional_properties, required = false)]
+    args: BTreeMap<String, Value>,
 }
 
 /// What a request of a tool became.

@@ -1,5 +1,7 @@
 //! One client's WebSocket: what it says is done and answered, and what happens is sent to it.
 
+use std::io::ErrorKind;
+use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -10,14 +12,14 @@ use futures_util::future::{Either, FutureExt, LocalBoxFuture, select};
 use futures_util::stream::StreamExt;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use soma_core::flows::follow_session::{Frames, Until};
+use soma_core::flows::follow_session::{Frames, Interrupted};
 use soma_core::flows::refusal::Refusal;
 use soma_core::identity::Principal;
 use soma_core::ids::SessionId;
-use soma_core::ports::PortError;
 use soma_core::stream::resume::{Frame, FrameBody};
 
 use super::message;
+use super::sessions::Turns;
 use crate::body::MAX_BODY;
 use crate::error::Problem;
 use crate::fields::Fields;
@@ -38,7 +40,6 @@ pub(super) struct Conversation {
     pub(super) caller: Principal,
     pub(super) gateway: Arc<Gateway>,
     pub(super) session: SessionId,
-    pub(super) until: Until,
     pub(super) outgoing: actix_ws::Session,
 }
 
@@ -138,8 +139,9 @@ impl Conversation {
         match fields.required("type") {
             Some(Request::Message) => self.submit(fields).await,
             Some(Request::Cancel) => {
+                let turns = fields.optional::<Turns>("turns").unwrap_or_default();
                 fields.finish()?;
-                self.gateway.cancel_turn.run(&self.caller, self.session).await?;
+                turns.cancel(&self.gateway, &self.caller, self.session).await?;
                 Ok(json!({"type": "accepted", "request": "cancel", "session_id": self.session}))
             }
             None => Err(fields.check().err().unwrap_or_else(Problem::internal)),
@@ -164,15 +166,17 @@ impl Conversation {
         }))
     }
 
-    async fn show(&mut self, frame: Option<Result<Frame, PortError>>) -> Result<(), End> {
-        let frame = match (frame, self.until) {
-            (Some(Ok(frame)), _) => frame,
-            (Some(Err(error)), _) => {
+    async fn show(&mut self, frame: Option<Result<Frame, Interrupted>>) -> Result<(), End> {
+        let frame = match frame {
+            Some(Ok(frame)) => frame,
+            Some(Err(Interrupted::Stopping)) => {
+                return Err(End::Said(CloseCode::Restart, "the gateway stops"));
+            }
+            Some(Err(Interrupted::Port(error))) => {
                 tracing::warn!(%error, session = %self.session, "a stream breaks off");
                 return Err(End::Said(CloseCode::Again, "come back with the last id"));
             }
-            (None, Until::Final) => return Err(End::Said(CloseCode::Normal, "")),
-            (None, Until::Left) => return Err(End::Said(CloseCode::Restart, "the gateway stops")),
+            None => return Err(End::Said(CloseCode::Normal, "")),
         };
         let wire = Wire::of(&frame, self.session);
         let text = serde_json::to_string(&Placed { id: frame.cursor.to_string(), wire });
@@ -204,8 +208,11 @@ impl Conversation {
 fn broken(error: &ProtocolError) -> End {
     match error {
         ProtocolError::Overflow => End::Said(CloseCode::Size, "the frame is too large"),
-        ProtocolError::Io(error) if error.kind() == std::io::ErrorKind::InvalidData => {
+        ProtocolError::Io(error) if error.get_ref().is_some_and(|it| it.is::<Utf8Error>()) => {
             End::Said(CloseCode::Invalid, "the frame is not UTF-8")
+        }
+        ProtocolError::Io(error) if error.kind() == ErrorKind::InvalidData => {
+            End::Said(CloseCode::Protocol, "protocol")
         }
         // Also what is too large in parts; where the connection failed, nobody reads this.
         ProtocolError::Io(_) => End::Said(CloseCode::Size, "the message is too large"),

@@ -24,7 +24,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Answers as long as the process is alive.
 #[utoipa::path(
     get, path = "/healthz", tag = "operations",
-    responses((status = 200, body = schema::Status, description = "It is alive")),
+    responses(
+        (status = 200, body = schema::Status, description = "It is alive"),
+        schema::Refused,
+    ),
 )]
 pub(crate) async fn alive() -> HttpResponse {
     HttpResponse::Ok().json(json!({"status": "ok"}))
@@ -35,8 +38,8 @@ pub(crate) async fn alive() -> HttpResponse {
     get, path = "/readyz", tag = "operations",
     responses(
         (status = 200, body = schema::Status, description = "Requests can be served"),
-        (status = 503, body = schema::Problem, content_type = "application/problem+json",
-            description = "Not now"),
+        (status = 503, response = schema::Refused),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn ready(gateway: Data<Gateway>) -> Result<HttpResponse, Problem> {
@@ -49,7 +52,10 @@ pub(crate) async fn ready(gateway: Data<Gateway>) -> Result<HttpResponse, Proble
 /// Says how each component is.
 #[utoipa::path(
     get, path = "/v1/health", tag = "operations",
-    responses((status = 200, body = HealthReport, description = "Each component, by name")),
+    responses(
+        (status = 200, body = HealthReport, description = "Each component, by name"),
+        schema::Refused,
+    ),
 )]
 pub(crate) async fn report(gateway: Data<Gateway>) -> HttpResponse {
     HttpResponse::Ok().json(gateway.health.report().await)
@@ -58,8 +64,11 @@ pub(crate) async fn report(gateway: Data<Gateway>) -> HttpResponse {
 /// Renders the metrics.
 #[utoipa::path(
     get, path = "/metrics", tag = "operations",
-    responses((status = 200, body = String, content_type = "text/plain",
-        description = "Prometheus text format")),
+    responses(
+        (status = 200, body = String, content_type = "text/plain",
+            description = "Prometheus text format"),
+        schema::Refused,
+    ),
 )]
 pub(crate) async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
     HttpResponse::Ok().content_type("text/plain; version=0.0.4").body((gateway.metrics)())
@@ -68,7 +77,10 @@ pub(crate) async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
 /// Describes the interface.
 #[utoipa::path(
     get, path = "/openapi.json", tag = "operations",
-    responses((status = 200, body = Object, description = "This document")),
+    responses(
+        (status = 200, body = Object, description = "This document"),
+        schema::Refused,
+    ),
 )]
 pub(crate) async fn document() -> HttpResponse {
     HttpResponse::Ok().json(openapi::document())

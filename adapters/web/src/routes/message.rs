@@ -14,7 +14,7 @@ use crate::body::Body;
 use crate::error::Problem;
 use crate::fields::Fields;
 use crate::gateway::Gateway;
-use crate::openapi::schema;
+use crate::openapi::{params, schema};
 use crate::trace;
 
 const KEY: &str = "Idempotency-Key";
@@ -26,14 +26,12 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Accepts a message. Once this answers it is durable, and will be answered exactly once.
 #[utoipa::path(
     post, path = "/v1/session/message", tag = "conversation",
-    params(("Idempotency-Key" = Option<String>, Header,
-        description = "1 to 255 visible ASCII characters: a repeated key gets the first answer")),
+    params(params::IdempotencyKey),
     request_body = schema::Message,
     responses(
         (status = 202, body = schema::Receipt, description = "Accepted; the answer streams"),
-        (status = 409, body = schema::Problem, content_type = "application/problem+json",
-            description = "A turn runs and `when_busy` is `reject`, or the key was used before"),
-        (status = "default", response = schema::Problem),
+        (status = 409, response = schema::Refused),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn submit_message(
@@ -55,8 +53,8 @@ pub(super) fn read(mut fields: Fields) -> Result<NewMessage, Problem> {
         session_id: fields.optional("session_id"),
         persona_id: fields.optional("persona_id"),
         message: fields.required("message").unwrap_or_default(),
-        attachments: fields.optional("attachments").unwrap_or_default(),
-        metadata: fields.optional("metadata").unwrap_or_default(),
+        attachments: fields.given("attachments").unwrap_or_default(),
+        metadata: fields.given("metadata").unwrap_or_default(),
         when_busy: fields.optional("when_busy").map_or(WhenBusy::default(), Busy::into),
         idempotency_key: None,
         trace: None,

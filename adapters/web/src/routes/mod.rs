@@ -6,7 +6,7 @@ pub(crate) mod message;
 pub(crate) mod page;
 pub(crate) mod sessions;
 pub(crate) mod sse;
-mod stream;
+pub(crate) mod stream;
 pub(crate) mod tools;
 pub(crate) mod websocket;
 
@@ -32,18 +32,21 @@ impl Endpoint {
         Self { path, methods: Vec::new(), routes: Vec::new() }
     }
 
-    /// Serves a method.
+    /// Serves a method, and with GET also HEAD: the guard leaves the body out.
     pub(crate) fn on<F, Args>(mut self, method: Method, handler: F) -> Self
     where
         F: Handler<Args, Output: Responder + 'static>,
         Args: FromRequest + 'static,
     {
+        if method == Method::GET {
+            self.routes.push(web::head().to(handler.clone()));
+        }
         self.routes.push(web::method(method.clone()).to(handler));
         self.methods.push(method);
         self
     }
 
-    /// The methods that are served.
+    /// The methods that are served, without HEAD.
     #[cfg(test)]
     pub(crate) fn methods(&self) -> &[Method] {
         &self.methods

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::STANDARD;
 use sha2::{Digest, Sha256};
 
 use super::Endpoint;
+use crate::openapi::schema;
 
 const PAGE: &str = include_str!("../../page/index.html");
 pub(super) fn endpoints() -> Vec<Endpoint> {
@@ -17,8 +18,11 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Shows the page.
 #[utoipa::path(
     get, path = "/", tag = "operations",
-    responses((status = 200, body = String, content_type = "text/html",
-        description = "A page to converse on")),
+    responses(
+        (status = 200, body = String, content_type = "text/html",
+            description = "A page to converse on"),
+        schema::Refused,
+    ),
 )]
 pub(crate) async fn page() -> HttpResponse {
     HttpResponse::Ok()

@@ -3,18 +3,23 @@
 use actix_web::http::Method;
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use soma_core::conversation::event::Seq;
 use soma_core::flows::list_sessions::MAX_PAGE;
 use soma_core::flows::read_session::MAX_EVENTS;
+use soma_core::flows::refusal::Refusal;
+use soma_core::identity::Principal;
+use soma_core::ids::SessionId;
 use soma_core::work::session::Session;
+use utoipa::ToSchema;
 
 use super::{Endpoint, session_of};
 use crate::authenticate::Caller;
 use crate::error::Problem;
 use crate::fields::Fields;
 use crate::gateway::Gateway;
-use crate::openapi::schema;
+use crate::openapi::{params, schema};
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -31,13 +36,10 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 /// Lists the sessions, those with the newest events first.
 #[utoipa::path(
     get, path = "/v1/sessions", tag = "sessions",
-    params(
-        ("after" = Option<String>, Query, description = "The `next_cursor` of the page before"),
-        ("limit" = Option<usize>, Query, description = "1 to 200 sessions; 50 if not said"),
-    ),
+    params(params::SessionsQuery),
     responses(
         (status = 200, body = schema::SessionPage, description = "A page"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn list_sessions(
@@ -56,10 +58,10 @@ pub(crate) async fn list_sessions(
 
 /// Reads a session.
 #[utoipa::path(
-    get, path = "/v1/sessions/{session_id}", tag = "sessions", params(schema::SessionPath),
+    get, path = "/v1/sessions/{session_id}", tag = "sessions", params(params::SessionPath),
     responses(
         (status = 200, body = schema::Session, description = "The session"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn read_session(
@@ -73,10 +75,10 @@ pub(crate) async fn read_session(
 
 /// Deletes a session with everything that was said and remembered in it.
 #[utoipa::path(
-    delete, path = "/v1/sessions/{session_id}", tag = "sessions", params(schema::SessionPath),
+    delete, path = "/v1/sessions/{session_id}", tag = "sessions", params(params::SessionPath),
     responses(
         (status = 204, description = "It is gone"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn delete_session(
@@ -91,14 +93,10 @@ pub(crate) async fn delete_session(
 /// Reads the durable events of a session, oldest first.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/events", tag = "sessions",
-    params(
-        schema::SessionPath,
-        ("after" = Option<u64>, Query, description = "Only events after this number"),
-        ("limit" = Option<usize>, Query, description = "1 to 500 events; 100 if not said"),
-    ),
+    params(params::SessionPath, params::EventsQuery),
     responses(
         (status = 200, body = schema::EventPage, description = "A page"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn read_events(
@@ -108,7 +106,7 @@ pub(crate) async fn read_events(
 ) -> Result<HttpResponse, Problem> {
     let session = session_of(&request)?;
     let mut query = Fields::of_query(request.query_string());
-    let after = Seq(query.text("after").unwrap_or_default());
+    let after = after(&mut query);
     let limit = limit(&mut query, 100, MAX_EVENTS);
     query.check()?;
     let events = gateway.read_session.events(&caller.0, session, after, limit).await?;
@@ -120,10 +118,10 @@ pub(crate) async fn read_events(
 /// Reads what was said in a session: its newest messages, answers and failures, oldest first.
 #[utoipa::path(
     get, path = "/v1/sessions/{session_id}/history", tag = "sessions",
-    params(schema::SessionPath),
+    params(params::SessionPath),
     responses(
         (status = 200, body = schema::History, description = "What was said"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn read_history(
@@ -136,13 +134,13 @@ pub(crate) async fn read_history(
     Ok(HttpResponse::Ok().json(json!({"session_id": session, "events": events})))
 }
 
-/// Cancels the running turn and those that wait behind it.
+/// Cancels the running turn. Those that wait behind it go on.
 #[utoipa::path(
     post, path = "/v1/sessions/{session_id}/cancel", tag = "sessions",
-    params(schema::SessionPath),
+    params(params::SessionPath, params::CancelQuery),
     responses(
         (status = 202, body = schema::Cancelled, description = "Each turn gets its terminal event"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn cancel_turn(
@@ -151,8 +149,47 @@ pub(crate) async fn cancel_turn(
     request: HttpRequest,
 ) -> Result<HttpResponse, Problem> {
     let session = session_of(&request)?;
-    gateway.cancel_turn.run(&caller.0, session).await?;
+    let mut query = Fields::of_query(request.query_string());
+    let turns = query.optional::<Turns>("turns").unwrap_or_default();
+    query.check()?;
+    turns.cancel(&gateway, &caller.0, session).await?;
     Ok(HttpResponse::Accepted().json(json!({"status": "accepted", "session_id": session})))
+}
+
+/// Which turns are to be cancelled.
+#[derive(Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Turns {
+    /// The one that runs.
+    #[default]
+    Running,
+    /// Also those that wait.
+    All,
+}
+
+impl Turns {
+    /// Asks for them to be cancelled.
+    pub(super) async fn cancel(
+        self,
+        gateway: &Gateway,
+        caller: &Principal,
+        session: SessionId,
+    ) -> Result<(), Refusal> {
+        match self {
+            Self::Running => gateway.cancel_turn.run(caller, session).await,
+            Self::All => gateway.cancel_turn.run_all(caller, session).await,
+        }
+    }
+}
+
+/// The number of an event: more than a store can count is none.
+fn after(query: &mut Fields) -> Seq {
+    const MOST: u64 = i64::MAX.cast_unsigned();
+    let number = query.text("after").unwrap_or_default();
+    if number > MOST {
+        query.wrong::<()>("after", format!("must be from 0 to {MOST}"));
+    }
+    Seq(number)
 }
 
 fn limit(query: &mut Fields, default: usize, most: usize) -> usize {

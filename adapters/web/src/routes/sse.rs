@@ -1,27 +1,30 @@
 //! Following a session by server-sent events.
 
-use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{io, mem};
 
-use actix_web::http::Method;
 use actix_web::http::header::{CACHE_CONTROL, HeaderName};
+use actix_web::http::{Method, Version};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use futures_util::future::{Either, select};
-use futures_util::stream::{Stream, StreamExt, once, unfold};
-use soma_core::flows::follow_session::Frames;
+use futures_util::future::{Either, FutureExt, select};
+use futures_util::stream::{Peekable, Stream, StreamExt, once, unfold};
+use serde_json::json;
+use soma_core::flows::follow_session::{Frames, Interrupted, Until};
 use soma_core::ports::Timer;
+use soma_core::stream::resume::Frame;
 
 use super::Endpoint;
 use super::stream::StreamOptions;
 use crate::authenticate::Caller;
 use crate::error::Problem;
 use crate::gateway::Gateway;
-use crate::openapi::schema;
+use crate::openapi::{params, schema};
 use crate::shared::{Encoder, SharedFrames};
-use crate::sse::{BEGINNING, HEARTBEAT};
+use crate::sse::{BEGINNING, HEARTBEAT, first};
 
 /// How long a stream may be silent. Proxies cut what is silent for longer than 15 s or so; and of a client
 /// that left only the second heartbeat tells, which fails.
@@ -33,18 +36,18 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
 }
 
 /// Streams a session as server-sent events, from where the client left off. The id of each event
-/// is the place to come back to, also in the middle of an answer.
+/// is the place to come back to, also in the middle of an answer. The end of the stream is not the
+/// end of an answer: wait for its terminal event, `assistant.final` or `turn.failed`, and come back
+/// with the last id wherever the stream ends before.
 #[utoipa::path(
     get, path = "/v1/session/{session_id}/events", tag = "conversation",
-    params(
-        schema::SessionPath, schema::StreamQuery,
-        ("Last-Event-ID" = Option<String>, Header, description = "As `after`, and wins over it"),
-    ),
+    params(params::SessionPath, params::StreamQuery, params::LastEventId),
     responses(
         (status = 200, content_type = "text/event-stream", body = String,
             description = "`event:` is the type; `data:` is an event or a piece of the answer. \
                 `session.deleted` is the last one of a session that was deleted"),
-        (status = "default", response = schema::Problem),
+        (status = 204, description = "With `until=final`: everything was seen, so do not come back"),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn follow_session(
@@ -55,36 +58,63 @@ pub(crate) async fn follow_session(
 ) -> Result<HttpResponse, Problem> {
     let options = StreamOptions::of(&request)?;
     let frames = options.follow(&caller.0, &gateway).await?;
-    let body = events(frames, shared.encoder(options.session), Arc::clone(&gateway.timer));
-    Ok(HttpResponse::Ok()
-        .content_type("text/event-stream")
+    let mut frames = Box::pin(frames.peekable());
+    // A browser comes back after every end, but not after this.
+    let over = matches!(frames.as_mut().peek().now_or_never(), Some(None));
+    if over && options.until == Until::Final {
+        return Ok(HttpResponse::NoContent().finish());
+    }
+    let encoder = shared.encoder(options.session);
+    let following = Following { frames, encoder, timer: Arc::clone(&gateway.timer), begun: false };
+    let mut response = HttpResponse::Ok();
+    if request.version() < Version::HTTP_11 {
+        response.force_close();
+    }
+    let mut response = response
+        .content_type("text/event-stream; charset=utf-8")
         .insert_header((CACHE_CONTROL, "no-store"))
         .insert_header((BUFFERING, "no"))
-        .streaming(once(async { Ok(BEGINNING) }).chain(body)))
+        .streaming(once(async { Ok(BEGINNING) }).chain(following.events()));
+    response.head_mut().no_chunking(request.version() < Version::HTTP_11);
+    Ok(response)
 }
 
-/// The frames as events, with a heartbeat wherever they are silent. A frame that fails cuts the
-/// connection: a client that waits for the end must not take this for it.
-fn events(
-    frames: Frames,
+/// One client's stream.
+struct Following {
+    frames: Pin<Box<Peekable<Frames>>>,
     encoder: Encoder,
     timer: Arc<dyn Timer>,
-) -> impl Stream<Item = io::Result<Bytes>> {
-    unfold((frames, encoder, timer), |(mut frames, encoder, timer)| async move {
-        let next = match select(frames.next(), timer.sleep(SILENCE)).await {
-            Either::Left((frame, _)) => {
-                let bytes = match frame? {
-                    Ok(frame) => encoder.encode(&frame).map_err(io::Error::other),
-                    Err(error) => Err(io::Error::other(error)),
-                };
-                if let Err(error) = &bytes {
-                    let session = encoder.session();
-                    tracing::warn!(%error, %session, "a stream breaks off");
-                }
-                bytes
-            }
-            Either::Right(_) => Ok(HEARTBEAT),
-        };
-        Some((next, (frames, encoder, timer)))
-    })
+    begun: bool,
+}
+
+impl Following {
+    /// The frames as events, with a heartbeat wherever they are silent. A frame that fails cuts the
+    /// connection: a client that waits for the end must not take this for it.
+    fn events(self) -> impl Stream<Item = io::Result<Bytes>> {
+        unfold(self, |mut following| async move {
+            let silence = following.timer.sleep(SILENCE);
+            let next = match select(following.frames.next(), silence).await {
+                Either::Left((frame, _)) => Some(frame?),
+                Either::Right(_) => None,
+            };
+            let bytes = next.map_or(Ok(HEARTBEAT), |frame| following.encode(frame));
+            Some((bytes, following))
+        })
+    }
+
+    fn encode(&mut self, frame: Result<Frame, Interrupted>) -> io::Result<Bytes> {
+        let stopping = matches!(frame, Err(Interrupted::Stopping));
+        let encoded = frame.map_err(io::Error::other).and_then(|frame| {
+            let event = self.encoder.encode(&frame).map_err(io::Error::other)?;
+            let begun = mem::replace(&mut self.begun, true);
+            Ok(if begun { event } else { first(&event) })
+        });
+        if let Err(error) = &encoded
+            && !stopping
+        {
+            let session = self.encoder.session();
+            tracing::warn!(%error, %session, "a stream breaks off");
+        }
+        encoded
+    }
 }

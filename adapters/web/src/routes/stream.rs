@@ -9,6 +9,7 @@ use soma_core::identity::Principal;
 use soma_core::ids::SessionId;
 use soma_core::stream::cursor::Cursor;
 use soma_core::stream::resume::Style;
+use utoipa::ToSchema;
 
 use super::session_of;
 use crate::error::Problem;
@@ -27,7 +28,8 @@ pub(super) struct StreamOptions {
 
 impl StreamOptions {
     /// Reads it from the path, the query and the headers. The header wins over the query: a browser
-    /// that comes back repeats the query it came with first.
+    /// that comes back repeats the query it came with first. An empty one is none: clients send it
+    /// before they have seen an event.
     pub(super) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let session = session_of(request)?;
         let mut query = Fields::of_query(request.query_string());
@@ -52,16 +54,20 @@ impl StreamOptions {
 }
 
 fn header(request: &HttpRequest) -> Result<Option<Cursor>, Problem> {
-    let Some(value) = request.headers().get(LAST_EVENT_ID) else { return Ok(None) };
+    let value = request.headers().get(LAST_EVENT_ID).filter(|value| !value.is_empty());
+    let Some(value) = value else { return Ok(None) };
     let cursor = value.to_str().ok().and_then(|text| text.parse().ok());
     let problem = || Refusal::invalid(LAST_EVENT_ID, "not a stream position").into();
     cursor.ok_or_else(problem).map(Some)
 }
 
-#[derive(Deserialize)]
+/// How the running answer is sent.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StreamStyle {
+pub(crate) enum StreamStyle {
+    /// In pieces.
     Deltas,
+    /// Whole, again and again.
     Cumulative,
 }
 
@@ -74,9 +80,11 @@ impl From<StreamStyle> for Style {
     }
 }
 
-#[derive(Deserialize)]
+/// When a stream ends by itself.
+#[derive(Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
-enum StreamEnd {
+pub(crate) enum StreamEnd {
+    /// After the newest turn.
     Final,
 }
 

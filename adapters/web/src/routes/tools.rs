@@ -28,7 +28,7 @@ pub(super) fn endpoints() -> Vec<Endpoint> {
     get, path = "/v1/tools", tag = "tools",
     responses(
         (status = 200, body = schema::Tools, description = "The tools, by name"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn list_tools(
@@ -44,7 +44,7 @@ pub(crate) async fn list_tools(
     post, path = "/v1/tool/request", tag = "tools", request_body = schema::ToolRequest,
     responses(
         (status = 202, body = schema::ToolReceipt, description = "It will run, at most once"),
-        (status = "default", response = schema::Problem),
+        schema::Refused,
     ),
 )]
 pub(crate) async fn request_tool(
@@ -56,7 +56,7 @@ pub(crate) async fn request_tool(
     let mut fields = body.0;
     let session_id = fields.required::<SessionId>("session_id");
     let tool_name = fields.required("tool_name");
-    let args = fields.optional("args").unwrap_or_default();
+    let args = fields.given("args").unwrap_or_default();
     fields.finish()?;
     let (Some(session_id), Some(tool_name)) = (session_id, tool_name) else {
         return Err(Problem::internal());

@@ -14,6 +14,7 @@ pub(crate) struct Request {
     address: SocketAddr,
     method: String,
     target: String,
+    version: &'static str,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
 }
@@ -69,6 +70,7 @@ impl App {
             address: self.address,
             method: method.into(),
             target: target.into(),
+            version: "HTTP/1.1",
             headers: vec![("Host".into(), self.address.to_string())],
             body: Vec::new(),
         }
@@ -100,6 +102,11 @@ impl Request {
         self
     }
 
+    /// Asks as clients of HTTP/1.0 do.
+    pub(crate) fn old(self) -> Self {
+        Self { version: "HTTP/1.0", ..self }
+    }
+
     pub(crate) fn json(self, body: &Value) -> Self {
         self.header("Content-Type", "application/json").bytes(body.to_string())
     }
@@ -117,17 +124,20 @@ impl Request {
 
     /// Sends it, and reads the head of the answer.
     pub(crate) async fn open(self) -> Opened {
+        Opened::of(self.begin().await).await
+    }
+
+    /// Sends it, and reads nothing.
+    pub(crate) async fn begin(self) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
-        let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
+        let mut text = format!("{} {} {}\r\n", self.method, self.target, self.version);
         for (name, value) in &self.headers {
             write!(text, "{name}: {value}\r\n").unwrap();
         }
         stream.write_all(format!("{text}\r\n").as_bytes()).await.unwrap();
         // A server that refuses a body may not read it.
         stream.write_all(&self.body).await.ok();
-        let mut stream = BufReader::new(stream);
-        let head = read_head(&mut stream).await;
-        Opened { head, stream }
+        stream
     }
 }
 
@@ -138,6 +148,13 @@ pub(crate) struct Opened {
 }
 
 impl Opened {
+    /// Reads the head of an answer.
+    pub(crate) async fn of(stream: TcpStream) -> Self {
+        let mut stream = BufReader::new(stream);
+        let head = read_head(&mut stream).await;
+        Self { head, stream }
+    }
+
     pub(crate) async fn read(mut self) -> Answer {
         let mut body = Vec::new();
         if self.is_chunked() {

@@ -1,7 +1,5 @@
 //! The two kinds of streams, as a client reads them.
 
-use std::collections::VecDeque;
-
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
@@ -21,35 +19,44 @@ pub(crate) struct Sent {
 pub(crate) struct Events {
     opened: Opened,
     text: String,
-    blocks: VecDeque<String>,
 }
 
 impl Events {
     pub(crate) async fn open(request: Request) -> Self {
         let opened = request.open().await;
         assert_eq!(opened.head.status, 200);
-        Self { opened, text: String::new(), blocks: VecDeque::new() }
+        Self { opened, text: String::new() }
     }
 
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.opened.head.header(name)
     }
 
+    /// The next line that is not empty; none at the end of the stream.
+    pub(crate) async fn line(&mut self) -> Option<String> {
+        self.until("\n").await
+    }
+
     /// The next block, also one without an event; none at the end of the stream.
     pub(crate) async fn block(&mut self) -> Option<String> {
-        while self.blocks.is_empty() {
-            let chunk = match self.opened.chunk().await {
-                Chunk::Data(chunk) => chunk,
+        self.until("\n\n").await
+    }
+
+    async fn until(&mut self, end: &str) -> Option<String> {
+        loop {
+            if let Some(place) = self.text.find(end) {
+                let part: String = self.text.drain(..place + end.len()).collect();
+                if !part.trim_end().is_empty() {
+                    return Some(part.trim_end().to_owned());
+                }
+                continue;
+            }
+            match self.opened.chunk().await {
+                Chunk::Data(chunk) => self.text.push_str(std::str::from_utf8(&chunk).unwrap()),
                 Chunk::End => return None,
                 Chunk::Cut => panic!("the stream was cut"),
-            };
-            self.text.push_str(std::str::from_utf8(&chunk).unwrap());
-            while let Some(end) = self.text.find("\n\n") {
-                let block: String = self.text.drain(..end + 2).collect();
-                self.blocks.push_back(block.trim_end().to_owned());
             }
         }
-        self.blocks.pop_front()
     }
 
     /// The next event; none at the end of the stream.
@@ -156,6 +163,28 @@ impl Socket {
         frame.extend(payload);
         // A server that refuses a frame may not read it.
         self.stream.write_all(&frame).await.ok();
+    }
+
+    /// Sends the head of a frame with this first byte, and nothing of its payload.
+    pub(crate) async fn head(&mut self, first: u8, length: u64) {
+        let head = [&[first, 0x80 + 127], &length.to_be_bytes()[..], &[0; 4]].concat();
+        self.raw(&head).await;
+    }
+
+    /// Sends these bytes.
+    pub(crate) async fn raw(&mut self, bytes: &[u8]) {
+        self.stream.write_all(bytes).await.unwrap();
+    }
+
+    /// Says that nothing more comes.
+    pub(crate) async fn finish(&mut self) {
+        self.stream.shutdown().await.ok();
+    }
+
+    /// Reads to the end of the connection.
+    pub(crate) async fn drained(&mut self) {
+        // A connection that is reset has ended, too.
+        self.stream.read_to_end(&mut Vec::new()).await.ok();
     }
 
     pub(crate) async fn came(&mut self) -> Came {

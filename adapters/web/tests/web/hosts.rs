@@ -8,7 +8,7 @@ async fn foreign_host_is_refused_on_every_route() {
 
     for (method, target) in [
         ("GET", "/"),
-        ("GET", "/healthz"),
+        ("GET", "/v1/health"),
         ("GET", "/v1/sessions"),
         ("GET", "/nowhere"),
         ("POST", "/v1/session/message"),
@@ -19,11 +19,39 @@ async fn foreign_host_is_refused_on_every_route() {
 }
 
 #[tokio::test]
+async fn probes_and_scrapers_are_answered_whatever_the_host() {
+    let app = App::start();
+
+    for target in ["/healthz", "/readyz", "/metrics"] {
+        for host in ["10.1.2.3:20016", "soma.default.svc", "evil.example", ""] {
+            let answer = app.request("GET", target).header("Host", host).send().await;
+            assert_eq!(answer.head.status, 200, "{target} {host}");
+        }
+        let page = app.request("GET", target).header("Origin", "http://evil.example");
+        assert_eq!(page.send().await.refused(403), "foreign-origin");
+    }
+}
+
+#[tokio::test]
+async fn nothing_but_the_page_may_be_kept_by_a_proxy() {
+    let app = App::start();
+    let session = app.said().await.session_id;
+
+    for target in
+        ["/v1/sessions", &format!("/v1/sessions/{session}/history"), "/nowhere", "/metrics"]
+    {
+        let answer = app.get(target).await;
+        assert_eq!(answer.head.header("Cache-Control"), Some("no-store"), "{target}");
+    }
+    assert_eq!(app.get("/").await.head.header("Cache-Control"), Some("no-cache"));
+}
+
+#[tokio::test]
 async fn own_and_configured_hosts_are_answered() {
     let app = App::start();
 
     for host in ["localhost", "localhost:1", "127.0.0.1:20016", "[::1]:20016", "soma.example"] {
-        let answer = app.request("GET", "/healthz").header("Host", host).send().await;
+        let answer = app.request("GET", "/v1/tools").header("Host", host).send().await;
         assert_eq!(answer.head.status, 200, "{host}");
     }
 }
@@ -32,9 +60,9 @@ async fn own_and_configured_hosts_are_answered() {
 async fn host_that_is_named_twice_must_be_allowed_twice() {
     let app = App::start();
 
-    let twice = app.request("GET", "/healthz").and("Host", "evil.example").send().await;
-    let target = app.request("GET", "http://evil.example/healthz").send().await;
-    let forwarded = app.request("GET", "/healthz").header("Host", "evil.example");
+    let twice = app.request("GET", "/v1/tools").and("Host", "evil.example").send().await;
+    let target = app.request("GET", "http://evil.example/v1/tools").send().await;
+    let forwarded = app.request("GET", "/v1/tools").header("Host", "evil.example");
     let forwarded = forwarded.header("X-Forwarded-Host", "localhost").send().await;
 
     // A server may also refuse two `Host` headers before any route sees them.
@@ -76,7 +104,7 @@ async fn every_answer_tells_browsers_to_be_careful() {
         app.get("/healthz").await,
         app.get("/nowhere").await,
         app.get("/").await,
-        app.request("GET", "/healthz").header("Host", "evil.example").send().await,
+        app.request("GET", "/v1/tools").header("Host", "evil.example").send().await,
     ] {
         let header = |name| answer.head.header(name).unwrap().to_owned();
 

@@ -7,6 +7,7 @@ mod client;
 mod faulty;
 mod frames;
 
+mod connections;
 mod generated;
 mod hosts;
 mod messages;

@@ -66,6 +66,35 @@ async fn message_may_have_any_text_up_to_its_limit() {
     }
 }
 
+/// What a body becomes that is written like this.
+async fn said(app: &App, body: &str) -> String {
+    let request = app.request("POST", MESSAGE).header("Content-Type", "application/json");
+    let receipt = request.bytes(body).send().await;
+    assert_eq!(receipt.head.status, 202, "{}", receipt.body);
+    let session = receipt.json()["session_id"].as_str().unwrap().to_owned();
+    let history = app.get(&format!("/v1/sessions/{session}/history")).await.json();
+    history["events"][0]["message"].as_str().unwrap().to_owned()
+}
+
+#[tokio::test]
+async fn body_is_read_however_it_is_written() {
+    let app = App::start();
+    let escaped = "\\u0061".repeat(256 * 1024);
+
+    for (body, text) in [
+        ("\u{feff}{\"message\": \"hi\"}", "hi"),
+        (r#"{"message": "half \ud83d an emoji"}"#, "half \u{fffd} an emoji"),
+        (r#"{"message": "whole \ud83d\ude00"}"#, "whole 😀"),
+        (
+            r#"{"message": "as text: \\u0000", "metadata": {"\\u0000": "\\u0000"}}"#,
+            "as text: \\u0000",
+        ),
+        (&format!(r#"{{"message": "{escaped}"}}"#), &"a".repeat(256 * 1024)),
+    ] {
+        assert!(said(&app, body).await == text, "{}", &body[..40.min(body.len())]);
+    }
+}
+
 #[tokio::test]
 async fn repeated_key_gets_the_first_answer() {
     let app = App::start();

@@ -55,7 +55,11 @@ async fn every_wrong_field_is_named() {
         (json!({"message": "hi", "metadata": []}), vec!["metadata"]),
         (json!({"message": "hi", "when_busy": "wait"}), vec!["when_busy"]),
         (json!({"message": "hi", "mesage": "hi", "tenant": "x"}), vec!["mesage", "tenant"]),
+        (json!({"message": "hi", "metadata": null}), vec!["metadata"]),
+        (json!({"message": "hi", "attachments": null}), vec!["attachments"]),
         (json!({"message": "  "}), vec!["message"]),
+        (json!({"message": "\u{200b}\u{feff}\n"}), vec!["message"]),
+        (json!({"message": "hi", "metadata": {"a\0": 1}}), vec!["metadata"]),
         (json!({"message": "a\0b"}), vec!["message"]),
         (json!({"message": "hi", "metadata": {"a": "\0"}}), vec!["metadata"]),
         (json!({"message": "hi", "attachments": vec!["a"; 33]}), vec!["attachments"]),
@@ -77,7 +81,7 @@ async fn what_is_too_large_is_refused() {
     let message = app.post(MESSAGE, &json!({"message": "x".repeat(256 * 1024 + 1)})).await;
     let metadata = json!({"message": "hi", "metadata": {"a": "x".repeat(16 * 1024)}});
     let metadata = app.post(MESSAGE, &metadata).await;
-    let body = post(&app, vec![b' '; 512 * 1024 + 1]).send().await;
+    let body = post(&app, vec![b' '; 2 * 1024 * 1024 + 1]).send().await;
 
     assert_eq!(message.problem(), (413, "too-large".into(), vec!["message".into()]));
     assert_eq!(metadata.problem(), (413, "too-large".into(), vec!["metadata".into()]));
@@ -99,7 +103,7 @@ async fn body_that_is_declared_too_large_is_refused_before_it_is_sent() {
 async fn body_without_a_length_is_refused_once_it_is_too_large() {
     let app = App::start();
 
-    let chunk = "x".repeat(512 * 1024 + 1);
+    let chunk = "x".repeat(2 * 1024 * 1024 + 1);
     let request = app.request("POST", MESSAGE).header("Content-Type", "application/json");
     let request = request.bytes(format!("{:x}\r\n{chunk}\r\n", chunk.len()));
     let request = request.without("Content-Length").header("Transfer-Encoding", "chunked");
@@ -113,10 +117,26 @@ async fn body_that_does_not_arrive_is_not_waited_for() {
     let app = App::start();
 
     let request = app.request("POST", MESSAGE).header("Content-Type", "application/json");
-    app.parts.bells.ring(Duration::from_secs(30));
+    app.parts.bells.ring(Duration::from_secs(10));
     let answer = request.header("Content-Length", "100").open().await.read().await;
 
     assert_eq!(answer.refused(408), "slow-body");
+}
+
+#[tokio::test]
+async fn body_that_is_encoded_is_refused_with_what_is_understood() {
+    let app = App::start();
+    let body = json!({"message": "hi"}).to_string();
+    let with = |encoding| post(&app, body.clone()).header("Content-Encoding", encoding).send();
+
+    for encoding in ["gzip", "br", "deflate", "identity, gzip", "zstd", "x"] {
+        let answer = with(encoding).await;
+        assert_eq!(answer.refused(415), "unsupported-media-type", "{encoding}");
+        assert_eq!(answer.head.header("Accept-Encoding"), Some("identity"));
+    }
+    for encoding in ["identity", "Identity", ""] {
+        assert_eq!(with(encoding).await.head.status, 202, "{encoding}");
+    }
 }
 
 #[tokio::test]
@@ -187,7 +207,7 @@ async fn unknown_address_and_method_are_problems() {
     assert_eq!(app.get("/v1/nothing").await.refused(404), "no-such-route");
     assert_eq!(app.get("/v1/sessions/").await.refused(404), "no-such-route");
     assert_eq!(method.refused(405), "method-not-allowed");
-    assert_eq!(method.head.header("Allow"), Some("GET, DELETE"));
+    assert_eq!(method.head.header("Allow"), Some("GET, DELETE, HEAD"));
 }
 
 #[tokio::test]

@@ -85,19 +85,38 @@ async fn history_is_what_was_said() {
 }
 
 #[tokio::test]
-async fn cancelling_reaches_every_unfinished_turn() {
+async fn cancelling_reaches_the_running_turn_and_on_request_those_that_wait() {
     let app = App::start();
     let first = app.said().await;
     let second = app.said_by("acme", Some(first.session_id)).await;
+    let cancelled = async |turn| app.parts.store_turn(turn).await.cancel_requested;
 
     let target = format!("/v1/sessions/{}/cancel", first.session_id);
-    let answer = app.request("POST", &target).send().await;
+    let one = app.request("POST", &target).send().await;
 
-    assert_eq!(answer.head.status, 202);
-    assert_eq!(answer.json()["session_id"], first.session_id.to_string());
-    for turn in [first.turn_id, second.turn_id] {
-        assert!(app.parts.store_turn(turn).await.cancel_requested);
+    assert_eq!(one.head.status, 202);
+    assert_eq!(one.json()["session_id"], first.session_id.to_string());
+    assert!(cancelled(first.turn_id).await && !cancelled(second.turn_id).await);
+
+    let all = app.request("POST", &format!("{target}?turns=all")).send().await;
+
+    assert_eq!(all.head.status, 202);
+    assert!(cancelled(second.turn_id).await);
+    let some = app.request("POST", &format!("{target}?turns=some")).send().await;
+    assert_eq!(some.problem().2, ["turns"]);
+}
+
+#[tokio::test]
+async fn number_that_no_event_can_have_is_named() {
+    let app = App::start();
+    let base = format!("/v1/sessions/{}/events", app.said().await.session_id);
+
+    for number in ["9223372036854775808", "18446744073709551615", "18446744073709551616", "-1"] {
+        let answer = app.get(&format!("{base}?after={number}")).await;
+        assert_eq!(answer.problem(), (422, "invalid-request".into(), vec!["after".into()]));
     }
+    let last = app.get(&format!("{base}?after=9223372036854775807")).await.json();
+    assert_eq!(last["events"], serde_json::json!([]));
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use soma_core::conversation::event::{EventType, Seq};
 use soma_core::work::commit::Receipt;
+use tokio::io::AsyncReadExt;
 
 use crate::app::{App, nowhere};
 use crate::client::{Chunk, Request};
@@ -29,10 +30,32 @@ async fn stream_begins_at_once() {
 
     let mut events = Events::open(follow(&app, &turn, "")).await;
 
-    assert_eq!(events.header("Content-Type"), Some("text/event-stream"));
+    assert_eq!(events.header("Content-Type"), Some("text/event-stream; charset=utf-8"));
     assert_eq!(events.header("Cache-Control"), Some("no-store"));
     assert_eq!(events.header("X-Accel-Buffering"), Some("no"));
-    assert_eq!(events.block().await.unwrap(), "retry: 1000\n: connected");
+    assert_eq!(events.line().await.unwrap(), ": connected");
+}
+
+#[tokio::test]
+async fn no_block_is_without_an_event_and_each_begins_with_its_data() {
+    let app = App::start();
+    let turn = app.said().await;
+    let mut events = Events::open(follow(&app, &turn, "?until=final")).await;
+    let first = events.block().await.unwrap();
+    app.parts.bells.ring(Duration::from_secs(4));
+    app.piece(&turn, 1, 0, "one");
+    let second = events.block().await.unwrap();
+    app.finished(&turn, "one").await;
+    let third = events.block().await.unwrap();
+
+    let fields = |block: &str| {
+        let lines = block.lines().filter(|line| !line.starts_with(':'));
+        lines.map(|line| line.split(':').next().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(fields(&first), ["data", "id", "event", "retry"]);
+    assert_eq!(fields(&second), ["data", "id", "event"]);
+    assert_eq!(fields(&third), ["data", "id", "event"]);
+    assert_eq!(events.block().await, None);
 }
 
 #[tokio::test]
@@ -159,10 +182,59 @@ async fn stream_until_final_ends_at_once_when_nothing_runs() {
     app.finished(&turn, "hi").await;
 
     let all = Events::open(follow(&app, &turn, "?until=final")).await.rest().await;
-    let none = Events::open(follow(&app, &turn, "?until=final&after=2")).await.rest().await;
 
     assert_eq!(kinds(&all), ["user.message", "assistant.delta", "assistant.final"]);
-    assert_eq!(kinds(&none), Vec::<&str>::new());
+}
+
+#[tokio::test]
+async fn browser_that_comes_back_after_the_end_is_told_to_stay_away() {
+    let app = App::start();
+    let turn = app.said().await;
+    app.finished(&turn, "hi").await;
+
+    let over = follow(&app, &turn, "?until=final").header("Last-Event-ID", "2").send().await;
+    let without_end = follow(&app, &turn, "?after=2").open().await;
+    app.said_by("acme", Some(turn.session_id)).await;
+    let more = follow(&app, &turn, "?until=final&after=2").open().await;
+
+    assert_eq!((over.head.status, over.body.as_str()), (204, ""));
+    assert_eq!(without_end.head.status, 200);
+    assert_eq!(more.head.status, 200);
+}
+
+#[tokio::test]
+async fn empty_place_is_none() {
+    let app = App::start();
+    let turn = app.said().await;
+    app.finished(&turn, "hi").await;
+
+    let query = follow(&app, &turn, "?until=final&after=&last_event_id=&stream=");
+    let query = Events::open(query).await.rest().await;
+    let header = follow(&app, &turn, "?until=final").header("Last-Event-ID", "");
+    let header = Events::open(header).await.rest().await;
+    let kept = follow(&app, &turn, "?until=final&after=1").header("Last-Event-ID", "");
+    let kept = Events::open(kept).await.rest().await;
+
+    assert_eq!(kinds(&query), ["user.message", "assistant.delta", "assistant.final"]);
+    assert_eq!(query, header);
+    assert_eq!(kinds(&kept), ["assistant.delta", "assistant.final"]);
+}
+
+#[tokio::test]
+async fn old_client_gets_a_stream_that_ends_with_its_connection() {
+    let app = App::start();
+    let turn = app.said().await;
+    app.finished(&turn, "hi").await;
+
+    let request = follow(&app, &turn, "?until=final").header("Connection", "keep-alive").old();
+    let mut opened = request.open().await;
+    let mut body = String::new();
+    opened.stream.read_to_string(&mut body).await.unwrap();
+
+    assert_eq!(opened.head.header("Transfer-Encoding"), None);
+    assert_ne!(opened.head.header("Connection"), Some("keep-alive"));
+    assert!(body.starts_with(": connected\ndata: {"), "{body}");
+    assert!(body.ends_with("event: assistant.final\n\n"), "{body}");
 }
 
 #[tokio::test]
@@ -174,7 +246,7 @@ async fn silent_stream_shows_that_it_is_alive() {
 
     for _ in 0..2 {
         app.parts.bells.ring(Duration::from_secs(4));
-        assert_eq!(events.block().await.unwrap(), ": heartbeat");
+        assert_eq!(events.line().await.unwrap(), ": heartbeat");
     }
 }
 

@@ -58,6 +58,10 @@ async fn request_that_cannot_be_done_is_refused() {
             (422, "invalid-request", vec!["args"]),
         ),
         (
+            json!({"session_id": session, "tool_name": "echo", "args": null}),
+            (422, "invalid-request", vec!["args"]),
+        ),
+        (
             json!({"session_id": session, "tool_name": "echo", "args": {"a": "x".repeat(65536)}}),
             (413, "too-large", vec!["args"]),
         ),
@@ -66,6 +70,16 @@ async fn request_that_cannot_be_done_is_refused() {
         let fields: Vec<_> = fields.iter().map(String::as_str).collect();
         assert_eq!((status, kind.as_str(), fields), expected);
     }
+}
+
+#[tokio::test]
+async fn characters_that_look_like_a_nul_are_none() {
+    let app = App::start();
+    let session = app.said().await.session_id;
+
+    let body = json!({"session_id": session, "tool_name": "echo", "args": {"text": "\\u0000"}});
+
+    assert_eq!(app.post(REQUEST, &body).await.head.status, 202);
 }
 
 #[tokio::test]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use serde_json::json;
 use soma_core::conversation::event::Seq;
+use soma_core::ports::Ids;
 use soma_core::work::commit::Receipt;
+use soma_inproc::CountingIds;
 
 use crate::app::{App, nowhere, turn_of};
 use crate::faulty::Fault;
@@ -96,6 +98,21 @@ async fn cancel_over_a_socket_reaches_the_turn() {
 }
 
 #[tokio::test]
+async fn cancel_over_a_socket_reaches_turns_that_wait_if_it_says_so() {
+    let app = App::start();
+    let (turn, mut socket) = open(&app).await;
+    let waiting = app.said_by("acme", Some(turn.session_id)).await;
+
+    socket.say(&json!({"type": "cancel"})).await;
+    socket.text_of("accepted").await;
+    assert!(!app.parts.store_turn(waiting.turn_id).await.cancel_requested);
+    socket.say(&json!({"type": "cancel", "turns": "all"})).await;
+    socket.text_of("accepted").await;
+
+    assert!(app.parts.store_turn(waiting.turn_id).await.cancel_requested);
+}
+
+#[tokio::test]
 async fn bad_frame_is_answered_and_the_socket_stays_open() {
     let app = App::start();
     let (_, mut socket) = open(&app).await;
@@ -137,7 +154,7 @@ async fn frame_in_parts_is_one_frame() {
 #[tokio::test]
 async fn frame_that_is_too_large_closes_the_socket() {
     let app = App::start();
-    let limit = 512 * 1024;
+    let limit = 2 * 1024 * 1024;
 
     let (_, mut whole) = open(&app).await;
     whole.send(TEXT, &vec![b' '; limit + 1]).await;
@@ -149,6 +166,64 @@ async fn frame_that_is_too_large_closes_the_socket() {
     assert_eq!(parts.closed().await, 1009);
 }
 
+/// Nothing of the payload is sent: whoever waits for it waits for ever.
+#[tokio::test]
+async fn frame_that_declares_too_much_is_refused_from_its_head() {
+    let app = App::start();
+    let limit: u64 = 2 * 1024 * 1024;
+
+    for (first, length) in [
+        (0x80 | TEXT, 300 * 1024 * 1024),
+        (0x80 | TEXT, limit + 1),
+        (0x80 | BINARY, u64::MAX >> 1),
+        (0x80 | TEXT, u64::MAX),
+        (TEXT, limit + 1),
+        (0x80 | PING, 300 * 1024 * 1024),
+    ] {
+        let (_, mut socket) = open(&app).await;
+        socket.head(first, length).await;
+        assert_eq!(socket.closed().await, 1009, "{first:x} {length}");
+    }
+    let (_, mut parts) = open(&app).await;
+    parts.send_part(TEXT, &vec![b' '; 1024 * 1024]).await;
+    parts.head(0, 1024 * 1024 + 1).await;
+    assert_eq!(parts.closed().await, 1009);
+}
+
+#[tokio::test]
+async fn any_head_is_read_or_refused() {
+    let app = App::start();
+    let dice = CountingIds::seeded(11);
+    let session = app.said().await.session_id;
+
+    for _ in 0..200 {
+        let mut socket = app.socket(&format!("/v1/session/{session}/stream?after=1")).await;
+        let head: Vec<_> = (0..3).flat_map(|_| dice.random().to_be_bytes()).collect();
+        let length = usize::try_from(dice.random() % 23).unwrap();
+        socket.raw(&head[..=length]).await;
+        socket.finish().await;
+        // Whatever it was, the gateway ends it once the client does, and not before it can tell.
+        tokio::time::timeout(Duration::from_secs(10), socket.drained()).await.unwrap();
+    }
+    assert_eq!(app.get("/healthz").await.head.status, 200);
+}
+
+#[tokio::test]
+async fn connection_ends_at_once_after_a_close() {
+    let app = App::start();
+    let turn = app.said().await;
+    app.finished(&turn, "hi").await;
+    let (_, mut asked) = open(&app).await;
+    asked.send(CLOSE, &1000_u16.to_be_bytes()).await;
+    let mut over = app.socket(&format!("{}?until=final", target(&turn))).await;
+
+    for socket in [&mut asked, &mut over] {
+        assert_eq!(socket.closed().await, 1000);
+        let ended = tokio::time::timeout(Duration::from_millis(1_000), socket.drained()).await;
+        assert!(ended.is_ok(), "the connection stays open");
+    }
+}
+
 #[tokio::test]
 async fn frame_that_is_no_text_closes_the_socket() {
     let app = App::start();
@@ -157,9 +232,12 @@ async fn frame_that_is_no_text_closes_the_socket() {
     broken.send(TEXT, b"{\"type\": \"\xff\"}").await;
     let (_, mut foreign) = open(&app).await;
     foreign.send_part(0x80 | 3, b"").await;
+    let (_, mut reserved) = open(&app).await;
+    reserved.send_part(0xc0 | TEXT, b"x").await;
 
     assert_eq!(broken.closed().await, 1007);
     assert_eq!(foreign.closed().await, 1002);
+    assert_eq!(reserved.closed().await, 1002);
 }
 
 #[tokio::test]

@@ -15,6 +15,7 @@ mod problem;
 mod reader;
 mod secret;
 pub mod setting;
+mod unknown;
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::num::{NonZeroU32, NonZeroUsize};
@@ -31,6 +32,7 @@ pub use mode::Mode;
 pub use model::{Answers, ModelServer};
 pub use problem::{ConfigError, Problem};
 pub use secret::Secret;
+pub use unknown::{Unknown, unknown};
 
 use file::File;
 use reader::Reader;
@@ -41,6 +43,12 @@ pub type Env<'a> = &'a dyn Fn(&str) -> Option<String>;
 /// The variables of this process. What is not UTF-8 is marked by U+FFFD, which no setting accepts.
 pub fn process_env(variable: &str) -> Option<String> {
     std::env::var_os(variable).map(|value| value.to_string_lossy().into_owned())
+}
+
+/// All variables of this process, as pairs of name and value.
+pub fn process_variables() -> impl Iterator<Item = (String, String)> {
+    let text = |text: std::ffi::OsString| text.to_string_lossy().into_owned();
+    std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
 /// The settings of the embedded product. Of each: its variable, its place in the file, its default
@@ -59,6 +67,9 @@ pub struct Config {
     pub bind: IpAddr,
     /// `GATEWAY_PORT`, `gateway.port`: the port to listen on; 0 takes any free one. Default 20016.
     pub port: u16,
+    /// `SOMA_HOSTS`, `gateway.hosts`: the names by which clients reach it besides this machine's own,
+    /// such as that of a reverse proxy. Pages of these hosts may ask it, too. Default none.
+    pub hosts: Vec<String>,
     /// `SOMA_RATE_PER_MINUTE`, `gateway.rate_per_minute`: requests of a tenant per minute; 0 is
     /// without limit. Default 0.
     pub rate_per_minute: Option<NonZeroU32>,
@@ -131,6 +142,7 @@ impl Config {
             drain: Duration::from_secs(drain),
             bind: reader.or(setting::BIND, IpAddr::V4(Ipv4Addr::LOCALHOST), parse::text),
             port: reader.or(setting::PORT, 20016, parse::text),
+            hosts: reader.optional(setting::HOSTS, parse::hosts).unwrap_or_default(),
             rate_per_minute: NonZeroU32::new(reader.or(setting::RATE, 0, parse::text)),
             backlog,
             data,

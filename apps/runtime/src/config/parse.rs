@@ -1,5 +1,6 @@
 //! What the text of a value may be.
 
+use std::net::Ipv6Addr;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -19,6 +20,20 @@ pub(super) fn within(text: &str, range: RangeInclusive<u64>) -> Option<u64> {
 /// A path.
 pub(super) fn path(text: &str) -> Option<PathBuf> {
     is_legible(text).then(|| text.into())
+}
+
+/// Names of hosts as they stand in addresses, an IPv6 address with or without its brackets.
+pub(super) fn hosts(text: &str) -> Option<Vec<String>> {
+    text.split(',').map(str::trim).map(host).collect()
+}
+
+fn host(name: &str) -> Option<String> {
+    let bare = name.strip_prefix('[').and_then(|name| name.strip_suffix(']')).unwrap_or(name);
+    if bare.parse::<Ipv6Addr>().is_ok() {
+        return Some(format!("[{bare}]"));
+    }
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
+    (!name.is_empty() && name.bytes().all(fits)).then(|| name.to_ascii_lowercase())
 }
 
 /// A sampling temperature, in thousandths.

@@ -45,6 +45,8 @@ settings! {
     DRAIN = "SOMA_DRAIN_SECONDS", "service.drain_seconds", "a number from 0 to 3600", Shown;
     BIND = "SOMA_BIND", "gateway.bind", "an IP address", Shown;
     PORT = "GATEWAY_PORT", "gateway.port", "a port number from 0 to 65535", Shown;
+    HOSTS = "SOMA_HOSTS", "gateway.hosts",
+        "host names or IP addresses with commas between, without scheme, port and path", Shown;
     RATE = "SOMA_RATE_PER_MINUTE", "gateway.rate_per_minute", "a number, 0 for no limit", Shown;
     SESSION_BACKLOG = "SOMA_MAX_WAITING_PER_SESSION", "gateway.max_waiting_per_session",
         "a number from 1 to 1000000", Shown;

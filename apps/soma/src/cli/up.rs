@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use soma_core::flows::stop::Stop;
-use soma_runtime::config::{Config, process_env};
+use soma_runtime::config::{Config, process_env, process_variables, unknown};
 use soma_runtime::data_dir::DataDir;
 use soma_runtime::report::Fatal;
 use soma_runtime::shutdown::stop_on_signals;
@@ -33,6 +33,7 @@ impl Up {
             let render = Arc::new(move || metrics.render());
             let soma = Embedded::start(&config, folder.path(), listener, render).await?;
             announce(address, folder.path(), soma.model());
+            warn(address);
             stop.wait().await;
             soma.stop().await;
             Ok(ExitCode::SUCCESS)
@@ -67,4 +68,20 @@ fn announce(address: SocketAddr, folder: &Path, model: &str) {
         "\n  Soma is up.\n\n  page    http://{address}\n  data    {folder}\n  model   {model}\n\n  \
          Talk to it here: soma chat --url http://{address}\n  Stop it with Ctrl-C.\n"
     );
+}
+
+/// Says what a person may not have meant.
+fn warn(address: SocketAddr) {
+    for it in unknown(process_variables()) {
+        let (variable, meant) = (it.variable, it.meant.unwrap_or("nothing that is known"));
+        tracing::warn!(variable, meant, "a variable of the environment is no setting, and ignored");
+    }
+    if !address.ip().is_loopback() {
+        tracing::warn!(
+            %address,
+            "THERE IS NO LOGIN: whoever reaches this address reads, writes and deletes every \
+             conversation and runs the tools. Set SOMA_BIND=127.0.0.1, or see that only those who \
+             may do that can reach it. Clients must call it by its address or a name in SOMA_HOSTS"
+        );
+    }
 }

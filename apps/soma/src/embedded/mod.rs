@@ -20,7 +20,7 @@ use soma_services::{Composition, Supervisor};
 use soma_sqlite::SqliteLog;
 use soma_tokio::{TokioSpawner, TokioTimer};
 
-use crate::health::EmbeddedHealth;
+use crate::health::{EmbeddedHealth, describe_metrics};
 use services::Reached;
 
 /// The name of the database's file in the data folder.
@@ -51,6 +51,7 @@ impl Embedded {
         listener: TcpListener,
         metrics: Arc<dyn Fn() -> String + Send + Sync>,
     ) -> Result<Self, Fatal> {
+        describe_metrics();
         let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
         let world = soma_tokio::world(&spawner, Arc::new(InprocWake::new()));
         let ports::Embedded { ports, database, provider, log } =
@@ -71,7 +72,8 @@ impl Embedded {
         let composition =
             Composition { ports, settings: services::settings(config), world: world.clone() };
         let listener = Arc::new(listener);
-        let reached = Reached { health: Arc::clone(&health), metrics, listener };
+        let hosts = services::hosts(config)?;
+        let reached = Reached { health: Arc::clone(&health), metrics, listener, hosts };
         let factories = services::factories(config, &composition, &reached);
         let supervisor = Arc::new(Supervisor::new(factories, world.clone()));
         // The report on the services must not keep them alive.

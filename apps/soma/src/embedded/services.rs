@@ -1,7 +1,7 @@
 //! The six services over the embedded ports.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -14,6 +14,7 @@ use soma_core::ports::rate_limit::Rate;
 use soma_core::turn::config::TurnConfig;
 use soma_inproc::InprocAuthenticator;
 use soma_runtime::config::Config;
+use soma_runtime::report::Fatal;
 use soma_services::{Composition, Edge, Factory, Settings, Unit, WebGateway};
 use soma_web::AllowedHosts;
 
@@ -28,6 +29,18 @@ pub(super) struct Reached {
     pub(super) health: Arc<EmbeddedHealth>,
     pub(super) metrics: Arc<dyn Fn() -> String + Send + Sync>,
     pub(super) listener: Arc<TcpListener>,
+    pub(super) hosts: AllowedHosts,
+}
+
+/// The names that the gateway answers to: this machine's own, the address it listens on if that is one,
+/// and those that are set.
+pub(super) fn hosts(config: &Config) -> Result<AllowedHosts, Fatal> {
+    let bind = (!config.bind.is_unspecified()).then(|| match config.bind {
+        IpAddr::V4(address) => address.to_string(),
+        IpAddr::V6(address) => format!("[{address}]"),
+    });
+    let names = config.hosts.iter().map(String::as_str).chain(bind.as_deref());
+    AllowedHosts::with(names).map_err(|error| Fatal::new(error, "correct SOMA_HOSTS"))
 }
 
 /// How each service is made.
@@ -88,13 +101,13 @@ fn gateway(
     drain: Duration,
     stop: &Stop,
 ) -> Arc<dyn Service> {
-    let Reached { health, metrics, listener } = reached;
+    let Reached { health, metrics, listener, hosts } = reached;
     let gateway = composition.gateway(&health.hub, stop);
     let edge = Edge {
         authenticate: Authenticate::new(Arc::new(InprocAuthenticator::anyone(caller))),
         health,
         metrics,
-        hosts: AllowedHosts::default(),
+        hosts,
         timer: Arc::clone(&composition.world.timer),
     };
     Arc::new(WebGateway::new(gateway, edge, listener, drain))
