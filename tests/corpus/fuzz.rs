@@ -161,8 +161,10 @@ fn says_its_end(body: &[u8]) -> bool {
 /// Whether there is a reason for an end that is not empty.
 fn has_reason(text: &str) -> bool {
     text.match_indices("finish_reason").any(|(place, name)| {
-        let value = text[place + name.len()..].trim_start_matches(['"', ':', ' ']);
-        !value.starts_with("null") && !value.starts_with([',', '}'])
+        let after = &text[place + name.len()..];
+        let value = after.trim_start_matches(['"', ':', ' ']);
+        let before = &after[..after.len() - value.len()];
+        before.ends_with('"') && !before.ends_with("\"\"")
     })
 }
 

@@ -69,6 +69,16 @@ async fn answer(request: ModelRequest) -> (Vec<String>, FinishReason, Vec<ModelT
     }
 }
 
+#[tokio::test]
+async fn long_answer_counts_as_far_as_it_is_asked() {
+    let (words, finish, calls, _) = answer(request("/long 12")).await;
+    assert_eq!(words.concat(), "1 2 3 4 5 6 7 8 9 10 11 12");
+    assert_eq!((finish, calls.len()), (FinishReason::Stop, 0));
+
+    let (words, ..) = answer(request("/longer")).await;
+    assert!(words.concat().contains("You said: /longer"));
+}
+
 fn with_echo(message: &str) -> ModelRequest {
     let echo = ToolSpec {
         name: "echo".into(),

@@ -273,6 +273,19 @@ fn temperature_is_kept_in_thousandths() {
 }
 
 #[test]
+fn tools_are_turned_off_for_the_models_that_are_named() {
+    let tools = |names, model| {
+        let config = read(&[("SLM_WITHOUT_TOOLS", names)], "").unwrap();
+        config.answers.profile(model).abilities.tools
+    };
+
+    assert_eq!(tools("small, tiny", "tiny"), Some(false));
+    assert_eq!(tools("small, tiny", "large"), None);
+    assert_eq!(tools("*", "large"), Some(false));
+    assert_eq!(tools("", "large"), None);
+}
+
+#[test]
 fn log_level_with_a_typing_error_is_a_problem() {
     for level in ["info", "warn,soma_sqlite=debug", "OFF"] {
         assert!(read(&[("LOG_LEVEL", level)], "").is_ok(), "{level}");

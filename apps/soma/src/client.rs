@@ -1,13 +1,17 @@
 //! A client of the gateway: sends a message, and follows its answer through broken connections.
 
+use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use reqwest::StatusCode;
+use reqwest::header::RETRY_AFTER;
 use serde_json::{Value, json};
 use soma_model::sse::{Message, Parser};
 use soma_runtime::report::{Fatal, chain};
+
+use crate::trouble::Trouble;
 
 /// How long to wait before following again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -53,7 +57,7 @@ impl Client {
     }
 
     /// Sends a message.
-    pub(crate) async fn send(&mut self, message: &str) -> Result<(), Fatal> {
+    pub(crate) async fn send(&mut self, message: &str) -> Result<(), Trouble> {
         if self.position == "0"
             && let Some(session) = &self.session
         {
@@ -70,13 +74,16 @@ impl Client {
     pub(crate) async fn follow(
         &mut self,
         mut tell: impl FnMut(Told) -> io::Result<()>,
-    ) -> Result<(), Fatal> {
+    ) -> Result<(), Trouble> {
         let mut failures = 0;
         loop {
             let before = self.position.clone();
             match self.follow_once(&mut tell).await {
                 Ok(true) => return Ok(()),
-                Err(fatal) if failures >= TRIES => return Err(fatal),
+                Err(trouble @ (Trouble::Output(_) | Trouble::Refused { passes: false, .. })) => {
+                    return Err(trouble);
+                }
+                Err(trouble) if failures >= TRIES => return Err(trouble),
                 Ok(false) | Err(_) => {
                     failures = if self.position == before { failures + 1 } else { 0 };
                     #[expect(clippy::disallowed_methods, reason = "a client waits by itself")]
@@ -90,7 +97,7 @@ impl Client {
     async fn follow_once(
         &mut self,
         tell: &mut impl FnMut(Told) -> io::Result<()>,
-    ) -> Result<bool, Fatal> {
+    ) -> Result<bool, Trouble> {
         let session = self.session.clone().unwrap_or_default();
         let url = format!("{}/v1/session/{session}/events?until=final", self.url);
         let request = self.http.get(url).header("Last-Event-ID", &self.position);
@@ -104,9 +111,9 @@ impl Client {
         let mut parser = Parser::new();
         let mut body = response.bytes_stream();
         while let Some(Ok(bytes)) = body.next().await {
-            let messages = parser.push(&bytes).map_err(|error| Fatal::new(chain(&error), ""))?;
-            for message in messages {
-                if self.take(&message, tell).map_err(|error| Fatal::new(error, ""))? {
+            let too_long = |error| Trouble::Unreachable(Fatal::new(chain(&error), ""));
+            for message in parser.push(&bytes).map_err(too_long)? {
+                if self.take(&message, tell)? {
                     return Ok(true);
                 }
             }
@@ -154,14 +161,22 @@ impl Client {
         Ok(false)
     }
 
+    /// Cancels the running turn.
+    pub(crate) async fn cancel(&self) -> Result<(), Trouble> {
+        let session = self.session.as_deref().unwrap_or_default();
+        let request = self.http.post(format!("{}/v1/sessions/{session}/cancel", self.url));
+        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
+        if response.status().is_success() { Ok(()) } else { Err(problem(response).await) }
+    }
+
     /// The end of a session's stream.
-    async fn head(&self, session: &str) -> Result<String, Fatal> {
+    async fn head(&self, session: &str) -> Result<String, Trouble> {
         let answer = self.ask(self.http.get(format!("{}/v1/sessions/{session}", self.url))).await?;
         let count = answer.pointer("/chain/count").and_then(Value::as_u64).unwrap_or_default();
         Ok(count.to_string())
     }
 
-    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, Fatal> {
+    async fn ask(&self, request: reqwest::RequestBuilder) -> Result<Value, Trouble> {
         let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
         if !response.status().is_success() {
             return Err(problem(response).await);
@@ -170,15 +185,24 @@ impl Client {
     }
 }
 
-fn unreachable(url: &str, error: &reqwest::Error) -> Fatal {
+fn unreachable(url: &str, error: &reqwest::Error) -> Trouble {
     let text = format!("cannot reach {url}: {}", chain(error));
-    Fatal::new(text, "start it with `soma up`, or name another with --url")
+    let advice = "start it with `soma up`, or name another with --url";
+    Trouble::Unreachable(Fatal::new(text, advice))
 }
 
-/// What a problem document says.
-async fn problem(response: reqwest::Response) -> Fatal {
+/// What a problem document says, with what is wrong about each field.
+async fn problem(response: reqwest::Response) -> Trouble {
     let status = response.status();
+    let pause = response.headers().get(RETRY_AFTER).and_then(|value| value.to_str().ok());
+    let advice = pause.map(|seconds| format!("try again in {seconds} s")).unwrap_or_default();
     let document: Value = response.json().await.unwrap_or_default();
     let detail = document.get("detail").or_else(|| document.get("title")).and_then(Value::as_str);
-    Fatal::new(format!("refused ({status}): {}", detail.unwrap_or("no reason given")), "")
+    let mut text = format!("refused ({status}): {}", detail.unwrap_or("no reason given"));
+    for error in document.get("errors").and_then(Value::as_array).into_iter().flatten() {
+        let part = |name| error.get(name).and_then(Value::as_str).unwrap_or_default();
+        let _ = write!(text, "\n  {}: {}", part("field"), part("problem"));
+    }
+    let passes = status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS;
+    Trouble::Refused { why: Fatal::new(text, advice), passes }
 }

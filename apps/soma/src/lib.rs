@@ -5,5 +5,7 @@ mod client;
 pub mod embedded;
 mod health;
 mod provider;
+mod terminal;
+mod trouble;
 
 pub use embedded::Embedded;

@@ -18,13 +18,17 @@ use crate::tokens::estimate;
 
 /// The name it gives itself.
 const NAME: &str = "offline";
+/// How many words a long answer has if nobody says.
+const LONG: u64 = 400;
+/// How many it has at most.
+const LONGEST: u64 = 100_000;
 /// The time between two words.
 const PACE: Duration = Duration::from_millis(15);
 
 /// Answers without a language model: deterministic, word by word.
 ///
-/// It says that no model is connected and how to connect one, shows what it was given, and asks for
-/// a tool when the message is `/tool NAME {json}`.
+/// It says that no model is connected and how to connect one, shows what it was given, asks for a tool
+/// when the message is `/tool NAME {json}`, and counts to `N` when it is `/long N`.
 #[derive(Clone)]
 pub struct OfflineModel {
     timer: Arc<dyn Timer>,
@@ -113,10 +117,10 @@ fn reply(request: &ModelRequest) -> (String, Option<ModelToolCall>) {
         }
     });
     let message = message.unwrap_or_default();
-    let command = message
-        .strip_prefix("/tool")
-        .filter(|rest| !rest.starts_with(|c: char| !c.is_whitespace()));
-    let Some(command) = command.map(str::trim) else {
+    if let Some(number) = command("/long", message) {
+        return (text::count_up(number.parse().unwrap_or(LONG).min(LONGEST)), None);
+    }
+    let Some(command) = command("/tool", message) else {
         return (text::explain(request, message), None);
     };
     let (name, arguments) = command.split_once(char::is_whitespace).unwrap_or((command, "{}"));
@@ -129,6 +133,12 @@ fn reply(request: &ModelRequest) -> (String, Option<ModelToolCall>) {
         arguments: arguments.trim().into(),
     };
     (String::new(), Some(call))
+}
+
+/// What follows a command; none if the message is another.
+fn command<'a>(name: &str, message: &'a str) -> Option<&'a str> {
+    let rest = message.strip_prefix(name)?;
+    rest.chars().next().is_none_or(char::is_whitespace).then(|| rest.trim())
 }
 
 soma_core::opaque_debug!(OfflineModel);

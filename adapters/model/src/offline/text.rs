@@ -36,8 +36,14 @@ pub(super) fn explain(request: &ModelRequest, message: &str) -> String {
             }
         }
     }
-    text.push_str("\n\nTry a tool: /tool echo {\"text\": \"hello\"}");
+    text.push_str("\n\nTry a tool: /tool echo {\"text\": \"hello\"}, or a long answer: /long 400");
     text
+}
+
+/// An answer of so many words, in which a gap would be seen.
+pub(super) fn count_up(words: u64) -> String {
+    let words: Vec<String> = (1..=words).map(|word| word.to_string()).collect();
+    words.join(" ")
 }
 
 /// The answer when a tool has ended.

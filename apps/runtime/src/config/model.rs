@@ -1,7 +1,7 @@
 //! The language model: where it is, and how it answers.
 
 use soma_core::budget::Tokens;
-use soma_core::conversation::profile::ModelProfile;
+use soma_core::conversation::profile::{Abilities, ModelProfile};
 
 use super::reader::Reader;
 use super::secret::Secret;
@@ -43,13 +43,19 @@ pub struct Answers {
     /// `SLM_FALLBACK_MODEL`, `model.fallback_model`: the model that answers when the first does not.
     /// No default.
     pub fallback_model: Option<String>,
+    /// `SLM_WITHOUT_TOOLS`, `model.without_tools`: the models that are offered no tools; `*` is all.
+    /// None by default: that a model has none is learned once its server refuses them.
+    pub without_tools: Vec<String>,
 }
 
 impl Answers {
     /// The profile by which `model` answers.
     pub fn profile(&self, model: &str) -> ModelProfile {
+        let has_none = self.without_tools.iter().any(|name| name == model || name == "*");
+        let abilities = Abilities { tools: has_none.then_some(false), ..Abilities::default() };
         ModelProfile {
             temperature_milli: self.temperature_milli,
+            abilities,
             ..ModelProfile::new(model, self.max_tokens, self.context_tokens)
         }
     }
@@ -69,6 +75,7 @@ impl Answers {
             temperature_milli: reader.optional(setting::TEMPERATURE, parse::temperature),
             escalation_model: reader.optional(setting::ESCALATION_MODEL, parse::model_name),
             fallback_model: reader.optional(setting::FALLBACK_MODEL, parse::model_name),
+            without_tools: reader.or(setting::WITHOUT_TOOLS, Vec::new(), parse::model_names),
         }
     }
 }

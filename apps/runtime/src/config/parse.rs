@@ -52,6 +52,11 @@ pub(super) fn model_name(text: &str) -> Option<String> {
     is_legible(text).then(|| text.into())
 }
 
+/// Names of models with commas between them.
+pub(super) fn model_names(text: &str) -> Option<Vec<String>> {
+    text.split(',').map(str::trim).filter(|name| !name.is_empty()).map(model_name).collect()
+}
+
 fn is_legible(text: &str) -> bool {
     !text.chars().any(|char| char.is_control() || char == char::REPLACEMENT_CHARACTER)
 }

@@ -68,6 +68,8 @@ settings! {
     CONTEXT_TOKENS = "SLM_CONTEXT_TOKENS", "model.context_tokens",
         "a number from 256 to 10000000", Shown;
     TEMPERATURE = "SLM_TEMPERATURE", "model.temperature", "a number from 0 to 2", Shown;
+    WITHOUT_TOOLS = "SLM_WITHOUT_TOOLS", "model.without_tools",
+        "names of models with commas between them, or *", Shown;
     BUDGET = "BUDGET_LIMIT_TOKENS", "budget.limit_tokens", "a number, 0 for no limit", Shown;
     WORKER_CONCURRENCY = "SOMA_WORKER_CONCURRENCY", "worker.concurrency",
         "a number from 1 to 10000", Shown;

@@ -12,11 +12,15 @@ use soma_runtime::report::Fatal;
 
 /// A conversation platform that loses nothing: gateway, workers, memory, in one process.
 #[derive(Debug, Parser)]
-#[command(name = "soma", version, about)]
+#[command(name = "soma", version, about, after_help = EXIT_CODES)]
 struct Cli {
     #[command(subcommand)]
     command: Command,
 }
+
+const EXIT_CODES: &str = "How it ends: 0 all went well; 1 it failed, or there is no answer; 2 it was \
+    called in a way that makes no sense; 3 the gateway refused; 4 the gateway cannot be reached; \
+    130 the answer was cancelled by Ctrl-C.";
 
 #[derive(Debug, Subcommand)]
 enum Command {

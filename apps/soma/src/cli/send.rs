@@ -1,12 +1,15 @@
 //! `soma send`: one message, one answer.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Read};
 use std::process::ExitCode;
 
 use soma_runtime::report::Fatal;
+use tokio::signal::ctrl_c;
 
 use super::{Send, block_on};
 use crate::client::{Client, Told};
+use crate::terminal::Output;
+use crate::trouble::{CANCELLED, FAILED, Trouble};
 
 impl Send {
     pub(super) fn run(self) -> Result<ExitCode, Fatal> {
@@ -18,28 +21,47 @@ impl Send {
         }
         block_on(async move {
             let mut client = Client::new(&self.server.url, self.server.session)?;
-            client.send(message.trim_end()).await?;
-            let mut failed = false;
-            client
-                .follow(|told| match told {
-                    Told::Text(text) => print(&text),
-                    Told::Restarted => print("\n[the answer starts anew]\n"),
-                    Told::Tool(_) => Ok(()),
-                    Told::Final => print("\n"),
-                    Told::Failed(why) => {
-                        failed = true;
-                        print(&format!("\n{why}\n"))
-                    }
-                })
-                .await?;
-            Ok(if failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+            let answered = ask(&mut client, message.trim_end()).await;
+            if let Some(session) = client.session() {
+                tell_session(session);
+            }
+            Ok(answered.unwrap_or_else(|trouble| trouble.report()))
         })
     }
 }
 
-/// Writes to standard output at once.
-pub(super) fn print(text: &str) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    out.write_all(text.as_bytes())?;
-    out.flush()
+/// Sends the message and prints its answer. Ctrl-C cancels the turn.
+async fn ask(client: &mut Client, message: &str) -> Result<ExitCode, Trouble> {
+    client.send(message).await?;
+    let mut output = Output::new();
+    let mut code = ExitCode::SUCCESS;
+    let answered = {
+        let following = client.follow(|told| match told {
+            Told::Text(text) => output.print(&text),
+            Told::Restarted => output.print("\n[the answer starts anew]\n"),
+            Told::Tool(_) => Ok(()),
+            Told::Final => output.print("\n"),
+            Told::Failed(why) => {
+                code = ExitCode::from(FAILED);
+                output.print(&format!("\n{why}\n"))
+            }
+        });
+        tokio::select! {
+            followed = following => Some(followed),
+            _ = ctrl_c() => None,
+        }
+    };
+    match answered {
+        Some(followed) => followed.map(|()| code),
+        None => {
+            client.cancel().await?;
+            Ok(ExitCode::from(CANCELLED))
+        }
+    }
+}
+
+/// On standard error, so that standard output is the answer alone.
+#[expect(clippy::print_stderr, reason = "a person may want to go on")]
+fn tell_session(session: &str) {
+    eprintln!("session {session}");
 }
