@@ -161,10 +161,9 @@ fn says_its_end(body: &[u8]) -> bool {
 /// Whether there is a reason for an end that is not empty.
 fn has_reason(text: &str) -> bool {
     text.match_indices("finish_reason").any(|(place, name)| {
-        let after = &text[place + name.len()..];
-        let value = after.trim_start_matches(['"', ':', ' ']);
-        let before = &after[..after.len() - value.len()];
-        before.ends_with('"') && !before.ends_with("\"\"")
+        let after = text[place + name.len()..].trim_start_matches(['"', ' ']);
+        let value = after.strip_prefix(':').map(str::trim_start).unwrap_or_default();
+        value.starts_with('"') && !value.starts_with("\"\"")
     })
 }
 

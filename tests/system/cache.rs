@@ -1,17 +1,27 @@
-//! What `tests/run` installed for these tests: client packages, in a cache outside the repository.
+//! What `tests/run` installed for these tests, in a cache outside the repository: client packages and
+//! model servers.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// The client packages, with the programs of `tests/clients` beside them: `tests/run` says where. None,
 /// and a line that says so, if they are not there; where nothing may be missing, that fails.
-#[expect(clippy::print_stderr, reason = "who runs the tests is to see what they leave out")]
 pub(crate) fn clients() -> Option<PathBuf> {
-    let folder = std::env::var_os("SOMA_TEST_CLIENTS").map(PathBuf::from);
+    installed("SOMA_TEST_CLIENTS", "client packages")
+}
+
+/// The model servers, as [`clients`].
+pub(crate) fn models() -> Option<PathBuf> {
+    installed("SOMA_TEST_MODELS", "model servers")
+}
+
+#[expect(clippy::print_stderr, reason = "who runs the tests is to see what they leave out")]
+fn installed(variable: &str, what: &str) -> Option<PathBuf> {
+    let folder = std::env::var_os(variable).map(PathBuf::from);
     let folder = folder.filter(|folder| folder.join("installed").exists());
     if folder.is_none() {
-        assert!(std::env::var_os("CI").is_none(), "CI must have the client packages");
-        eprintln!("skipped: no client packages; tests/run installs them");
+        assert!(std::env::var_os("CI").is_none(), "CI must have the {what}");
+        eprintln!("skipped: no {what}; tests/run installs them");
     }
     folder
 }
