@@ -6,6 +6,7 @@ mod bad_input;
 mod bad_start;
 mod cache;
 mod client;
+mod clocks;
 mod full_disk;
 mod generated_clients;
 mod killing;

@@ -12,7 +12,6 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use futures_util::future::{Either, FutureExt, select};
 use futures_util::stream::{Peekable, Stream, StreamExt, once, unfold};
-use serde_json::json;
 use soma_core::flows::follow_session::{Frames, Interrupted, Until};
 use soma_core::ports::Timer;
 use soma_core::stream::resume::Frame;
