@@ -7,6 +7,7 @@ mod bad_start;
 mod cache;
 mod client;
 mod command_line;
+mod clocks;
 mod full_disk;
 mod generated_clients;
 mod killing;

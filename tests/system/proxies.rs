@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
 use reqwest::StatusCode;
-use serde_json::Value;
 use soma_tests::stub_model::{StubModel, by_markers};
 
 use crate::client::{Follower, say, verified};

@@ -26,7 +26,7 @@ const PROGRAMS: [&str; 8] = [
     "with_websockets.py",
 ];
 /// How long a client may take to begin, and then to end.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A client that follows a session; ended when it is dropped.
 struct Running {

@@ -131,7 +131,8 @@ pub(crate) struct LastWords {
 }
 
 impl LastWords {
-    pub(crate) fn new(body: BoxBody, line: Line) -> BoxBody {
+    /// Makes a body the last that its connection says.
+    pub(crate) fn of(body: BoxBody, line: Line) -> BoxBody {
         BoxBody::new(Self { body, line })
     }
 }

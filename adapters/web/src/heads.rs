@@ -174,7 +174,7 @@ mod tests {
         let dice = CountingIds::seeded(4);
         for _ in 0..2_000 {
             let mut counted = Counted { most: MOST, ..Counted::default() };
-            while dice.random() % 20 > 0 && counted.fit(&dice.random().to_be_bytes()) {
+            while !dice.random().is_multiple_of(20) && counted.fit(&dice.random().to_be_bytes()) {
                 assert!(counted.head.len() < LONGEST);
             }
         }

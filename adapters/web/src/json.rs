@@ -19,7 +19,9 @@ pub(crate) fn read(text: &str) -> serde_json::Result<Value> {
 fn mended(text: &str) -> Cow<'_, str> {
     let bytes = text.as_bytes();
     let (mut mended, mut kept, mut place) = (String::new(), 0, 0);
-    while let Some(found) = bytes.get(place..).and_then(|rest| rest.iter().position(is_backslash)) {
+    while let Some(found) =
+        bytes.get(place..).and_then(|rest| rest.iter().position(|byte| *byte == b'\\'))
+    {
         let escape = place + found;
         let next = escape + ESCAPE;
         place = match surrogate(bytes, escape) {
@@ -34,10 +36,6 @@ fn mended(text: &str) -> Cow<'_, str> {
         };
     }
     if kept == 0 { Cow::Borrowed(text) } else { Cow::Owned(mended + &text[kept..]) }
-}
-
-const fn is_backslash(byte: &u8) -> bool {
-    *byte == b'\\'
 }
 
 #[derive(PartialEq)]

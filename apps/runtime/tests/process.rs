@@ -50,12 +50,17 @@ fn logs() {
     metrics::histogram!("soma_test_seconds").record(0.3);
     tracing::info!(target: "soma_test", turn = 7, "measured {}", metrics.render());
     tracing::debug!(target: "soma_test", "not shown");
-    tracing::info!(target: "actix_server::builder", "nobody asked");
-    tracing::error!(target: "actix_http::h1::dispatcher", "stream error: request parse error");
-    tracing::warn!(target: "hyper", "shown");
+    others();
     let secret = "sk-secret";
     let _ = std::panic::catch_unwind(|| panic!("a literal"));
     let _ = std::panic::catch_unwind(|| panic!("put together with {secret}"));
+}
+
+/// What libraries of others say.
+fn others() {
+    tracing::info!(target: "actix_server::builder", "nobody asked");
+    tracing::error!(target: "actix_http::h1::dispatcher", "stream error: request parse error");
+    tracing::warn!(target: "hyper", "shown");
 }
 
 fn command(part: &str) -> Command {

@@ -99,8 +99,8 @@ mod tests {
             let responses = operation["responses"].as_object().unwrap();
             assert_eq!(responses["default"], refused, "{name}");
             for (status, response) in responses {
-                let refuses = status.starts_with(['4', '5']);
-                assert!(!refuses || *response == refused, "{name}: {status}");
+                let bad = status.starts_with(['4', '5']);
+                assert!(!bad || *response == refused, "{name}: {status}");
             }
         }
         assert_eq!(document["security"], json!([]));

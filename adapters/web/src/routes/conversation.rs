@@ -1,6 +1,7 @@
 //! One client's WebSocket: what it says is done and answered, and what happens is sent to it.
 
-use std::io::ErrorKind;
+use std::error::Error;
+use std::io::{self, ErrorKind};
 use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
@@ -208,7 +209,7 @@ impl Conversation {
 fn broken(error: &ProtocolError) -> End {
     match error {
         ProtocolError::Overflow => End::Said(CloseCode::Size, "the frame is too large"),
-        ProtocolError::Io(error) if error.get_ref().is_some_and(|it| it.is::<Utf8Error>()) => {
+        ProtocolError::Io(error) if is_no_text(error) => {
             End::Said(CloseCode::Invalid, "the frame is not UTF-8")
         }
         ProtocolError::Io(error) if error.kind() == ErrorKind::InvalidData => {
@@ -225,4 +226,8 @@ fn broken(error: &ProtocolError) -> End {
         | ProtocolError::ContinuationStarted
         | ProtocolError::ContinuationFragment(_) => End::Said(CloseCode::Protocol, "protocol"),
     }
+}
+
+fn is_no_text(error: &io::Error) -> bool {
+    error.get_ref().is_some_and(<dyn Error + Send + Sync>::is::<Utf8Error>)
 }

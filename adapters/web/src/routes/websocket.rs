@@ -58,5 +58,5 @@ pub(crate) async fn converse(
     // It ends with its connection, which the server waits for.
     rt::spawn(conversation.run(frames, incoming.max_continuation_size(MAX_FRAME)));
     let line = request.conn_data::<Line>().cloned().unwrap_or_default();
-    Ok(response.map_body(|_, body| LastWords::new(body, line)))
+    Ok(response.map_body(|_, body| LastWords::of(body, line)))
 }
