@@ -196,6 +196,6 @@ fn weather(chance: &mut Chance, pace: Pace) -> Weather {
             SlowReplies::OfWrites,
             SlowReplies::All,
         ]),
-        longest: Duration::from_secs(*chance.pick(&pace.of([1, 13, 13, 20], [1, 5, 13, 31]))),
+        longest: Duration::from_secs(*chance.pick(&pace.of([1, 17, 17, 20], [1, 5, 13, 31]))),
     }
 }
