@@ -92,7 +92,9 @@ async fn every_call_of_a_round_has_its_own_outcome() {
             ChatMessage::Tool { tool_call_id, content, .. } => {
                 (*tool_call_id == id).then(|| content.clone())
             }
-            _ => None,
+            ChatMessage::System { .. }
+            | ChatMessage::User { .. }
+            | ChatMessage::Assistant { .. } => None,
         });
         assert_eq!(shown.as_deref(), Some(said), "what the model is shown of {id}");
     }

@@ -20,9 +20,8 @@ struct Simulated(&'static str);
 
 impl Process {
     fn suffers(&self, point: Point) -> Option<Fault> {
-        let mut state = self.shared.state();
-        let fault = state.suffers(self.id, point);
-        state.line(self.id, || match fault {
+        let fault = self.shared.state().suffers(self.id, point);
+        self.shared.line(self.id, || match fault {
             Some(fault) => format!("asks {}, to {fault}", name(point)),
             None => format!("asks {}", name(point)),
         });
@@ -42,7 +41,7 @@ impl Process {
     }
 
     fn replied(&self, point: Point, how: &'static str) {
-        self.shared.state().line(self.id, || format!("{} {how}", name(point)));
+        self.shared.line(self.id, || format!("{} {how}", name(point)));
     }
 
     fn reply_waits(&self, point: Point) -> bool {

@@ -92,7 +92,7 @@ impl Process {
 
     /// Says something in the trace; `what` is only made if there is one.
     pub fn note(&self, what: impl FnOnce() -> String) {
-        self.shared.state().line(self.id, what);
+        self.shared.line(self.id, what);
     }
 
     /// Comes back when the seed lets it go on.

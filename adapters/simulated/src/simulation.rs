@@ -42,6 +42,8 @@ pub(crate) struct Shared {
     woken: Arc<Mutex<Vec<usize>>>,
     pub(crate) ids: Arc<dyn Ids>,
     pub(crate) wake: InprocWake,
+    /// Whether lines of the trace are kept.
+    pub(crate) traced: AtomicBool,
     /// How many calls of processes are being polled.
     pub(crate) passing: AtomicUsize,
     pub(crate) seed: u64,
@@ -50,6 +52,13 @@ pub(crate) struct Shared {
 impl Shared {
     pub(crate) fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Adds a line to the trace, if there is one.
+    pub(crate) fn line(&self, process: ProcessId, what: impl FnOnce() -> String) {
+        if self.traced.load(Ordering::Relaxed) {
+            self.state().line(process, what);
+        }
     }
 
     pub(crate) fn spawn(&self, process: ProcessId, future: BoxFuture<'static, ()>) {
@@ -90,6 +99,7 @@ impl Simulation {
             woken: Arc::default(),
             ids: Arc::new(CountingIds::seeded(seed)),
             wake: InprocWake::new(),
+            traced: AtomicBool::new(false),
             passing: AtomicUsize::new(0),
             seed,
         };
@@ -106,6 +116,7 @@ impl Simulation {
     /// Keeps a readable trace, too.
     #[must_use]
     pub fn traced(self) -> Self {
+        self.shared.traced.store(true, Ordering::Relaxed);
         self.shared.state().trace.lines = Some(Vec::new());
         self
     }

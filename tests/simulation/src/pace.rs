@@ -18,7 +18,7 @@ pub enum Pace {
 impl Pace {
     /// What a seed decides.
     pub fn draw(chance: &mut Chance) -> Self {
-        if chance.one_in(16) { Self::Roomy } else { Self::Dense }
+        if chance.one_in(32) { Self::Roomy } else { Self::Dense }
     }
 
     /// One of these, by the pace.
@@ -31,7 +31,7 @@ impl Pace {
 
     /// How long a storm is that has to last.
     pub(crate) fn long_storm(self) -> Duration {
-        self.of(Duration::from_millis(1_500), Duration::from_secs(12))
+        self.of(Duration::from_secs(1), Duration::from_secs(12))
     }
 
     /// The longest that a person reads or waits before the next act.

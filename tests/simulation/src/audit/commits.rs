@@ -19,7 +19,7 @@ use super::memories::Write;
 use super::models::Rules;
 use super::outcomes::CallGist;
 use super::reasons::{ending, failed_for};
-use super::sessions::{Cancelled, Leave, Session, Turn, slot_of};
+use super::sessions::{Cancelled, Leave, Said, Session, Turn, slot_of};
 use super::work::acquitted;
 
 const KINDS: [WorkKind; 2] = [WorkKind::Turns, WorkKind::Calls];
@@ -123,10 +123,7 @@ impl Books {
             call.allowed = allowed;
         }
         self.calls_changed(gist.calls, events, &mut wrong);
-        for change in &gist.usage {
-            wrong.extend(self.paid(change).err());
-            wrong.extend(self.accounts.change(change).err());
-        }
+        self.usage_changed(&gist.usage, &mut wrong);
         for write in gist.memory {
             wrong.extend(self.memories.queued(write).err());
         }
@@ -143,6 +140,13 @@ impl Books {
 }
 
 impl Books {
+    fn usage_changed(&mut self, usage: &[UsageChange], wrong: &mut Vec<Wrong>) {
+        for change in usage {
+            wrong.extend(self.paid(change).err());
+            wrong.extend(self.accounts.change(change).err());
+        }
+    }
+
     /// What a call used is what it cost, or all that was set aside for it if its worker was lost.
     fn paid(&mut self, change: &UsageChange) -> Result<(), Wrong> {
         match change {
@@ -262,9 +266,11 @@ fn told(session: &mut Session, event: &Event) -> Result<(), Wrong> {
         return Err((Invariant::Order, format!("{:?} follows the end of {id}", event.kind)));
     }
     if event.kind == EventType::UserMessage {
-        turn.said = event.message.len();
-        turn.denied = event.metadata.contains_key("deny");
-        turn.escalated = event.metadata.contains_key("escalate");
+        turn.said = Said {
+            bytes: event.message.len(),
+            denied: event.metadata.contains_key("deny"),
+            escalated: event.metadata.contains_key("escalate"),
+        };
     }
     if event.kind == EventType::ToolRequested {
         turn.model_failures.clear();

@@ -5,6 +5,7 @@ use soma_core::ids::TurnId;
 use super::Audit;
 use super::invariant::Invariant;
 use super::reasons::is_enough;
+use super::sessions::Asks;
 
 /// What the services are held to because of how they are set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -32,14 +33,15 @@ impl Audit {
         let Rules { escalation, fallback, .. } = books.rules;
         let Some(turn) = books.sessions.turn_mut(id) else { return };
         let wrong = if fallback == Some(model) {
-            let is_early = !turn.fell_back && !is_enough(&turn.model_failures);
-            if !turn.fell_back {
-                turn.fell_back = true;
+            let falls_back = turn.asks == Asks::First;
+            let is_early = falls_back && !is_enough(&turn.model_failures);
+            if falls_back {
+                turn.asks = Asks::Fallback;
                 turn.model_failures.clear();
             }
             is_early.then_some("the one before was not asked often enough")
         } else {
-            let ought = escalation.filter(|_| turn.escalated).unwrap_or(FIRST);
+            let ought = escalation.filter(|_| turn.said.escalated).unwrap_or(FIRST);
             (model != ought).then_some("it is for other messages")
         };
         if let Some(fact) = wrong {

@@ -102,9 +102,10 @@ impl Books {
 
 /// Whether an event tells this outcome.
 fn says(event: &Event, outcome: &ToolOutcome) -> bool {
+    let payload = outcome.payload.to_string();
     event.metadata.get("call_id") == Some(&json!(outcome.call_id))
         && event.metadata.get("status") == Some(&json!(outcome.status))
-        && event.message == outcome.payload.to_string()
+        && event.message == payload
 }
 
 /// The ledger has the outcome of each call that is there still.

@@ -8,7 +8,7 @@ use soma_core::work::suspicion::MOST_TRIES;
 
 use super::Books;
 use super::invariant::{Invariant, Wrong};
-use super::sessions::{Cancelled, Session, Turn};
+use super::sessions::{Asks, Cancelled, Session, Turn};
 
 /// How a turn ends that has its answer.
 pub const ANSWERED: &str = "answered";
@@ -73,15 +73,15 @@ fn is_not_so(turn: &Turn, known: Known, reason: &str) -> Option<&'static str> {
         },
         "policy_denied" if turn.leave.answer => Some("it has leave"),
         "policy_denied" => {
-            (!turn.denied && !known.policy_failed).then_some("policy allows it, and decided")
+            (!turn.said.denied && !known.policy_failed).then_some("policy allows it, and decided")
         }
-        "too_long" => (turn.said < SHORT).then_some("it is short"),
+        "too_long" => (turn.said.bytes < SHORT).then_some("it is short"),
         "timeout" | "content_filter" | "model_error" => {
             let failures = &turn.model_failures;
             if failures.iter().all(|failure| named(failure) != reason) {
                 return Some("the model did not fail so");
             }
-            let is_last = turn.fell_back || !known.has_fallback;
+            let is_last = turn.asks == Asks::Fallback || !known.has_fallback;
             let is_enough = is_last && is_enough(failures);
             (!is_enough).then_some("the model was not asked again")
         }

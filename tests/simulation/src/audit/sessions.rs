@@ -39,16 +39,30 @@ pub(super) struct Turn {
     pub(super) taken_at_reservation: u32,
     /// How often it had, as whoever claimed it last was told.
     pub(super) tries: u32,
-    /// Whether the person's message says that it is to be denied, and how many bytes it has.
-    pub(super) denied: bool,
-    pub(super) said: usize,
-    /// Whether the person's message says that it is for the stronger model.
-    pub(super) escalated: bool,
-    /// Whether the fallback was asked.
-    pub(super) fell_back: bool,
+    pub(super) said: Said,
+    pub(super) asks: Asks,
     /// How the model that is asked failed since it last asked for tools.
     pub(super) model_failures: Vec<ModelFailure>,
     pub(super) found: Found,
+}
+
+/// What the person's message is like.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Said {
+    pub(super) bytes: usize,
+    /// Whether it says that it is to be denied.
+    pub(super) denied: bool,
+    /// Whether it says that it is for the stronger model.
+    pub(super) escalated: bool,
+}
+
+/// Which model is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Asks {
+    /// The one that the message is for.
+    First,
+    /// The one for when that does not answer.
+    Fallback,
 }
 
 /// What a message finds in its session when it is accepted.
@@ -77,10 +91,8 @@ impl Turn {
             taken: 0,
             taken_at_reservation: 0,
             tries: 0,
-            denied: false,
-            said: 0,
-            escalated: false,
-            fell_back: false,
+            said: Said { bytes: 0, denied: false, escalated: false },
+            asks: Asks::First,
             model_failures: Vec::new(),
             found,
         }

@@ -121,8 +121,8 @@ impl Books {
             return None;
         }
         let waits = |session: &Session| {
-            let head = session.turns.iter().find(|turn| !turn.ended);
-            let fresh = head.is_some_and(|turn| turn.arrived && turn.taken == 0);
+            let first = session.turns.iter().find(|turn| !turn.ended);
+            let fresh = first.is_some_and(|turn| turn.arrived && turn.taken == 0);
             fresh && !session.erased && session.slots[slot_of(claim.kind)].owner.is_none()
         };
         let mut others = self

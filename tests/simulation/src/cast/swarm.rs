@@ -53,7 +53,7 @@ impl Swarm {
     /// What the seed decides: at times nothing of all this, at times all of it as often as it gets.
     pub fn draw(chance: &mut Chance, pace: Pace) -> Self {
         let (messages, sessions) = match chance.below(4) {
-            _ if pace == Pace::Dense => (1 + chance.below(4), 1 + chance.below(3)),
+            _ if pace == Pace::Dense => (1 + chance.below(3), 1 + chance.below(3)),
             0 | 1 => (1 + chance.below(6), 1 + chance.below(3)),
             2 => (8 + chance.below(9), 3 + chance.below(3)),
             _ => (16 + chance.below(9), 4 + chance.below(3)),

@@ -12,7 +12,7 @@ use super::house::{House, Living};
 use crate::platform::Instance;
 
 /// Longer than any lease or claim holds without being kept alive.
-const LONG: Duration = Duration::from_secs(13);
+const LONG: Duration = Duration::from_secs(16);
 const SHORT: Duration = Duration::from_millis(400);
 
 /// The fate of one instance.

@@ -108,6 +108,8 @@ impl Stage {
             Arc::new(furniture),
             plan.setup.settings(plan.budget),
         ));
+        // What befalls them does so at any moment, however late their own sleeps end.
+        let world = World { timer: process.punctual_timer(), ..world };
         fates(nature, &process, &world, &house, &plan, &calm);
         let disasters = Disasters {
             nature: nature.clone(),

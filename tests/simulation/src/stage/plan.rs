@@ -106,22 +106,22 @@ impl Disaster {
 impl Plan {
     /// What the seed decides.
     pub fn draw(chance: &mut Chance, pace: Pace) -> Self {
-        let longest = pace.of([500, 1_000, 2_000], [2_000, 5_000, 10_000]);
+        let longest = pace.of([300, 700, 1_500], [2_000, 5_000, 10_000]);
         let longest = Duration::from_millis(*chance.pick(&longest));
         let instances = pace.of([2, 2, 1, 1, 1, 1], [2, 3, 2, 2, 2, 2]);
-        let extra = chance.index(instances.len() * pace.of(1, 4));
+        let extra = chance.index(instances.len() * pace.of(2, 4));
         let grown = std::array::from_fn(|unit| instances[unit] + u32::from(unit == extra));
         let drawn = Self {
             instances: grown,
             partitions: *chance.pick(&pace.of([1, 1, 1, 2], [1, 1, 2, 3])),
             weather: weather(chance, pace),
-            storm: chance.span(Duration::from_millis(200), longest),
-            strikes: maybe(chance, pace.of([700, 2_000, 6_000], [2_000, 6_000, 20_000])),
+            storm: chance.span(Duration::from_millis(100), longest),
+            strikes: maybe(chance, pace.of([1_000, 4_000, 12_000], [2_000, 6_000, 20_000])),
             disasters: maybe(chance, pace.of([300, 1_000, 3_000], [1_000, 4_000, 12_000])),
             disasters_on: std::array::from_fn(|_| chance.one_in(2)),
             budget: if chance.one_in(3) { Some(500 + chance.below(12_000)) } else { None },
             setup: Setup::draw(chance),
-            is_fair: chance.one_in(10),
+            is_fair: chance.one_in(16),
         };
         if drawn.is_fair { drawn.fair() } else { drawn.leading_to_focus(pace) }
     }
@@ -196,6 +196,6 @@ fn weather(chance: &mut Chance, pace: Pace) -> Weather {
             SlowReplies::OfWrites,
             SlowReplies::All,
         ]),
-        longest: Duration::from_secs(*chance.pick(&pace.of([1, 5, 13, 20], [1, 5, 13, 31]))),
+        longest: Duration::from_secs(*chance.pick(&pace.of([1, 17, 17, 20], [1, 5, 13, 31]))),
     }
 }
