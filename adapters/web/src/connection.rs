@@ -54,6 +54,13 @@ impl Line {
         }
     }
 
+    /// Notes that its answer is there, and its body was read.
+    pub(crate) fn listen(&self) {
+        if self.0.get() == Call::Answering {
+            self.0.set(Call::Open);
+        }
+    }
+
     /// Ends the connection once what was written is sent.
     fn hang_up(&self) {
         self.0.set(Call::Over);
@@ -109,9 +116,6 @@ impl AsyncWrite for Connection {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         self.waiting = None;
-        if self.line.0.get() == Call::Answering {
-            self.line.0.set(Call::Open);
-        }
         Pin::new(&mut self.socket).poll_write(context, bytes)
     }
 

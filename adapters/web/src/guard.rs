@@ -32,13 +32,13 @@ pub(crate) async fn guard(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     own_headers(request.headers_mut());
     let gateway = request.app_data::<Data<Gateway>>().cloned().ok_or_else(Problem::internal)?;
-    if let Some(line) = request.conn_data::<Line>() {
-        line.answer();
-    }
+    let line = request.conn_data::<Line>().cloned().unwrap_or_default();
+    line.answer();
     let mut response = match check(&gateway.hosts, &request) {
         Ok(()) => next.call(request).await?.map_into_boxed_body(),
         Err(problem) => request.error_response(problem),
     };
+    line.listen();
     let problem = response.response().error().and_then(|error| error.as_error::<Problem>());
     if let Some(problem) = problem {
         let request = response.request();

@@ -6,6 +6,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::client::Opened;
 
 #[tokio::test]
 async fn first_head_that_trickles_is_refused() {
@@ -85,4 +86,24 @@ async fn head_is_answered_wherever_get_is_and_without_a_body() {
     assert_eq!(nothing.head.status, 404);
     let refused = app.request("POST", "/healthz").send().await;
     assert_eq!(refused.head.header("Allow"), Some("GET, HEAD"));
+}
+
+#[tokio::test]
+async fn body_that_is_waited_for_is_no_head_that_trickles() {
+    let app = App::start();
+    let body = serde_json::json!({"message": "hi"}).to_string();
+    let request = app.request("POST", "/v1/session/message");
+    let request = request.header("Content-Type", "application/json");
+    let request = request.header("Content-Length", &body.len().to_string());
+    let mut interim = request.header("Expect", "100-continue").open().await;
+    assert_eq!(interim.head.status, 100);
+
+    app.parts.bells.ring(Duration::from_secs(30));
+    let (first, second) = body.split_at(5);
+    interim.stream.write_all(first.as_bytes()).await.unwrap();
+    tokio::task::yield_now().await;
+    interim.stream.write_all(second.as_bytes()).await.unwrap();
+
+    let answer = Opened::of(interim.stream.into_inner()).await;
+    assert_eq!(answer.head.status, 202);
 }
