@@ -35,7 +35,6 @@ struct Damaged {
 
 #[tokio::test(start_paused = true)]
 async fn damaged_answer_ends_once_and_is_shown_whole_only_if_it_says_so() {
-    let number = |name: &str| std::env::var(name).ok().and_then(|text| text.parse::<u64>().ok());
     let (cases, first) =
         (number("CORPUS_CASES").unwrap_or(CASES), number("CORPUS_SEED").unwrap_or(0));
     let originals = originals().await;
@@ -69,6 +68,11 @@ async fn damaged_answer_ends_once_and_is_shown_whole_only_if_it_says_so() {
         }
     }
     assert!(whole > cases / 20 && whole < cases, "{whole} of {cases} came to an end");
+}
+
+#[expect(clippy::disallowed_methods, reason = "it sets the extent of a test, and nothing else")]
+fn number(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
 }
 
 async fn originals() -> Vec<Original> {

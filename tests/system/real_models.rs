@@ -1,4 +1,4 @@
-//! Real model servers: a language model on llama.cpp, and the LiteLLM proxy before it.
+//! Real model servers: a language model on llama.cpp, and the proxy `LiteLLM` before it.
 
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -14,7 +14,7 @@ use crate::real_clients::free_port;
 use crate::soma::{Folder, Soma};
 
 /// How long a server may take to start.
-const START: Duration = Duration::from_secs(120);
+const START: Duration = Duration::from_mins(2);
 const LONG: &str = "Tell me a very long story about a ship and its crew.";
 
 /// A model server; stopped when it is dropped.

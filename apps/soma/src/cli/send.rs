@@ -51,13 +51,11 @@ async fn ask(client: &mut Client, message: &str) -> Result<ExitCode, Trouble> {
             _ = ctrl_c() => None,
         }
     };
-    match answered {
-        Some(followed) => followed.map(|()| code),
-        None => {
-            client.cancel().await?;
-            Ok(ExitCode::from(CANCELLED))
-        }
+    if let Some(followed) = answered {
+        return followed.map(|()| code);
     }
+    client.cancel().await?;
+    Ok(ExitCode::from(CANCELLED))
 }
 
 /// On standard error, so that standard output is the answer alone.

@@ -205,13 +205,14 @@ impl Drive<'_> {
 /// An answer without a word, and without an end that explains it, is taken for one that broke off: what
 /// was wrong with the server may be over. If the next one is empty, too, it is what the model says.
 fn ask_again_if_empty(input: Input, generate: &Generate) -> Input {
-    match input {
-        Input::ModelAnswered(answer) if generate.failures == 0 && is_empty(&answer) => {
-            let failure = ModelFailure::Broken;
-            Input::ModelFailed { failure, text: String::new(), usage: answer.usage }
-        }
-        input => input,
+    if let Input::ModelAnswered(answer) = &input
+        && generate.failures == 0
+        && is_empty(answer)
+    {
+        let (failure, usage) = (ModelFailure::Broken, answer.usage);
+        return Input::ModelFailed { failure, text: String::new(), usage };
     }
+    input
 }
 
 fn is_empty(answer: &ModelAnswer) -> bool {

@@ -97,7 +97,9 @@ impl Books {
         for kind in &gist.releases {
             session.slots[slot_of(*kind)].owner = None;
         }
-        if let Some(running) = cancelled(session, gist.cancel) {
+        // One that waits for its tools is ended by who claims it, once its tenant may hold one more.
+        let is_held = session.slots[slot_of(WorkKind::Turns)].owner.is_some();
+        if let Some(running) = cancelled(session, gist.cancel).filter(|_| is_held) {
             self.lateness.cancelled(running, now);
         }
         if let Some(id) = gist.accept {
