@@ -127,6 +127,8 @@ mod tests {
         }
         assert_eq!(schema("Event")["properties"]["metadata"]["additionalProperties"], true);
         assert_eq!(schema("Message")["properties"]["persona_id"]["minLength"], 1);
+        let attachment = schema("AttachmentId");
+        assert_eq!((&attachment["minLength"], &attachment["maxLength"]), (&1.into(), &256.into()));
         for (path, most) in [("/v1/sessions", 200), ("/v1/sessions/{session_id}/events", 500)] {
             let limit = parameter(path, "limit");
             assert_eq!((&limit["minimum"], &limit["maximum"]), (&1.into(), &most.into()), "{path}");

@@ -64,7 +64,10 @@ pub(crate) struct IdempotencyKey {
 #[into_params(parameter_in = Query)]
 pub(crate) struct SessionsQuery {
     /// The `next_cursor` of the page before.
-    #[param(required = false)]
+    #[param(
+        required = false,
+        pattern = "^[0-9]{1,18}~[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$"
+    )]
     after: String,
     /// How many sessions; 50 if not said.
     #[param(required = false, minimum = 1, maximum = 200)]

@@ -25,13 +25,18 @@ pub(crate) struct Message {
     message: String,
     /// Ids of attachments.
     #[schema(max_items = 32, required = false)]
-    attachments: Vec<String>,
+    attachments: Vec<AttachmentId>,
     /// Anything else, at most 16 KiB.
     #[schema(additional_properties, required = false)]
     metadata: BTreeMap<String, Value>,
     /// What to do if a turn of the session is running; `enqueue` if not said.
     when_busy: Option<WhenBusy>,
 }
+
+/// The id of an attachment.
+#[derive(Deserialize, ToSchema)]
+#[schema(min_length = 1, max_length = 256)]
+pub(crate) struct AttachmentId(String);
 
 /// What to do if a turn of the session is running.
 #[derive(Deserialize, ToSchema)]
