@@ -141,7 +141,7 @@ impl Scene {
     ) -> Self {
         let nature = simulation.nature();
         let swarm = Swarm::draw(&mut chance, pace).leading_to(plan.weather.focus);
-        let swarm = if plan.is_fair { swarm.without_trouble() } else { swarm };
+        let swarm = if plan.is_fair { swarm.on_a_fair_day() } else { swarm };
         let tenants = tenants(&swarm);
         let (storm, slack) = (plan.storm, if plan.is_fair { Duration::ZERO } else { SLACK });
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();

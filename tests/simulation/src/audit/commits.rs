@@ -216,7 +216,9 @@ fn cancelled(session: &mut Session, cancel: Option<Cancel>) -> Option<TurnId> {
         Cancel::All => usize::MAX,
     };
     let head = session.turns.iter().find(|turn| !turn.ended);
-    let running = head.filter(|turn| turn.taken > 0 && turn.cancelled == Cancelled::No);
+    // Who has just claimed it and does not listen yet is told by its next heartbeat.
+    let listens = |turn: &&Turn| turn.taken > 0 && turn.taken == turn.taken_at_reservation;
+    let running = head.filter(listens).filter(|turn| turn.cancelled == Cancelled::No);
     let running = running.map(|turn| turn.id);
     let open = session.turns.iter_mut().filter(|turn| !turn.ended).take(many);
     for turn in open.filter(|turn| turn.cancelled == Cancelled::No) {

@@ -143,7 +143,7 @@ fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
         (swarm.requests, Act::Request(*chance.pick(&['e', 'c', 'd', 'd', 's', 'K']))),
         (swarm.pries, Act::Pry),
         (swarm.pries, Act::Look),
-        (swarm.deletes * 3, Act::Delete),
+        (swarm.deletes * swarm.pace.of(2, 3), Act::Delete),
     ] {
         if chance.one_in(often) {
             acts.push(act);

@@ -90,19 +90,20 @@ impl Swarm {
         }
     }
 
-    /// The same people, without anything that goes wrong with models, or kills who works for them.
+    /// The same people on a fair day: nothing goes wrong with models, or kills who works for them, and
+    /// many an answer takes its time.
     #[must_use]
-    pub fn without_trouble(self) -> Self {
-        Self { trouble: 0, fatal_tools: 0, ..self }
+    pub fn on_a_fair_day(self) -> Self {
+        Self { trouble: 0, fatal_tools: 0, slow: 2, ..self }
     }
 
     /// The same people, who often do what leads to `point`.
     #[must_use]
     pub fn leading_to(mut self, point: Option<Point>) -> Self {
         match point {
-            Some(Point::Erase | Point::Forget | Point::DueForgets | Point::Forgot) => {
-                self.deletes = 1;
-            }
+            Some(
+                Point::Erase | Point::Remember | Point::Forget | Point::DueForgets | Point::Forgot,
+            ) => self.deletes = 1,
             Some(Point::RequestCall | Point::RecordDenial | Point::Decide) => {
                 self.requests = 1;
                 self.denied = 3;

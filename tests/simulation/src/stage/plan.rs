@@ -15,6 +15,9 @@ use crate::platform::Unit;
 /// How long a storm is that has to last until something is come to that takes its time.
 const LONG_STORM: Duration = Duration::from_secs(12);
 
+/// Their place in [`Unit::ALL`].
+const MEMORY_SYNCS: usize = 4;
+
 /// The longest that a call takes on a fair day.
 const FAIR_LATENCY_MICROS: u64 = 400;
 
@@ -143,6 +146,10 @@ impl Plan {
         }
         if self.weather.focus == Some(Point::Admit) {
             self.setup.rate = Some(RATE);
+        }
+        // What one writes while another forgets takes two.
+        if matches!(self.weather.focus, Some(Point::Remember | Point::Forget | Point::Forgot)) {
+            self.instances[MEMORY_SYNCS] = self.instances[MEMORY_SYNCS].max(2);
         }
         // A share is given up by who is stopped.
         if matches!(self.weather.focus, Some(Point::Release | Point::Leave)) {

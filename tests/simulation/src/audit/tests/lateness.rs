@@ -59,6 +59,7 @@ fn cancelled(late: Duration) -> Vec<Invariant> {
     let (scene, talk) = (fair(), talk(1));
     scene.ready(&talk, 1);
     let claim = scene.claim(WorkKind::Turns);
+    scene.commit(Commit { usage: vec![talk.reserves(1, 1)], ..talk.commit() });
     scene.commit(Commit { cancel: Some(Cancel::Running), ..talk.commit() });
     scene.clock.advance(late);
     let mut ends = after(1, talk.ends(1));
