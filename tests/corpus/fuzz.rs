@@ -1,11 +1,15 @@
 //! Answers of the tables, damaged by chance: cut into other pieces, with pieces lost, repeated, swapped,
-//! cut off or taken from another answer, and bytes altered.
+//! cut off or taken from another answer, and bytes altered. Whatever came of it, the next request of its
+//! session is one that a strict server takes.
 //!
 //! `CORPUS_CASES` sets how many are played, `CORPUS_SEED` which of them is the first.
 
 use futures_util::stream;
+use serde_json::{Map, Value};
+use soma_core::contract::model::request;
+use soma_core::conversation::model::{ChatMessage, ModelToolCall};
 use soma_model::OpenAiConfig;
-use soma_model::openai::{BrokenOff, read_answer};
+use soma_model::openai::{BrokenOff, read_answer, request_body};
 use soma_simulated::Chance;
 
 use crate::row::{End, Row, Seen, look};
@@ -45,7 +49,7 @@ async fn damaged_answer_ends_once_and_is_shown_whole_only_if_it_says_so() {
         let damaged = damage(original, &originals, &mut chance);
         let breaks = chance.one_in(2);
 
-        let seen = read(&original.row, cut(&damaged.body, &mut chance), breaks).await;
+        let (seen, asks) = read(&original.row, cut(&damaged.body, &mut chance), breaks).await;
 
         let case = || {
             let body = String::from_utf8_lossy(&damaged.body);
@@ -61,6 +65,9 @@ async fn damaged_answer_ends_once_and_is_shown_whole_only_if_it_says_so() {
                     (&seen.text, &seen.calls) == (&original.whole.text, &original.whole.calls);
                 assert!(is_all, "a part is shown as whole: {}", case());
             }
+        }
+        if let Some(wrong) = refused(&next_request(&seen, &asks)) {
+            panic!("the session cannot go on: {wrong}: {}", case());
         }
         if damaged.is_beginning {
             let is_prefix = original.whole.text.starts_with(seen.text.trim_end_matches('\u{fffd}'));
@@ -89,11 +96,11 @@ async fn originals() -> Vec<Original> {
         let pieces = row.sent.pieces("stub");
         let length: usize = pieces.iter().map(Vec::len).sum();
         if (1..=LONGEST).contains(&length) {
-            let whole = read(&row, pieces.clone(), false).await;
+            let (whole, _) = read(&row, pieces.clone(), false).await;
             let reason =
                 pieces.iter().position(|piece| has_reason(&String::from_utf8_lossy(piece)));
             let until = reason.map_or(pieces.len(), |reason| reason + 1);
-            let begun = read(&row, pieces[..until].to_vec(), false).await;
+            let (begun, _) = read(&row, pieces[..until].to_vec(), false).await;
             let goes_on = (&begun.text, &begun.calls) != (&whole.text, &whole.calls);
             originals.push(Original { row, pieces, whole, goes_on });
         }
@@ -101,11 +108,64 @@ async fn originals() -> Vec<Original> {
     originals
 }
 
-async fn read(row: &Row, pieces: Vec<Vec<u8>>, breaks: bool) -> Seen {
+async fn read(row: &Row, pieces: Vec<Vec<u8>>, breaks: bool) -> (Seen, Vec<ModelToolCall>) {
     let end = breaks.then_some(Err(BrokenOff));
     let body = stream::iter(pieces.into_iter().map(Ok).chain(end));
     let config = OpenAiConfig::new("http://127.0.0.1/v1", None);
     look(row, read_answer(body, &config, "stub")).await
+}
+
+/// What the session's next turn asks: the answer is shown, its calls with their results, and what a
+/// person says then.
+fn next_request(seen: &Seen, asks: &[ModelToolCall]) -> Value {
+    let mut request = request("hello");
+    let said = ChatMessage::Assistant { content: seen.text.clone(), tool_calls: asks.to_vec() };
+    request.messages.push(said);
+    let result = |call: &ModelToolCall| ChatMessage::Tool {
+        tool_call_id: call.id.clone(),
+        content: "no".into(),
+    };
+    request.messages.extend(asks.iter().map(result));
+    if !asks.is_empty() {
+        request.messages.push(ChatMessage::Assistant { content: "So.".into(), tool_calls: vec![] });
+    }
+    request.messages.push(ChatMessage::User { content: "and now?".into() });
+    request_body(&request).unwrap()
+}
+
+/// Why a strict server refuses a request.
+fn refused(body: &Value) -> Option<String> {
+    let (mut before, mut open) = (String::new(), Vec::new());
+    for message in body["messages"].as_array().unwrap() {
+        let role = message["role"].as_str().unwrap().to_owned();
+        let fits = match role.as_str() {
+            "tool" => {
+                let id = &message["tool_call_id"];
+                let place = open.iter().position(|open| open == id);
+                place.map(|place| open.remove(place)).is_some()
+            }
+            "user" => open.is_empty() && before != "user",
+            _ => open.is_empty() && before != "assistant",
+        };
+        if !fits {
+            return Some(format!("{role} after {before}"));
+        }
+        for call in message["tool_calls"].as_array().into_iter().flatten() {
+            let text = |pointer: &str| call.pointer(pointer).and_then(Value::as_str).unwrap_or("");
+            let (id, name) = (text("/id"), text("/function/name"));
+            let is_name = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+            let is_object = serde_json::from_str::<Map<String, Value>>(text("/function/arguments"));
+            if id.is_empty() || open.contains(&call["id"]) || is_object.is_err() {
+                return Some(format!("call {call}"));
+            }
+            if !(1..=64).contains(&name.len()) || !name.chars().all(is_name) {
+                return Some(format!("name {name:?}"));
+            }
+            open.push(call["id"].clone());
+        }
+        before = role;
+    }
+    (!open.is_empty()).then(|| "a call without its result".into())
 }
 
 fn damage(original: &Original, others: &[Original], chance: &mut Chance) -> Damaged {

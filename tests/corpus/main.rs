@@ -2,7 +2,7 @@
 //!
 //! The cases are from public reports about systems of this kind. A model server that answers at all is
 //! usable; an answer that arrived whole is never withdrawn, and one that broke off never shown as whole.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 #![expect(clippy::too_many_lines, reason = "a table is as long as it has rows")]
 
 mod calls;

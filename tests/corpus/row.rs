@@ -5,7 +5,7 @@ use std::time::Duration;
 use futures_util::StreamExt;
 use serde_json::Value;
 use soma_core::contract::model::request;
-use soma_core::conversation::model::{FinishReason, ModelFailure, Usage};
+use soma_core::conversation::model::{FinishReason, ModelFailure, ModelToolCall, Usage};
 use soma_core::ports::Model;
 use soma_core::ports::model::{ModelEvent, ModelStream};
 use soma_model::{OpenAiConfig, OpenAiModel};
@@ -101,14 +101,14 @@ pub(crate) async fn play(row: &Row) -> Seen {
     let config = OpenAiConfig { first_byte, silence, ..OpenAiConfig::new(stub.base_url(), None) };
     let model = OpenAiModel::new(config).unwrap();
     match model.generate(request("hello")).await {
-        Ok(events) => look(row, events).await,
+        Ok(events) => look(row, events).await.0,
         Err(failure) => Seen { end: Some(failed(&failure, row)), ..Seen::default() },
     }
 }
 
-/// What an answer comes to.
-pub(crate) async fn look(row: &Row, mut events: ModelStream) -> Seen {
-    let mut seen = Seen::default();
+/// What an answer comes to, and the tools it asks for, as a turn has them.
+pub(crate) async fn look(row: &Row, mut events: ModelStream) -> (Seen, Vec<ModelToolCall>) {
+    let (mut seen, mut asks) = (Seen::default(), Vec::new());
     while let Some(event) = events.next().await {
         assert_eq!(seen.end, None, "{}: something follows the end", row.name);
         match event {
@@ -122,6 +122,7 @@ pub(crate) async fn look(row: &Row, mut events: ModelStream) -> Seen {
                     "{}: {ids:?}",
                     row.name
                 );
+                asks.clone_from(&tool_calls);
                 let calls = tool_calls.into_iter().map(|call| (call.name, call.arguments));
                 (seen.calls, seen.usage) = (calls.collect(), usage);
                 seen.end = Some(End::Finished(finish));
@@ -129,7 +130,7 @@ pub(crate) async fn look(row: &Row, mut events: ModelStream) -> Seen {
             Err(failure) => seen.end = Some(failed(&failure, row)),
         }
     }
-    seen
+    (seen, asks)
 }
 
 /// The failure as the row tells it, if it is the right one.

@@ -28,6 +28,7 @@ use soma_core::ports::model::{ModelRequest, ModelStream};
 use crate::secret::{Secret, StoredSecret};
 use crate::tokens::estimate;
 use answer::Asked;
+use request::Dialect;
 use scrub::Scrub;
 use server::Server;
 use servers::Servers;
@@ -88,6 +89,16 @@ pub enum BadModelConfig {
     /// No client could be made.
     #[error("no HTTP client could be made")]
     Client(#[source] reqwest::Error),
+}
+
+/// What a request says to a server that was never asked before and of which only is known what the
+/// request's profile declares: the body, as JSON.
+///
+/// # Errors
+///
+/// None that a request can cause: it has text keys and finite numbers.
+pub fn request_body(request: &ModelRequest) -> serde_json::Result<serde_json::Value> {
+    serde_json::to_value(request::body(request, Dialect::declared(request.profile.abilities)))
 }
 
 /// The events of an answer whose bytes came in another way than by [`OpenAiModel`]: recorded, or made up
