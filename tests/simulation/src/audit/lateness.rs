@@ -20,6 +20,9 @@ const SLOW: Duration = Duration::from_secs(1);
 /// How long it may take until things are as they were after a log lost its tail.
 const RECOVERY: Duration = Duration::from_secs(1);
 
+/// How often a gateway looks into the store for events that the log lost; pieces wait for these.
+const LOOK: Duration = Duration::from_secs(5);
+
 /// When things happened, on a fair day.
 #[derive(Debug, Default)]
 pub(super) struct Lateness {
@@ -81,9 +84,9 @@ impl Audit {
         self.books().lateness.excused = until;
     }
 
-    /// A client that has followed without a break `since` then sees an event, and has seen so many
-    /// pieces of its answer.
-    pub fn seen(&self, event: &Event, since: Timestamp, pieces: usize) {
+    /// A client that has followed without a break `since` then sees an event, and has seen the first
+    /// piece of its answer at `shown`, if it saw one.
+    pub fn seen(&self, event: &Event, since: Timestamp, shown: Option<Timestamp>) {
         let now = self.ledger.now();
         let mut books = self.books();
         let Books { lateness, .. } = &mut *books;
@@ -94,10 +97,15 @@ impl Audit {
             Some(format!("event {} of {} came after {took:?}", event.seq.0, event.session_id))
         } else if event.kind == EventType::AssistantFinal {
             let first = event.turn_id.and_then(|turn| lateness.first_said.get(&turn));
+            let since = since.max(lateness.excused + LOOK);
             let slow = first.filter(|first| **first > since && at.since(**first) > SLOW);
-            slow.filter(|_| pieces == 0).map(|first| {
+            let is_late = |first: &&Timestamp| shown.is_none_or(|at| at.since(**first) > SLOW);
+            slow.filter(is_late).map(|first| {
                 let took = at.since(*first);
-                format!("nothing was shown of the answer {:?} in {took:?}", event.answer())
+                format!(
+                    "of the answer {:?}, which took {took:?}, nothing was shown",
+                    event.answer()
+                )
             })
         } else {
             None

@@ -24,7 +24,7 @@ fn fair() -> Scene {
 fn shown(scene: &Scene, talk: &Talk, late: Duration) {
     let events = scene.commit(talk.says("one"));
     scene.clock.advance(late);
-    scene.audit.seen(&events[0], NOW, 0);
+    scene.audit.seen(&events[0], NOW, None);
 }
 
 #[test]
@@ -50,7 +50,7 @@ fn lateness_is_excused_on_other_days_and_after_a_loss_and_if_nobody_followed() {
     let scene = fair();
     let events = scene.commit(talk.says("one"));
     scene.clock.advance(LONG);
-    scene.audit.seen(&events[0], NOW + LONG, 0);
+    scene.audit.seen(&events[0], NOW + LONG, None);
     assert_eq!(scene.broken(), []);
 }
 
@@ -75,15 +75,16 @@ fn turn_that_goes_on_after_it_was_cancelled_is_told() {
     assert_eq!(cancelled(LONG), [Invariant::Lateness]);
 }
 
-/// An answer that took so long from its first piece to its end, of which a client saw so many pieces.
-fn answered(took: Duration, pieces: usize) -> Vec<Invariant> {
+/// An answer that took so long from its first piece to its end, of which a client saw a piece when so
+/// much of the time had passed, if it did.
+fn answered(took: Duration, shown: Option<Duration>) -> Vec<Invariant> {
     let (scene, talk) = (fair(), talk(1));
     scene.commit(talk.accepts(1));
     scene.audit.books().lateness.said(talk.turn(1), NOW + MOMENT);
     scene.clock.advance(took);
     let mut events: Vec<Event> = scene.commit(talk.ends(1));
     let ended = events.pop().unwrap();
-    scene.audit.seen(&ended, NOW, pieces);
+    scene.audit.seen(&ended, NOW, shown.map(|passed| NOW + MOMENT + passed));
     let mut broken = scene.broken();
     broken.retain(|it| *it == Invariant::Lateness);
     broken
@@ -91,7 +92,8 @@ fn answered(took: Duration, pieces: usize) -> Vec<Invariant> {
 
 #[test]
 fn slow_answer_of_which_nothing_is_shown_is_told() {
-    assert_eq!(answered(LONG, 0), [Invariant::Lateness]);
-    assert_eq!(answered(LONG, 1), []);
-    assert_eq!(answered(MOMENT, 0), []);
+    assert_eq!(answered(LONG, None), [Invariant::Lateness]);
+    assert_eq!(answered(LONG, Some(LONG)), [Invariant::Lateness], "it came with the end");
+    assert_eq!(answered(LONG, Some(MOMENT)), []);
+    assert_eq!(answered(MOMENT, None), []);
 }

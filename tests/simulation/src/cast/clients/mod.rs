@@ -71,6 +71,8 @@ pub struct Client {
     stream: Option<Stream>,
     /// Since when it has done nothing but follow, if it does.
     follows_since: Option<Timestamp>,
+    /// When it saw the first piece of the running answer.
+    first_shown: Option<Timestamp>,
     last: Option<u32>,
 }
 
@@ -102,6 +104,7 @@ impl Client {
             accepted: None,
             stream: None,
             follows_since: None,
+            first_shown: None,
             last: None,
             street,
             chance,

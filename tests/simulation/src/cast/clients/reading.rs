@@ -52,8 +52,12 @@ impl Client {
             Some(frame) => {
                 let street = &self.street;
                 street.process.note(|| format!("{:?} sees {}", self.session, frame.cursor));
+                if self.view.pieces() == 0 {
+                    let is_piece = matches!(frame.body, FrameBody::Answer { .. });
+                    self.first_shown = is_piece.then(|| street.world.clock.now());
+                }
                 if let (FrameBody::Event(event), Some(since)) = (&frame.body, self.follows_since) {
-                    self.street.audit.seen(event, since, self.view.pieces());
+                    street.audit.seen(event, since, self.first_shown);
                 }
                 self.view.take(&frame);
             }
