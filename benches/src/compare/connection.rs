@@ -54,13 +54,13 @@ impl Connection {
 
     /// Waits for an event of this type. Returns its data.
     pub(super) async fn event(&mut self, kind: &str) -> Result<String, LoadError> {
-        let wanted = format!("\nevent: {kind}\ndata: ");
         loop {
-            if let Some(data) = take_after(&mut self.bytes, wanted.as_bytes()) {
-                return Ok(data);
-            }
-            if let Some(data) = take_after(&mut self.bytes, b"\nevent: turn.failed\ndata: ") {
-                return Err(LoadError::TurnFailed(data));
+            while let Some(block) = take_block(&mut self.bytes) {
+                match block.event.as_deref() {
+                    Some(event) if event == kind => return Ok(block.data),
+                    Some("turn.failed") => return Err(LoadError::TurnFailed(block.data)),
+                    Some(_) | None => {}
+                }
             }
             self.read().await?;
         }
@@ -94,14 +94,21 @@ impl Connection {
     }
 }
 
-/// Takes the line after `wanted`, and drops everything up to its end.
-fn take_after(bytes: &mut Vec<u8>, wanted: &[u8]) -> Option<String> {
-    let begin = find(bytes, wanted)? + wanted.len();
-    let rest = bytes.get(begin..)?;
-    let length = rest.iter().position(|byte| *byte == b'\n')?;
-    let line = String::from_utf8_lossy(rest.get(..length)?).into_owned();
-    bytes.drain(..begin + length);
-    Some(line)
+/// An event of a stream: its fields come in one order or another.
+#[derive(Debug, Default, PartialEq)]
+struct Block {
+    event: Option<String>,
+    data: String,
+}
+
+/// Takes the first block that is whole.
+fn take_block(bytes: &mut Vec<u8>) -> Option<Block> {
+    let end = find(bytes, b"\n\n")? + 2;
+    let block = String::from_utf8_lossy(bytes.get(..end)?).into_owned();
+    bytes.drain(..end);
+    let field = |name| block.lines().find_map(|line| line.strip_prefix(name));
+    let (event, data) = (field("event: "), field("data: "));
+    Some(Block { event: event.map(str::to_owned), data: data.unwrap_or_default().to_owned() })
 }
 
 fn find(bytes: &[u8], wanted: &[u8]) -> Option<usize> {
@@ -113,13 +120,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn line_is_taken_once_it_is_whole() {
-        let mut bytes = b"id: 1\nevent: a\ndata: {1}\n\nid: 2\nevent: b\ndata: {2".to_vec();
+    fn block_is_taken_once_it_is_whole_whatever_the_order_of_its_fields() {
+        let mut bytes = b"id: 1\nevent: a\ndata: {1}\n\ndata: {2}\nid: 2\nevent: b\n".to_vec();
+        let block =
+            |event: &str, data: &str| Some(Block { event: Some(event.into()), data: data.into() });
 
-        assert_eq!(take_after(&mut bytes, b"\nevent: b\ndata: "), None);
-        bytes.extend_from_slice(b"}\n\n");
+        assert_eq!(take_block(&mut bytes), block("a", "{1}"));
+        assert_eq!(take_block(&mut bytes), None);
+        bytes.push(b'\n');
 
-        assert_eq!(take_after(&mut bytes, b"\nevent: b\ndata: ").as_deref(), Some("{2}"));
-        assert_eq!(take_after(&mut bytes, b"\nevent: a\ndata: "), None);
+        assert_eq!(take_block(&mut bytes), block("b", "{2}"));
+        assert_eq!(take_block(&mut bytes), None);
     }
 }
