@@ -13,7 +13,7 @@ use soma_model::openai::{BrokenOff, read_answer, request_body};
 use soma_simulated::Chance;
 
 use crate::row::{End, Row, Seen, look};
-use crate::{calls, endings, errors, framing, texts, usage};
+use crate::tables;
 
 /// How many cases are played if nobody says.
 const CASES: u64 = 20_000;
@@ -83,16 +83,8 @@ fn number(name: &str) -> Option<u64> {
 }
 
 async fn originals() -> Vec<Original> {
-    let tables = [
-        calls::rows(),
-        endings::rows(),
-        errors::rows(),
-        framing::rows(),
-        texts::rows(),
-        usage::rows(),
-    ];
     let mut originals = Vec::new();
-    for row in tables.into_iter().flatten().filter(|row| row.sent.is_success()) {
+    for row in tables().into_iter().flatten().filter(|row| row.sent.is_success()) {
         let pieces = row.sent.pieces("stub");
         let length: usize = pieces.iter().map(Vec::len).sum();
         if (1..=LONGEST).contains(&length) {
