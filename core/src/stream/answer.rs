@@ -183,6 +183,7 @@ mod tests {
 
     #[test]
     fn each_call_thinks_anew_and_beside_the_answer() {
+        use Applied::{Extended, Gap, Known};
         let thought = |call, offset, text| delta(1, 1, offset, text).thought(call);
         let pieces = [
             thought(1, 0, "Hm, "),
@@ -198,7 +199,6 @@ mod tests {
 
         let applied: Vec<Applied> = pieces.iter().map(|piece| apply(&mut running, piece)).collect();
 
-        use Applied::{Extended, Gap, Known};
         assert_eq!(applied, [Extended, Extended, Extended, Known, Gap, Extended, Known, Extended]);
         let running = running.unwrap();
         let reasoning = running.reasoning.unwrap();
