@@ -2,20 +2,19 @@
 
 use std::io::{self, IsTerminal, Write};
 
-use anstream::adapter::StripStr;
+use vte::{Parser, Perform};
 
 /// Standard output. To a terminal goes only what is text: an answer may not move the cursor, change
 /// colours or titles, copy to the clipboard, or show its letters in another order than it says. Anything
 /// else gets all of it, unchanged.
-#[derive(Debug)]
 pub(crate) struct Output {
     is_terminal: bool,
-    sequences: StripStr,
+    sequences: Parser,
 }
 
 impl Output {
     pub(crate) fn new() -> Self {
-        Self { is_terminal: io::stdout().is_terminal(), sequences: StripStr::new() }
+        Self { is_terminal: io::stdout().is_terminal(), sequences: Parser::new() }
     }
 
     /// Writes it at once.
@@ -31,8 +30,26 @@ impl Output {
 
     /// The text without what a terminal would obey. A sequence may have begun with an earlier piece.
     fn visible(&mut self, text: &str) -> String {
-        let plain = self.sequences.strip_next(text);
-        plain.flat_map(str::chars).filter(|letter| is_visible(*letter)).collect()
+        let mut visible = Visible(String::with_capacity(text.len()));
+        self.sequences.advance(&mut visible, text.as_bytes());
+        visible.0
+    }
+}
+
+/// What is text of what a terminal is sent.
+struct Visible(String);
+
+impl Perform for Visible {
+    fn print(&mut self, letter: char) {
+        if is_visible(letter) {
+            self.0.push(letter);
+        }
+    }
+
+    fn execute(&mut self, control: u8) {
+        if is_visible(char::from(control)) {
+            self.0.push(char::from(control));
+        }
     }
 }
 
@@ -47,7 +64,7 @@ mod tests {
     use super::*;
 
     fn shown(pieces: &[&str]) -> String {
-        let mut output = Output { is_terminal: true, sequences: StripStr::new() };
+        let mut output = Output { is_terminal: true, sequences: Parser::new() };
         pieces.iter().map(|piece| output.visible(piece)).collect()
     }
 
