@@ -130,7 +130,9 @@ impl Words {
                 ("r", "") => words.again = true,
                 ("w", _) => words.at = number,
                 ("c", "") => words.trouble = Trouble::Cut,
-                ("h", _) => words.trouble = Trouble::Hang(number),
+                ("h", seconds) if seconds.parse::<u64>().is_ok() => {
+                    words.trouble = Trouble::Hang(number);
+                }
                 ("b", _) => words.trouble = Trouble::Busy(number),
                 ("u", "") => words.trouble = Trouble::Down,
                 ("f", "") => words.trouble = Trouble::Filter,
