@@ -8,6 +8,7 @@ use serde_json::Value;
 use super::*;
 use crate::budget::account::{Entry, LedgerAccount};
 use crate::budget::{Grant, Spent, UsageChange};
+use crate::conversation::model::ModelFailure;
 use crate::testing::course::{Course, Taken, courses, second, turn_id};
 use crate::testing::holds;
 
@@ -351,10 +352,13 @@ fn models_are_asked_within_the_limits_of_rounds_tries_and_tokens() {
         let rounds = last(&taken).step.turn.rounds().len();
         assert!(rounds <= config.max_tool_rounds as usize);
         let mut failed: BTreeMap<String, u32> = BTreeMap::new();
-        let mut asked = String::new();
+        let (mut asked, mut cut) = (String::new(), false);
         for Taken { input, step } in &taken {
-            if let Input::ModelFailed { .. } = &input.input {
-                *failed.entry(asked.clone()).or_default() += 1;
+            if let Input::ModelFailed { failure, .. } = &input.input {
+                // Once more with a shorter window is no further try of the same.
+                let is_too_long = *failure == ModelFailure::TooLong;
+                let shorter = is_too_long && !std::mem::replace(&mut cut, true);
+                *failed.entry(asked.clone()).or_default() += u32::from(!shorter);
             }
             if matches!(&input.input, Input::ModelAnswered(answer) if !answer.text.is_empty()) {
                 failed.clear();
