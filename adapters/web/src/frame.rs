@@ -18,10 +18,8 @@ pub(crate) const DELETED_TYPE: &str = "session.deleted";
 pub(crate) enum Wire<'a> {
     /// A durable event, as it is stored.
     Event(&'a Event),
-    /// More of the running answer.
+    /// More of the running answer, or of what the model thinks.
     Answer(Answer<'a>),
-    /// More of what the model thinks.
-    Reasoning(Reasoning<'a>),
     /// The session was deleted.
     Deleted(Deleted),
 }
@@ -35,7 +33,8 @@ pub(crate) struct Deleted {
     session_id: SessionId,
 }
 
-/// More of the running answer. It is not durable: the terminal event has all of it.
+/// More of the running answer, or of what the model thinks. It is not durable: the terminal event has all of
+/// the answer, and thoughts are not kept.
 #[derive(Serialize)]
 pub(crate) struct Answer<'a> {
     #[serde(rename = "type")]
@@ -44,24 +43,12 @@ pub(crate) struct Answer<'a> {
     session_id: SessionId,
     turn_id: TurnId,
     attempt: u32,
+    /// Of what the model thinks: in which of its calls.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    call: Option<u32>,
     stream_index: usize,
     #[serde(flatten)]
     text: Text<'a>,
-}
-
-/// More of what the model thinks. It is shown, and not kept.
-#[derive(Serialize)]
-pub(crate) struct Reasoning<'a> {
-    #[serde(rename = "type")]
-    kind: &'static str,
-    version: &'static str,
-    session_id: SessionId,
-    turn_id: TurnId,
-    attempt: u32,
-    call: u32,
-    stream_index: usize,
-    offset: usize,
-    delta: &'a str,
 }
 
 #[derive(Serialize)]
@@ -79,19 +66,16 @@ impl<'a> Wire<'a> {
             FrameBody::Deleted => {
                 Self::Deleted(Deleted { kind: DELETED_TYPE, version: VERSION, session_id })
             }
-            FrameBody::Reasoning { turn_id, attempt, call, offset, text } => {
-                Self::Reasoning(Reasoning {
-                    kind: REASONING_TYPE,
-                    version: VERSION,
-                    session_id,
-                    turn_id: *turn_id,
-                    attempt: *attempt,
-                    call: *call,
-                    stream_index: offset + text.len(),
-                    offset: *offset,
-                    delta: text,
-                })
-            }
+            FrameBody::Reasoning { turn_id, attempt, call, offset, text } => Self::Answer(Answer {
+                kind: REASONING_TYPE,
+                version: VERSION,
+                session_id,
+                turn_id: *turn_id,
+                attempt: *attempt,
+                call: Some(*call),
+                stream_index: offset + text.len(),
+                text: Text::Piece { offset: *offset, delta: text },
+            }),
             FrameBody::Answer { turn_id, attempt, stream_index, offset, text, style } => {
                 Self::Answer(Answer {
                     kind: answer_type(*style),
@@ -99,6 +83,7 @@ impl<'a> Wire<'a> {
                     session_id,
                     turn_id: *turn_id,
                     attempt: *attempt,
+                    call: None,
                     stream_index: *stream_index,
                     text: match style {
                         Style::Deltas => Text::Piece { offset: *offset, delta: text },
@@ -114,7 +99,6 @@ impl<'a> Wire<'a> {
         match self {
             Self::Event(event) => event.kind.as_str(),
             Self::Answer(answer) => answer.kind,
-            Self::Reasoning(reasoning) => reasoning.kind,
             Self::Deleted(deleted) => deleted.kind,
         }
     }

@@ -1,5 +1,5 @@
-//! Sends the running answer, and what the model thinks, as deltas: coalesced, one publish in flight, each acknowledged before
-//! the next.
+//! Sends the running answer, and what the model thinks, as deltas: coalesced, one publish in flight,
+//! each acknowledged before the next.
 
 use super::drive::Drive;
 use crate::conversation::event::Seq;
