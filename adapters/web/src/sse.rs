@@ -62,6 +62,27 @@ mod tests {
     }
 
     #[test]
+    fn what_is_thought_is_an_event_of_its_own_and_moves_no_place() {
+        let cursor = Cursor { seq: Seq(4), answer: AnswerPosition::default() };
+        let turn_id = TurnId::from_uuid(Uuid::from_u128(7));
+        let text = "Hm".to_owned();
+        let body = FrameBody::Reasoning { turn_id, attempt: 1, call: 2, offset: 3, text };
+        let session = SessionId::from_uuid(Uuid::from_u128(1));
+
+        let event = encode(&Frame { cursor, body }, session).unwrap();
+
+        let event = String::from_utf8(event.to_vec()).unwrap();
+        assert!(event.ends_with("}\nid: 4\nevent: assistant.reasoning\n\n"), "{event}");
+        assert_eq!(data(&event)["type"], "assistant.reasoning");
+        for (name, number) in [("call", 2), ("offset", 3), ("stream_index", 5)] {
+            assert_eq!(data(&event)[name], number, "{name}");
+        }
+        assert_eq!(data(&event)["delta"], "Hm");
+        let answer = encoded("word ", Style::Deltas);
+        assert!(data(&answer).get("call").is_none(), "{answer}");
+    }
+
+    #[test]
     fn event_names_its_place_its_type_and_its_piece() {
         let event = encoded("word ", Style::Deltas);
 
