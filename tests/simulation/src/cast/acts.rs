@@ -140,7 +140,7 @@ fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
         (swarm.repeats * 6, Act::Misuse),
         (swarm.leaves, Act::Leave),
         (swarm.cancels, Act::Cancel),
-        (swarm.requests, Act::Request(*chance.pick(&['e', 'c', 'd', 'd', 's', 'K']))),
+        (swarm.requests, Act::Request(*chance.pick(&requested(swarm)))),
         (swarm.pries, Act::Pry),
         (swarm.pries, Act::Look),
         (swarm.deletes * swarm.pace.of(2, 3), Act::Delete),
@@ -150,4 +150,10 @@ fn others(chance: &mut Chance, swarm: &Swarm) -> Vec<Act> {
         }
     }
     acts
+}
+
+/// The tools that people run themselves.
+const fn requested(swarm: &Swarm) -> [char; 6] {
+    let last = if swarm.fatal_tools > 0 { 'K' } else { 'e' };
+    ['e', 'c', 'd', 'd', 's', last]
 }

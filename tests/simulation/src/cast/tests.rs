@@ -12,12 +12,13 @@ use soma_core::ports::tool::ToolContext;
 use soma_core::ports::{Model, Toolbox};
 use soma_core::tool::{ToolCall, ToolStatus};
 use soma_inproc::InprocLedger;
-use soma_simulated::{Nature, Process, Simulation, Weather};
+use soma_simulated::{Chance, Nature, Process, Simulation, Weather};
 
 use super::speech::{flaw, piece};
 use super::tools::name_of;
-use super::{Calls, Runs, SimulatedModel, SimulatedToolbox, specs};
+use super::{Act, Calls, Part, Runs, SimulatedModel, SimulatedToolbox, Swarm, specs};
 use crate::audit::Audit;
+use crate::pace::Pace;
 
 fn simulation() -> (Simulation, Nature, Arc<Audit>) {
     let simulation = Simulation::new(7, Weather::fair());
@@ -239,4 +240,27 @@ fn other_tools_answer_or_fail_and_kill_nobody() {
     assert_eq!(runs('e', "{}"), [Some(ToolStatus::Success); 4]);
     assert_eq!(runs('b', "{}"), [Some(ToolStatus::Error); 4]);
     assert_eq!(runs('?', "{}"), [Some(ToolStatus::Error); 4]);
+}
+
+/// What is said and done by people on so many days that are drawn.
+fn drawn(is_fair: bool) -> Vec<Act> {
+    let days = (0..200).map(|seed| {
+        let mut chance = Chance::new(seed);
+        let swarm = Swarm::draw(&mut chance, Pace::Dense);
+        let swarm = if is_fair { swarm.on_a_fair_day() } else { swarm };
+        Part::draw(&mut chance, &swarm, &[TenantId::new("acme").unwrap()])
+    });
+    days.flatten().flat_map(|part| part.acts).map(|(_, act)| act).collect()
+}
+
+#[test]
+fn nobody_asks_for_a_fatal_tool_on_a_fair_day() {
+    let is_fatal = |act: &Act| match act {
+        Act::Say { words, .. } => words.rounds.iter().any(|round| round.contains(['k', 'K', 'y'])),
+        Act::Request(initial) => ['k', 'K', 'y'].contains(initial),
+        _ => false,
+    };
+
+    assert!(!drawn(true).iter().any(is_fatal));
+    assert!(drawn(false).iter().any(is_fatal));
 }
