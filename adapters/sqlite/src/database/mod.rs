@@ -1,6 +1,7 @@
 //! The file: who may open it, who writes to it, who reads from it.
 
 mod cause;
+mod checkpoints;
 mod condition;
 mod error;
 mod migrations;
@@ -18,18 +19,20 @@ use std::sync::Arc;
 use rusqlite::Connection;
 use soma_core::ports::PortResult;
 
+use checkpoints::Checkpoints;
 pub(crate) use error::SqlError;
 pub use open::OpenError;
 use reader::Readers;
 pub(crate) use writer::Durability;
 use writer::Writer;
 
-/// One SQLite file with its writer thread and its readers. Dropping it waits for what is queued.
+/// One SQLite file with its writer thread, its readers, and the thread for its checkpoints. Dropping it waits for what is queued.
 #[derive(Debug)]
 pub struct Database {
     // Dropped in this order: the last connection to close merges the write-ahead log, and only the
     // writer's may.
     readers: Readers,
+    _checkpoints: Checkpoints,
     writer: Writer,
 }
 
@@ -43,8 +46,10 @@ impl Database {
         let path = path.as_ref();
         let writing = open::writing(path)?;
         let readers = Readers::start(|| open::reading(path))?;
-        let writer = Writer::start(writing).map_err(OpenError::Threads)?;
-        Ok(Arc::new(Self { readers, writer }))
+        let copying = open::copying(path)?;
+        let checkpoints = Checkpoints::start(copying).map_err(OpenError::Threads)?;
+        let writer = Writer::start(writing, checkpoints.due()).map_err(OpenError::Threads)?;
+        Ok(Arc::new(Self { readers, _checkpoints: checkpoints, writer }))
     }
 
     /// Ends every partition and lane lease, every membership and every claim of work at once. For the

@@ -138,6 +138,12 @@ pub(super) fn reading(path: &Path) -> Result<Connection, OpenError> {
     Ok(connection)
 }
 
+/// The connection for checkpoints, after the writer's. It waits for nobody.
+pub(super) fn copying(path: &Path) -> Result<Connection, OpenError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    Connection::open_with_flags(path, flags).map_err(|error| OpenError::of(path, error))
+}
+
 /// What every connection needs.
 fn settle_in(connection: &Connection) -> rusqlite::Result<()> {
     connection.busy_timeout(PATIENCE)?;
@@ -151,7 +157,7 @@ fn prepare(connection: &Connection) -> rusqlite::Result<()> {
     settle_in(connection)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", "FULL")?;
-    // A page that changes often is copied into the file once for many changes.
+    // Checkpoints have a thread of their own: this is for what it does not get round to.
     connection.pragma_update(None, "wal_autocheckpoint", 4_000)?;
     // After a burst the write-ahead log shrinks again.
     connection.pragma_update(None, "journal_size_limit", 64 << 20)?;

@@ -1,6 +1,7 @@
 //! What the writer and the readers promise to the ports.
 
 use std::sync::{Arc, mpsc};
+use std::time::Duration;
 
 use futures_util::FutureExt;
 use futures_util::future::join_all;
@@ -206,4 +207,31 @@ async fn job_whose_caller_went_away_runs_all_the_same() {
 
     database.write(Durability::Full, |_| Ok(())).await.unwrap();
     assert_eq!(names(&database).await, ["abandoned"]);
+}
+
+#[tokio::test]
+async fn what_is_committed_reaches_the_file_without_the_writer() {
+    let (folder, database) = database().await;
+    let alone = folder.path().join("alone.db");
+    database.write(Durability::Full, |c| add(c, "copied")).await.unwrap();
+
+    // The file without its log: there is nobody else who copies from one to the other so early.
+    let copied = || {
+        std::fs::copy(folder.path().join("soma.db"), &alone).unwrap();
+        let file = Connection::open(&alone).unwrap();
+        file.query_row("SELECT name FROM names", [], |row| row.get::<_, String>(0))
+    };
+    let looks = async {
+        while copied().is_err() {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(60), looks).await.unwrap();
+
+    assert_eq!(copied().unwrap(), "copied");
+    drop(database);
+    assert!(
+        !folder.path().join("soma.db-wal").exists(),
+        "the writer's connection was not the last"
+    );
 }

@@ -9,6 +9,7 @@ use soma_core::ports::{PortError, PortResult};
 use tokio::sync::{mpsc, oneshot};
 
 use super::cause::Cause;
+use super::checkpoints::Due;
 use super::condition::Condition;
 use super::error::{SqlError, Undone};
 
@@ -37,11 +38,11 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, due: Option<Due>) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let condition = Arc::new(Condition::default());
         let synchronous = Durability::Full;
-        let work = Work { connection, synchronous, condition: Arc::clone(&condition) };
+        let work = Work { connection, synchronous, condition: Arc::clone(&condition), due };
         let thread =
             thread::Builder::new().name("sqlite-writer".into()).spawn(move || work.run(jobs))?;
         Ok(Self { queue: Some(queue), thread: Some(thread), condition })
@@ -139,6 +140,7 @@ struct Work {
     connection: Connection,
     synchronous: Durability,
     condition: Arc<Condition>,
+    due: Option<Due>,
 }
 
 impl Work {
@@ -220,7 +222,11 @@ impl Work {
     }
 
     fn commit(&self) -> Result<(), Undone> {
-        self.statement("COMMIT").map_err(Undone::commit)
+        self.statement("COMMIT").map_err(Undone::commit)?;
+        if let Some(due) = &self.due {
+            due.tell();
+        }
+        Ok(())
     }
 
     fn statement(&self, sql: &str) -> rusqlite::Result<()> {
