@@ -17,6 +17,7 @@ mod page;
 mod proxies;
 mod real_clients;
 mod real_models;
+mod servers;
 mod services;
 mod soma;
 mod stopping;
