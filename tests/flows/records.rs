@@ -1,6 +1,7 @@
 //! Records that are none of ours.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -8,8 +9,10 @@ use soma_core::conversation::event::EventType::AssistantFinal;
 use soma_core::ids::{CallId, SessionId, TurnId};
 use soma_core::outbox::message::Record;
 use soma_core::outbox::topic::Topic;
+use soma_core::ports::Log;
 use soma_core::ports::log::Fetched;
-use soma_tests::platform::{Ports, check};
+use soma_inproc::InprocLog;
+use soma_tests::platform::{Ports, Stage, check};
 use uuid::Uuid;
 
 use crate::house::Plan;
@@ -79,6 +82,38 @@ async fn record_that_cannot_be_read_becomes_a_dead_letter_and_blocks_nobody() {
         let letters = dead_letters(truth, topic.dead_letters().as_str()).await;
         assert_eq!(letters.len(), 3 * strangers.len(), "{topic}");
         assert!(letters.iter().all(|letter| letter["error_message"].is_string()));
+    }
+}
+
+/// The log cannot say what it was: the letter names the place.
+#[tokio::test(start_paused = true)]
+async fn record_that_the_log_cannot_read_becomes_a_dead_letter_and_blocks_nobody() {
+    let topics =
+        [Topic::ConversationInbound, Topic::ToolRequests, Topic::ToolResults, Topic::MemoryWal];
+    for topic in topics.into_iter().chain([Topic::ConversationOutbound]) {
+        let stage = Stage::new();
+        let log = Arc::new(InprocLog::new(Arc::clone(&stage.timer)));
+        for partition in 0..log.partitions(topic) {
+            for (offset, value) in (0..).zip(strangers(topic).into_iter().take(3)) {
+                let at = stage.clock.now();
+                let (key, headers) = ("who knows".to_owned(), BTreeMap::new());
+                let record = Record { key, value: value.into(), headers, at };
+                log.publish(topic, partition, vec![record]).await.unwrap();
+                log.damage(topic, partition, offset).unwrap();
+            }
+        }
+        let house = Plan::asking_for("echo").over(&log).open();
+        let mut client = house.client();
+
+        let ended = client.ask_and_wait("Use the tool.").await;
+
+        assert_eq!(ended.kind, AssistantFinal, "{topic}");
+        check(&house.platform, &client.principal).await;
+        let letters = dead_letters(&house.platform.truth, topic.dead_letters().as_str()).await;
+        // The outbound topic has no consumer who keeps what it cannot read: the store has it all.
+        let consumed = topic != Topic::ConversationOutbound;
+        assert_eq!(letters.len(), if consumed { 9 } else { 0 }, "{topic}");
+        assert!(letters.iter().all(|letter| letter["error_message"] == "it is damaged"), "{topic}");
     }
 }
 

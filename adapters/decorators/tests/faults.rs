@@ -57,6 +57,7 @@ async fn published(world: &World) -> Vec<String> {
             .map(|found| String::from_utf8_lossy(&found.record.value).into_owned())
             .collect(),
         Fetched::OutOfRange(bounds) => panic!("{bounds:?}"),
+        Fetched::Unreadable { offset, found } => panic!("{offset}: {found:?}"),
     }
 }
 

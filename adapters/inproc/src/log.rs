@@ -1,6 +1,6 @@
 //! The event log in memory.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -11,6 +11,7 @@ use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::log::{Bounds, Fetched, Positioned, wait_for_records};
 use soma_core::ports::{Log, PortError, PortResult, Timer};
+use soma_core::unreadable::Unreadable;
 
 use crate::lock::locked;
 
@@ -36,6 +37,7 @@ struct Slot {
 struct Kept {
     earliest: u64,
     records: VecDeque<Arc<Record>>,
+    damaged: BTreeSet<u64>,
 }
 
 /// A partition that does not exist.
@@ -84,6 +86,12 @@ impl InprocLog {
         Ok(lost)
     }
 
+    /// Damages the record at `offset`, so that nobody can read it any more.
+    pub fn damage(&self, topic: Topic, partition: Partition, offset: u64) -> PortResult<()> {
+        locked(&self.slot(topic, partition)?.kept).damaged.insert(offset);
+        Ok(())
+    }
+
     fn slot(&self, topic: Topic, partition: Partition) -> PortResult<&Slot> {
         self.slots.get(&(topic, partition)).ok_or_else(|| PortError::Broken {
             what: "finding the partition",
@@ -102,8 +110,13 @@ impl Kept {
         if offset < bounds.earliest || offset > bounds.next {
             return Fetched::OutOfRange(bounds);
         }
+        if self.damaged.contains(&offset) && offset < bounds.next {
+            let found = Unreadable { error: "it is damaged".into(), raw: String::new() };
+            return Fetched::Unreadable { offset, found };
+        }
         let mut bytes = 0_usize;
-        let offsets = offset..bounds.next;
+        let offsets =
+            offset..self.damaged.range(offset..bounds.next).next().map_or(bounds.next, |at| *at);
         let fit = offsets.map_while(|offset| {
             let record = self.records.get(usize::try_from(offset - bounds.earliest).ok()?)?;
             let first = bytes == 0;

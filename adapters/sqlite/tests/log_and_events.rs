@@ -45,6 +45,7 @@ async fn read(log: &SqliteLog, topic: Topic) -> Vec<Positioned> {
     match log.fetch(topic, 0, 0, 1 << 20, Duration::ZERO).await.unwrap() {
         Fetched::Records(found) => found,
         Fetched::OutOfRange(bounds) => panic!("{bounds:?}"),
+        Fetched::Unreadable { offset, found } => panic!("{offset}: {found:?}"),
     }
 }
 

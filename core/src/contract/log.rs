@@ -1,6 +1,6 @@
-//! The suite of [`Log`]. That an ambiguous publish may have happened, and that
-//! retention moves the earliest offset, cannot be brought about through the port: the tests of an
-//! adapter show them.
+//! The suite of [`Log`]. That an ambiguous publish may have happened, that retention moves the
+//! earliest offset, and that a record cannot be read, cannot be brought about through the port: the
+//! tests of an adapter show them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -54,6 +54,7 @@ async fn fetch(log: &Arc<dyn Log>, offset: u64, max_bytes: usize) -> Vec<Positio
     match log.fetch(TOPIC, 0, offset, max_bytes, Duration::ZERO).await.unwrap() {
         Fetched::Records(records) => records,
         Fetched::OutOfRange(bounds) => panic!("{offset} is not within {bounds:?}"),
+        Fetched::Unreadable { offset, found } => panic!("{offset} cannot be read: {found:?}"),
     }
 }
 

@@ -24,6 +24,7 @@ use crate::outbox::topic::Topic;
 use crate::ports::log::{Bounds, Fetched, Positioned};
 use crate::ports::{Leases, Log, PortResult};
 use crate::time::Timestamp;
+use crate::unreadable::Unreadable;
 use crate::work::ingest::BatchOutcome;
 use crate::work::lease::{PartitionLease, Resource};
 
@@ -126,8 +127,9 @@ impl Consume {
             Either::Left((fetched, _)) => fetched?,
             Either::Right(_) => return Ok(Some(lease.clone())),
         };
-        let records = match fetched {
-            Fetched::Records(records) => records,
+        let (records, unreadable) = match fetched {
+            Fetched::Records(records) => (records, None),
+            Fetched::Unreadable { offset, found } => (Vec::new(), Some((offset, found))),
             Fetched::OutOfRange(bounds) => {
                 return self.start_again(lease, bounds, "the position is outside the log").await;
             }
@@ -137,10 +139,28 @@ impl Consume {
             let error = "the log no longer has the record before the position";
             return self.start_again(lease, bounds, error).await;
         }
+        if let Some((offset, found)) = unreadable {
+            return self.set_aside(lease, offset, found).await;
+        }
         match records.last() {
             Some(last) => self.move_to(lease, last.offset + 1, &records, Vec::new()).await,
             None => Ok(Some(lease.clone())),
         }
+    }
+
+    /// Sets aside what cannot be read, and goes on after it.
+    async fn set_aside(
+        &self,
+        lease: &PartitionLease,
+        offset: u64,
+        found: Unreadable,
+    ) -> PortResult<Option<PartitionLease>> {
+        let letter = self.letter(lease, offset, found.raw, &found.error);
+        let moved = self.move_to(lease, offset + 1, &[], vec![letter.clone()]).await?;
+        if moved.is_some() {
+            observe::dead_letter(&letter, SetAside::Unreadable);
+        }
+        Ok(moved)
     }
 
     /// Whether the log still has the record that was applied last. If it was cut and grew again, new
@@ -158,6 +178,8 @@ impl Consume {
             Fetched::Records(records) => {
                 records.first().is_some_and(|found| found.record.digest() == last)
             }
+            // It was a record when it was applied.
+            Fetched::Unreadable { .. } => false,
             // What retention dropped cannot be compared.
             Fetched::OutOfRange(bounds) => before < bounds.earliest,
         })
@@ -200,10 +222,21 @@ impl Consume {
         let Bounds { earliest, next } = bounds;
         let position = lease.next_offset;
         let value = json!({"position": position, "earliest": earliest, "next": next}).to_string();
+        self.letter(lease, position, value, error)
+    }
+
+    /// A dead letter about an offset that has no record.
+    fn letter(
+        &self,
+        lease: &PartitionLease,
+        offset: u64,
+        value: String,
+        error: &str,
+    ) -> DeadLetter {
         let at = self.world.clock.now();
         let (key, value, headers) = (String::new(), value.into_bytes().into(), BTreeMap::new());
-        let record = Record { key, value, headers, at };
-        dead_letter(lease, &Positioned { offset: position, record: record.into() }, error, at)
+        let record = Record { key, value, headers, at }.into();
+        dead_letter(lease, &Positioned { offset, record }, error, at)
     }
 }
 

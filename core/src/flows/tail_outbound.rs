@@ -81,6 +81,11 @@ impl TailOutbound {
                 }
             }
             Fetched::OutOfRange(_) => *position = None,
+            Fetched::Unreadable { offset, found } => {
+                let error = found.error;
+                tracing::warn!(error, partition, offset, "a record that cannot be read is skipped");
+                *position = Some(offset + 1);
+            }
         }
         Ok(())
     }

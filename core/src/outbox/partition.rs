@@ -63,6 +63,33 @@ mod tests {
         assert_eq!(partitions, [0, 0, 2, 0]);
     }
 
+    /// Made with the Java client of Apache Kafka 4.1.1: `Utils.murmur2` of the key's UTF-8, and
+    /// `Utils.toPositive` of that modulo 3 and modulo 7. Every length of the last word is there, and
+    /// bytes above 127.
+    #[test]
+    fn agrees_with_the_java_client_of_kafka_4() {
+        for (key, hash, of_three, of_seven) in [
+            ("", 275_646_681, 0, 2),
+            ("a", -1_563_381_124, 1, 5),
+            ("ab", 316_155_434, 2, 0),
+            ("abc", 479_470_107, 0, 4),
+            ("abcd", -1_323_649_548, 2, 5),
+            ("abcde", 461_995_741, 1, 4),
+            ("9b2d7c1e-0a43-4f0b-8f0e-6b1f6a3f2c10", -148_619_786, 0, 2),
+            ("0192f0c1-7a4b-7c3d-8e5f-001122334455", -1_424_734_314, 2, 6),
+            ("ffffffff-ffff-ffff-ffff-ffffffffffff", -359_870_222, 0, 4),
+            ("ключ/ \u{1f980}", -1_700_104_052, 0, 6),
+            ("\0\0\0\u{80}", -214_610_953, 1, 5),
+        ] {
+            assert_eq!(murmur2(key.as_bytes()).cast_signed(), hash, "{key:?}");
+            assert_eq!(
+                (partition_of(key, 3), partition_of(key, 7)),
+                (of_three, of_seven),
+                "{key:?}"
+            );
+        }
+    }
+
     #[test]
     fn a_key_stays_in_its_partition() {
         let partition = partition_of("9b2d7c1e-0a43-4f0b-8f0e-6b1f6a3f2c10", 3);

@@ -12,6 +12,7 @@ use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
 use crate::stream::delta::{DELTA_TYPE, REASONING_TYPE};
+use crate::unreadable::Unreadable;
 
 /// A record and where it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,6 +39,14 @@ pub enum Fetched {
     Records(Vec<Positioned>),
     /// The position is outside the bounds: records were dropped by retention, or the log was cut.
     OutOfRange(Bounds),
+    /// What comes next is no [`Record`], and never will be: it is damaged, or its producer was none of
+    /// ours. Reading goes on after it.
+    Unreadable {
+        /// Its offset: the position, or the first that was kept above it.
+        offset: u64,
+        /// What is there, as far as that is known.
+        found: Unreadable,
+    },
 }
 
 /// Whether a record carries a piece of a running answer, or of what a model thinks. The terminal event
@@ -59,6 +68,8 @@ pub fn is_passing(record: &Record) -> bool {
 ///   the wait is over.
 /// - A fetch below the earliest or above the next offset is [`Fetched::OutOfRange`].
 /// - A fetch returns at least one record if there is one, and else no more than `max_bytes` of values.
+/// - A fetch ends before a record that cannot be read, and one that begins with it is
+///   [`Fetched::Unreadable`]: it is neither passed over nor in the way.
 /// - A publish that fails as ambiguous may have happened: publishing again may double the records.
 /// - If the implementation is durable, what was published survives a restart, until retention drops it.
 /// - A record that [is passing](is_passing) may be dropped before older ones, and need not survive a

@@ -1,0 +1,181 @@
+//! Publishes to one partition: joined, and one produce request at a time.
+
+use std::sync::Arc;
+
+use rskafka::client::partition::Compression as KafkaCompression;
+use rskafka::record::Record as KafkaRecord;
+use soma_core::outbox::message::Record;
+use soma_core::outbox::partition::Partition;
+use soma_core::ports::PortResult;
+use tokio::runtime::Handle;
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+
+use crate::clients::{Clients, Connection, within};
+use crate::codec;
+use crate::error::CallError;
+use crate::settings::{Compression, KafkaSettings};
+
+/// Publishes to one partition.
+pub(crate) struct Writer {
+    queue: mpsc::UnboundedSender<Publish>,
+}
+
+/// What somebody wants to have published.
+struct Publish {
+    records: Vec<Record>,
+    bytes: usize,
+    answer: oneshot::Sender<Result<u64, CallError>>,
+}
+
+impl Writer {
+    /// Begins to publish, in a task that ends with this value.
+    pub(crate) fn start(
+        runtime: &Handle,
+        clients: Arc<Clients>,
+        settings: &KafkaSettings,
+        topic: String,
+        partition: Partition,
+    ) -> Self {
+        let (queue, publishes) = mpsc::unbounded_channel();
+        let task = Task {
+            clients,
+            topic,
+            partition,
+            connection: None,
+            publishes,
+            ahead: None,
+            batch_bytes: settings.batch_bytes,
+            deadline: settings.deadline,
+            compression: compression(settings.compression),
+        };
+        let linger = settings.linger;
+        // An interval belongs to the runtime that it is made in.
+        drop(runtime.spawn(async move {
+            let mut pace = (!linger.is_zero()).then(|| interval(linger));
+            if let Some(pace) = &mut pace {
+                pace.set_missed_tick_behavior(MissedTickBehavior::Delay);
+            }
+            task.run(pace).await;
+        }));
+        Self { queue }
+    }
+
+    /// Publishes records, at least one. Returns the offset of the first.
+    pub(crate) async fn publish(&self, records: Vec<Record>) -> PortResult<u64> {
+        let (answer, answered) = oneshot::channel();
+        let bytes = records.iter().map(codec::size).sum();
+        let answered = match self.queue.send(Publish { records, bytes, answer }) {
+            Ok(()) => answered.await.unwrap_or(Err(CallError::Closed)),
+            Err(_) => Err(CallError::Closed),
+        };
+        answered.map_err(CallError::publishing)
+    }
+}
+
+/// The one who publishes.
+struct Task {
+    clients: Arc<Clients>,
+    topic: String,
+    partition: Partition,
+    connection: Option<Connection>,
+    publishes: mpsc::UnboundedReceiver<Publish>,
+    /// What was taken out of the queue and did not fit any more.
+    ahead: Option<Publish>,
+    batch_bytes: usize,
+    deadline: std::time::Duration,
+    compression: KafkaCompression,
+}
+
+impl Task {
+    async fn run(mut self, mut pace: Option<Interval>) {
+        while let Some(first) = self.next().await {
+            // At once if the last request was long ago. Else the queue fills meanwhile.
+            if let Some(pace) = &mut pace {
+                pace.tick().await;
+            }
+            let batch = self.join(first);
+            self.publish(batch).await;
+        }
+    }
+
+    async fn next(&mut self) -> Option<Publish> {
+        match self.ahead.take() {
+            Some(ahead) => Some(ahead),
+            None => self.publishes.recv().await,
+        }
+    }
+
+    /// The publish and those that wait behind it, as long as there is room.
+    fn join(&mut self, first: Publish) -> Vec<Publish> {
+        let mut bytes = first.bytes;
+        let mut batch = vec![first];
+        while let Ok(next) = self.publishes.try_recv() {
+            bytes = bytes.saturating_add(next.bytes);
+            if bytes > self.batch_bytes {
+                self.ahead = Some(next);
+                break;
+            }
+            batch.push(next);
+        }
+        batch
+    }
+
+    /// Publishes a batch and answers each of it. If the broker refuses it for good, each is published
+    /// alone: it may be one only that is to blame.
+    async fn publish(&mut self, batch: Vec<Publish>) {
+        match self.produce(&batch).await {
+            Err(error) if batch.len() > 1 && error.is_for_good() => {
+                for publish in batch {
+                    let alone = [publish];
+                    let answer = self.produce(&alone).await;
+                    answer_each(alone, &answer);
+                }
+            }
+            answer => answer_each(batch, &answer),
+        }
+    }
+
+    async fn produce(&mut self, batch: &[Publish]) -> Result<u64, CallError> {
+        let connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.clients.connect(&self.topic, self.partition).await?,
+        };
+        let records = batch.iter().flat_map(|publish| &publish.records);
+        let records: Vec<KafkaRecord> = records.map(codec::encode).collect();
+        let answer =
+            within(self.deadline, connection.partition.produce(records, self.compression)).await;
+        match answer {
+            Ok(offsets) => {
+                self.connection = Some(connection);
+                let first = offsets.first().copied().unwrap_or_default();
+                Ok(u64::try_from(first).unwrap_or_default())
+            }
+            Err(error) => {
+                if error.is_for_good() {
+                    self.connection = Some(connection);
+                } else {
+                    self.clients.discard(connection).await;
+                }
+                Err(error)
+            }
+        }
+    }
+}
+
+fn answer_each(batch: impl IntoIterator<Item = Publish>, answer: &Result<u64, CallError>) {
+    let mut before = 0;
+    for Publish { records, answer: asked, .. } in batch {
+        // Who does not wait any more is not told.
+        let _ = asked.send(answer.clone().map(|first| first + before));
+        before += records.len() as u64;
+    }
+}
+
+const fn compression(compression: Compression) -> KafkaCompression {
+    match compression {
+        Compression::None => KafkaCompression::NoCompression,
+        Compression::Snappy => KafkaCompression::Snappy,
+        Compression::Gzip => KafkaCompression::Gzip,
+    }
+}
