@@ -8,7 +8,6 @@
 //! stop it.
 
 mod asked;
-mod http;
 mod log;
 mod markers;
 mod reply;

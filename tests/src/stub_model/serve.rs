@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 
 use super::Script;
 use super::asked::Asked;
-use super::http::{Chunked, Request};
 use super::log::{Ending, Log};
 use super::reply::{Kind, Reply, Step};
+use crate::http::{Chunked, Request};
 
 const PATH: &str = "POST /v1/chat/completions";
 

@@ -11,14 +11,14 @@ const LONGEST_HEAD: usize = 64 << 10;
 const LONGEST_BODY: usize = 64 << 20;
 
 /// A request.
-pub(super) struct Request {
+pub(crate) struct Request {
     head: String,
-    pub(super) body: Vec<u8>,
+    pub(crate) body: Vec<u8>,
 }
 
 impl Request {
     /// Reads a request; `None` if nothing came.
-    pub(super) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
+    pub(crate) async fn read(from: &mut (impl AsyncRead + Unpin)) -> io::Result<Option<Self>> {
         let mut bytes = Vec::new();
         let end = loop {
             if let Some(end) = bytes.windows(4).position(|four| four == b"\r\n\r\n") {
@@ -47,19 +47,25 @@ impl Request {
     }
 
     /// Method and path, such as `POST /v1/chat/completions`.
-    pub(super) fn target(&self) -> &str {
+    pub(crate) fn target(&self) -> &str {
         self.head.split(" HTTP/").next().unwrap_or_default()
     }
 
+    /// All headers, in order, names in lower case.
+    pub(crate) fn headers(&self) -> Vec<(String, String)> {
+        let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
+        fields.map(|(name, value)| (name.to_lowercase(), value.trim().to_owned())).collect()
+    }
+
     /// A header's value.
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
         let fields = self.head.lines().skip(1).filter_map(|line| line.split_once(':'));
         fields.filter(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, v)| v.trim()).next()
     }
 }
 
 /// Writes the body of a response in chunks of at most so many bytes.
-pub(super) struct Chunked<W> {
+pub(crate) struct Chunked<W> {
     to: W,
     piece: usize,
 }
@@ -69,7 +75,7 @@ where
     W: AsyncWrite + Unpin,
 {
     /// Begins a response.
-    pub(super) async fn begin(
+    pub(crate) async fn begin(
         mut to: W,
         status: u16,
         headers: &[(String, String)],
@@ -85,7 +91,7 @@ where
     }
 
     /// Writes more of the body.
-    pub(super) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         for piece in bytes.chunks(self.piece) {
             self.to.write_all(&chunk(piece)).await?;
         }
@@ -94,7 +100,7 @@ where
 
     /// Writes the last of the body, and its end with it: a client that has what it wants may hang up
     /// before it has read the end.
-    pub(super) async fn end(mut self, bytes: &[u8]) -> io::Result<()> {
+    pub(crate) async fn end(mut self, bytes: &[u8]) -> io::Result<()> {
         let mut last = if bytes.is_empty() { Vec::new() } else { chunk(bytes) };
         last.extend_from_slice(b"0\r\n\r\n");
         self.to.write_all(&last).await
