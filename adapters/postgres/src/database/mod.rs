@@ -1,0 +1,70 @@
+//! The way into the database: a pool of connections, and units of work on them.
+
+mod cause;
+mod connect;
+mod error;
+mod migrations;
+mod query;
+mod scope;
+mod settings;
+mod unit;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use deadpool_postgres::Pool;
+use tokio_postgres::Row;
+
+pub(crate) use error::SqlError;
+pub use migrations::migrate;
+pub(crate) use query::Query;
+pub(crate) use scope::Scope;
+pub use settings::{OpenError, Settings};
+pub(crate) use unit::Unit;
+
+/// Connections to one database, as a role that owns nothing in it.
+pub struct Database {
+    pool: Pool,
+    /// The longest that an answer is waited for.
+    patience: Duration,
+}
+
+soma_core::opaque_debug!(Database);
+
+impl Database {
+    /// The database of `settings`. Nothing is connected before it is needed: whether it is there is
+    /// asked by [`check`](Self::check).
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Setting`] if a setting makes no sense.
+    pub fn new(settings: &Settings) -> Result<Arc<Self>, OpenError> {
+        let pool = connect::pool(settings)?;
+        Ok(Arc::new(Self { pool, patience: settings.patience() }))
+    }
+
+    /// Whether the database answers, has the schema of this build, and keeps tenants apart.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::Unreachable`] if it does not answer, which may pass; the others say what is wrong
+    /// with it.
+    pub async fn check(&self) -> Result<(), OpenError> {
+        migrations::check(self).await
+    }
+
+    /// A unit of work for some tenants: one transaction. Waits for a connection, and sends nothing.
+    ///
+    /// # Errors
+    ///
+    /// No connection was free in time, or none could be made.
+    pub(crate) async fn unit(&self, scope: Scope) -> Result<Unit, SqlError> {
+        Ok(Unit::new(self.pool.get().await?, scope, self.patience))
+    }
+
+    /// The rows of one query, in a round trip.
+    pub(crate) async fn rows(&self, scope: Scope, query: Query<'_>) -> Result<Vec<Row>, SqlError> {
+        let [rows] = self.unit(scope).await?.commit([query]).await?;
+        Ok(rows)
+    }
+}
