@@ -18,11 +18,12 @@ pub(super) fn oldest<'a>(above: &'a i64, lanes: &'a Vec<i16>, limit: &'a i64) ->
         "SELECT o.id, o.lane, o.tenant, o.topic, o.key, o.kind, o.dedupe_key, o.payload,
                 o.first_seq, o.last_seq, o.traceparent, o.tracestate, o.created_at,
                 e.event_id, e.payload
-           FROM (SELECT * FROM outbox WHERE id > $1 AND lane = ANY ($2) ORDER BY id LIMIT $3) AS o
+           FROM (SELECT *, CASE WHEN first_seq IS NOT NULL
+                                THEN convert_from(key, 'UTF8')::uuid END AS session_id
+                   FROM outbox WHERE id > $1 AND lane = ANY ($2) ORDER BY id LIMIT $3) AS o
            LEFT JOIN session_events AS e
-             ON e.session_id = CASE WHEN o.first_seq IS NOT NULL
-                                    THEN convert_from(o.key, 'UTF8')::uuid END
-            AND e.seq BETWEEN o.first_seq AND o.last_seq AND e.tenant = o.tenant
+             ON e.session_id = o.session_id AND e.seq BETWEEN o.first_seq AND o.last_seq
+            AND e.tenant = o.tenant
           ORDER BY o.id, e.seq",
         vec![above, lanes, limit],
     )
