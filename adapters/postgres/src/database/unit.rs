@@ -34,9 +34,9 @@ impl Unit {
     /// # Errors
     ///
     /// That of the first query that failed: nothing of the unit happened.
-    pub(crate) async fn run<'a, Q>(&mut self, queries: Q) -> Result<Q::Rows, SqlError>
+    pub(crate) async fn run<Q>(&mut self, queries: Q) -> Result<Q::Rows, SqlError>
     where
-        Q: Queries<'a>,
+        Q: Queries,
     {
         let rows = self.send(&queries, None).await?;
         Ok(Q::rows(rows))
@@ -48,9 +48,9 @@ impl Unit {
     ///
     /// That of the first query that failed; [`SqlError::Unknown`] if nobody answered whether it was
     /// committed.
-    pub(crate) async fn commit<'a, Q>(mut self, queries: Q) -> Result<Q::Rows, SqlError>
+    pub(crate) async fn commit<Q>(mut self, queries: Q) -> Result<Q::Rows, SqlError>
     where
-        Q: Queries<'a>,
+        Q: Queries,
     {
         let rows = self.send(&queries, Some("COMMIT")).await?;
         Ok(Q::rows(rows))
@@ -64,13 +64,13 @@ impl Unit {
         }
     }
 
-    async fn send<'a, Q>(
+    async fn send<Q>(
         &mut self,
         queries: &Q,
         end: Option<&'static str>,
     ) -> Result<Vec<Vec<Row>>, SqlError>
     where
-        Q: Queries<'a>,
+        Q: Queries,
     {
         let Some(connection) = &self.connection else { return Err(SqlError::Ended) };
         let client: &Client = connection;
@@ -128,21 +128,21 @@ async fn simple(client: &Client, sql: Option<String>) -> Result<(), tokio_postgr
 }
 
 /// Some queries, and the rows of as many.
-pub(crate) trait Queries<'a> {
+pub(crate) trait Queries {
     /// The rows of each.
     type Rows;
 
     /// The queries.
-    fn as_slice(&self) -> &[Query<'a>];
+    fn as_slice(&self) -> &[Query<'_>];
 
     /// As many as there are queries.
     fn rows(rows: Vec<Vec<Row>>) -> Self::Rows;
 }
 
-impl<'a, const N: usize> Queries<'a> for [Query<'a>; N] {
+impl<const N: usize> Queries for [Query<'_>; N] {
     type Rows = [Vec<Row>; N];
 
-    fn as_slice(&self) -> &[Query<'a>] {
+    fn as_slice(&self) -> &[Query<'_>] {
         self
     }
 
@@ -152,10 +152,10 @@ impl<'a, const N: usize> Queries<'a> for [Query<'a>; N] {
     }
 }
 
-impl<'a> Queries<'a> for Vec<Query<'a>> {
+impl Queries for Vec<Query<'_>> {
     type Rows = Vec<Vec<Row>>;
 
-    fn as_slice(&self) -> &[Query<'a>] {
+    fn as_slice(&self) -> &[Query<'_>] {
         self
     }
 
