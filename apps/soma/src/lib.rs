@@ -4,7 +4,6 @@ pub mod cli;
 mod client;
 pub mod embedded;
 mod health;
-mod provider;
 mod terminal;
 mod trouble;
 

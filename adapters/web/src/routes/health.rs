@@ -1,4 +1,4 @@
-//! How the gateway is, for whoever operates it. These need no login.
+//! How the process is, for whoever operates it. These need no login.
 
 use actix_web::HttpResponse;
 use actix_web::http::Method;
@@ -7,17 +7,23 @@ use serde_json::json;
 
 use super::Endpoint;
 use crate::error::Problem;
-use crate::gateway::Gateway;
 use crate::health::HealthReport;
 use crate::openapi::{self, schema};
+use crate::operations::Operations;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
+    let mut endpoints = of_any_process();
+    endpoints.push(Endpoint::at("/openapi.json").on(Method::GET, document));
+    endpoints
+}
+
+/// What a process without a gateway serves, too.
+pub(super) fn of_any_process() -> Vec<Endpoint> {
     vec![
         Endpoint::at("/healthz").on(Method::GET, alive),
         Endpoint::at("/readyz").on(Method::GET, ready),
         Endpoint::at("/v1/health").on(Method::GET, report),
         Endpoint::at("/metrics").on(Method::GET, metrics),
-        Endpoint::at("/openapi.json").on(Method::GET, document),
     ]
 }
 
@@ -42,8 +48,8 @@ pub(crate) async fn alive() -> HttpResponse {
         schema::Refused,
     ),
 )]
-pub(crate) async fn ready(gateway: Data<Gateway>) -> Result<HttpResponse, Problem> {
-    if let Some(why) = gateway.health.not_ready() {
+pub(crate) async fn ready(operations: Data<Operations>) -> Result<HttpResponse, Problem> {
+    if let Some(why) = operations.health.not_ready() {
         return Err(Problem::not_ready(why));
     }
     Ok(HttpResponse::Ok().json(json!({"status": "ready"})))
@@ -57,8 +63,8 @@ pub(crate) async fn ready(gateway: Data<Gateway>) -> Result<HttpResponse, Proble
         schema::Refused,
     ),
 )]
-pub(crate) async fn report(gateway: Data<Gateway>) -> HttpResponse {
-    HttpResponse::Ok().json(gateway.health.report().await)
+pub(crate) async fn report(operations: Data<Operations>) -> HttpResponse {
+    HttpResponse::Ok().json(operations.health.report().await)
 }
 
 /// Renders the metrics.
@@ -70,8 +76,8 @@ pub(crate) async fn report(gateway: Data<Gateway>) -> HttpResponse {
         schema::Refused,
     ),
 )]
-pub(crate) async fn metrics(gateway: Data<Gateway>) -> HttpResponse {
-    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body((gateway.metrics)())
+pub(crate) async fn metrics(operations: Data<Operations>) -> HttpResponse {
+    HttpResponse::Ok().content_type("text/plain; version=0.0.4").body((operations.metrics)())
 }
 
 /// Describes the interface.

@@ -79,7 +79,16 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
 
 /// Serves everything; what is not there is a problem too.
 pub(crate) fn configure(config: &mut ServiceConfig) {
-    for endpoint in endpoints() {
+    serve(config, endpoints());
+}
+
+/// Serves what is for operators only.
+pub(crate) fn configure_operations(config: &mut ServiceConfig) {
+    serve(config, health::of_any_process());
+}
+
+fn serve(config: &mut ServiceConfig, endpoints: Vec<Endpoint>) {
+    for endpoint in endpoints {
         config.service(endpoint.into_resource());
     }
     config.default_service(web::to(|| std::future::ready(no_route())));

@@ -1,7 +1,7 @@
 //! `soma up`: the whole platform on this machine.
 
 use std::io::{self, IsTerminal, Write};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -26,7 +26,8 @@ impl Up {
         let metrics = telemetry::init(&config.log, Logs::of_service())?;
         block_on(async move {
             let folder = DataDir::open(&config.data)?;
-            let listener = listen(SocketAddr::new(config.bind, config.port))?;
+            let address = SocketAddr::new(config.bind, config.port);
+            let listener = soma_assembly::listen(address, "with --port N or SOMA_BIND")?;
             let address = listener.local_addr().map_err(|error| Fatal::new(error, ""))?;
             let stop = Stop::new();
             stop_on_signals(stop.clone()).map_err(|error| Fatal::new(error, ""))?;
@@ -39,20 +40,6 @@ impl Up {
             Ok(ExitCode::SUCCESS)
         })
     }
-}
-
-fn listen(address: SocketAddr) -> Result<TcpListener, Fatal> {
-    let listener = TcpListener::bind(address).map_err(|error| {
-        let advice = if error.kind() == io::ErrorKind::AddrInUse {
-            "stop what listens there, or choose another with --port N"
-        } else {
-            "choose another with --port N or SOMA_BIND"
-        };
-        let error = io::Error::new(error.kind(), format!("cannot listen on {address}: {error}"));
-        Fatal::new(error, advice)
-    })?;
-    listener.set_nonblocking(true).map_err(|error| Fatal::new(error, ""))?;
-    Ok(listener)
 }
 
 /// Says where to click, where the data is and which model answers.

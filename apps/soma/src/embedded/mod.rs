@@ -6,10 +6,11 @@ mod services;
 
 use std::net::TcpListener;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use soma_assembly::{Queues, Reached, describe_metrics, hosts, settings};
 use soma_core::flows::hub::Hub;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
@@ -20,8 +21,7 @@ use soma_services::{Composition, Supervisor};
 use soma_sqlite::SqliteLog;
 use soma_tokio::{TokioSpawner, TokioTimer};
 
-use crate::health::{EmbeddedHealth, describe_metrics};
-use services::Reached;
+use crate::health::EmbeddedHealth;
 
 /// The name of the database's file in the data folder.
 const FILE: &str = "soma.db";
@@ -56,24 +56,25 @@ impl Embedded {
         let world = soma_tokio::world(&spawner, Arc::new(InprocWake::new()));
         let ports::Embedded { ports, database, provider, log } =
             ports::Embedded::open(config, &folder.join(FILE), &world).await?;
-        let stop = Stop::new();
+        let (stop, hub) = (Stop::new(), Hub::new());
         let model = ports.model.describe();
+        let queues = Queues::of(&ports, &world);
         let health = Arc::new(EmbeddedHealth {
-            outbox: Arc::clone(&ports.outbox),
-            memory: Arc::clone(&ports.memory_queue),
-            work: Arc::clone(&ports.work),
+            queues: queues.clone(),
             database,
             provider,
-            hub: Hub::new(),
-            world: world.clone(),
             stop: stop.clone(),
-            supervisor: std::sync::OnceLock::new(),
+            supervisor: OnceLock::new(),
         });
-        let composition =
-            Composition { ports, settings: services::settings(config), world: world.clone() };
+        let composition = Composition { ports, settings: settings(config), world: world.clone() };
         let listener = Arc::new(listener);
-        let hosts = services::hosts(config)?;
-        let reached = Reached { health: Arc::clone(&health), metrics, listener, hosts };
+        let reached = Reached {
+            health: Arc::clone(&health) as _,
+            hub: hub.clone(),
+            metrics,
+            listener,
+            hosts: hosts(config)?,
+        };
         let factories = services::factories(config, &composition, &reached);
         let supervisor = Arc::new(Supervisor::new(factories, world.clone()));
         // The report on the services must not keep them alive.
@@ -81,7 +82,8 @@ impl Embedded {
         for name in supervisor.names() {
             supervisor.start(name);
         }
-        world.spawner.spawn(async move { health.sample().await }.boxed());
+        let sampled = stop.clone();
+        world.spawner.spawn(async move { queues.sample(&hub, &sampled).await }.boxed());
         let prune = prune(log, config.log_retention, world.clone(), stop.clone());
         world.spawner.spawn(prune.boxed());
         world.spawner.spawn(memory::give_back(world.clone(), stop.clone()).boxed());

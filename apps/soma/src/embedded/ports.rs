@@ -3,20 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use soma_assembly::{Provider, model, platform_policy};
 use soma_core::flows::world::World;
-use soma_core::ports::{Memory, Model};
+use soma_core::ports::Memory;
 use soma_inproc::{InprocBudget, InprocRateLimit};
-use soma_model::{OfflineModel, OpenAiConfig, OpenAiModel};
-use soma_policy::RegoPolicy;
 use soma_runtime::config::Config;
-use soma_runtime::report::{Fatal, chain};
+use soma_runtime::report::Fatal;
 use soma_services::Ports;
 use soma_sqlite::{
     Database, OpenError, SqliteLeases, SqliteLog, SqliteMemory, SqliteMemoryQueue, SqliteOutbox,
     SqliteReplica, SqliteStore, SqliteUsageLedger, SqliteWork,
 };
-
-use crate::provider::{Provider, Watched};
 
 /// What helps on a disk that is full.
 const MAKE_ROOM: &str = "make room on the disk, or set SOMA_DATA to a folder on another";
@@ -53,7 +50,7 @@ impl Embedded {
         let (clock, timer) = (Arc::clone(&world.clock), Arc::clone(&world.timer));
         let tools = soma_tools::registry(Arc::clone(&clock), timer, Arc::clone(&memory));
         let log = Arc::new(SqliteLog::new(Arc::clone(&database), Arc::clone(&world.timer)));
-        let provider = Arc::new(Provider::default());
+        let (model, provider) = model(config, world)?;
         let usage = Arc::new(SqliteUsageLedger::new(Arc::clone(&database)));
         let ports = Ports {
             store: Arc::new(SqliteStore::new(Arc::clone(&database))),
@@ -69,34 +66,11 @@ impl Embedded {
             budget: Arc::new(InprocBudget::new(usage)),
             log: Arc::clone(&log) as _,
             memory,
-            policy: Arc::new(policy(config)?),
-            model: Arc::new(Watched {
-                model: model(config, world)?,
-                provider: Arc::clone(&provider),
-            }),
+            policy: Arc::new(platform_policy(config)?),
+            model,
             tools: Arc::new(tools),
             limits: Arc::new(InprocRateLimit::new(clock)),
         };
         Ok(Self { ports, database, provider, log })
     }
-}
-
-fn policy(config: &Config) -> Result<RegoPolicy, Fatal> {
-    let policy = match &config.policy_bundle {
-        Some(folder) => RegoPolicy::from_folder(folder),
-        None => RegoPolicy::platform(),
-    };
-    policy.map_err(|error| Fatal::new(error, "mend the policy, or unset POLICY_BUNDLE"))
-}
-
-/// The configured model; the offline one only if none is configured.
-fn model(config: &Config, world: &World) -> Result<Arc<dyn Model>, Fatal> {
-    let Some(server) = &config.model else {
-        return Ok(Arc::new(OfflineModel::new(Arc::clone(&world.timer))));
-    };
-    let secret = server.api_key.as_ref().map(|key| soma_model::Secret::new(key.expose()));
-    let settings = OpenAiConfig::new(&server.base_url, secret);
-    let model = OpenAiModel::new(settings)
-        .map_err(|error| Fatal::new(chain(&error), "mend SLM_BASE_URL"))?;
-    Ok(Arc::new(model))
 }

@@ -7,13 +7,14 @@ use futures_util::StreamExt;
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ports::Model;
 use soma_core::ports::model::{ModelEvent, ModelRequest, ModelStream};
+use soma_web::{ComponentHealth, HealthStatus};
 
 /// So many calls in a row must fail before it is said that the provider fails.
 const MANY: u32 = 3;
 
 /// How the last calls ended.
 #[derive(Debug, Default)]
-pub(crate) struct Provider {
+pub struct Provider {
     last: Mutex<Failing>,
 }
 
@@ -26,9 +27,21 @@ struct Failing {
 
 impl Provider {
     /// What is wrong, for people, if it keeps failing.
-    pub(crate) fn fault(&self) -> Option<String> {
+    pub fn fault(&self) -> Option<String> {
         let Failing { calls, why } = &*self.last();
         (*calls >= MANY).then(|| format!("the last {calls} calls failed: {why}"))
+    }
+
+    /// How it is, for those who ask about the platform.
+    pub fn health(&self) -> ComponentHealth {
+        match self.fault() {
+            Some(fault) => ComponentHealth {
+                status: HealthStatus::Degraded,
+                detail: Some(fault),
+                ..ComponentHealth::default()
+            },
+            None => ComponentHealth::default(),
+        }
     }
 
     fn answered(&self) {

@@ -1,0 +1,134 @@
+//! What waits: measured now and then, and told when somebody asks.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use soma_core::flows::hub::Hub;
+use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
+use soma_core::ports::{MemoryQueue, Outbox, PortError, PortResult, Work};
+use soma_core::work::commit::WorkKind;
+use soma_services::Ports;
+use soma_web::{ComponentHealth, HealthStatus};
+
+/// A message that waits this long to be published is late.
+const LATE: Duration = Duration::from_secs(10);
+/// How often what waits is measured.
+const SAMPLE: Duration = Duration::from_secs(5);
+/// How often those who follow are counted: that costs nothing.
+const COUNT: Duration = Duration::from_secs(1);
+
+const FOLLOWERS: &str = "gateway_followers";
+const OUTBOX_DEPTH: &str = "outbox_depth";
+const OUTBOX_AGE: &str = "outbox_oldest_age_seconds";
+const MEMORY_BACKLOG: &str = "memory_sync_backlog";
+const WORK_DEPTH: &str = "work_depth";
+
+/// Says what each figure means that a process measures or counts, to what collects them.
+pub fn describe_metrics() {
+    soma_core::observe::describe_metrics();
+    soma_web::describe_metrics();
+    for (name, says) in [
+        (FOLLOWERS, "Clients that follow a session"),
+        (OUTBOX_DEPTH, "Rows of the outbox that wait to be published"),
+        (OUTBOX_AGE, "Age of the oldest row of the outbox, in seconds"),
+        (MEMORY_BACKLOG, "Memory writes that wait"),
+        (WORK_DEPTH, "Turns and tool calls that are not done, by kind"),
+    ] {
+        metrics::describe_gauge!(name, says);
+    }
+}
+
+/// What waits in the queues of the stores.
+#[derive(Clone)]
+pub struct Queues {
+    outbox: Arc<dyn Outbox>,
+    memory: Arc<dyn MemoryQueue>,
+    work: Arc<dyn Work>,
+    world: World,
+}
+
+soma_core::opaque_debug!(Queues);
+
+impl Queues {
+    /// The queues behind these ports.
+    pub fn of(ports: &Ports, world: &World) -> Self {
+        Self {
+            outbox: Arc::clone(&ports.outbox),
+            memory: Arc::clone(&ports.memory_queue),
+            work: Arc::clone(&ports.work),
+            world: world.clone(),
+        }
+    }
+
+    /// Measures what waits, and how many follow on `hub`, until `stop`.
+    pub async fn sample(&self, hub: &Hub, stop: &Stop) {
+        while !stop.is_set() {
+            if let Err(error) = self.measure().await {
+                tracing::debug!(%error, "what waits could not be measured");
+            }
+            let measured = self.world.clock.now();
+            while !stop.is_set() && self.world.clock.now().since(measured) < SAMPLE {
+                metrics::gauge!(FOLLOWERS).set(float(hub.followers() as u64));
+                self.world.pause(COUNT, stop).await;
+            }
+        }
+    }
+
+    async fn measure(&self) -> PortResult<()> {
+        let now = self.world.clock.now();
+        let outbox = self.outbox.depth().await?;
+        let age = outbox.oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+        metrics::gauge!(OUTBOX_DEPTH).set(float(outbox.rows));
+        metrics::gauge!(OUTBOX_AGE).set(age.as_secs_f64());
+        metrics::gauge!(MEMORY_BACKLOG).set(float(self.memory.backlog().await?));
+        for (kind, name) in [(WorkKind::Turns, "turns"), (WorkKind::Calls, "calls")] {
+            let depth = self.work.depth(kind).await? as u64;
+            metrics::gauge!(WORK_DEPTH, "kind" => name).set(float(depth));
+        }
+        Ok(())
+    }
+
+    /// What waits to be published.
+    pub async fn outbox(&self) -> ComponentHealth {
+        match self.outbox.depth().await {
+            Ok(depth) => {
+                let now = self.world.clock.now();
+                let late = depth.oldest.is_some_and(|oldest| now.since(oldest) > LATE);
+                waiting(depth.rows, late)
+            }
+            Err(error) => down(&error),
+        }
+    }
+
+    /// The turns that are not done.
+    pub async fn turns(&self) -> ComponentHealth {
+        match self.work.depth(WorkKind::Turns).await {
+            Ok(depth) => waiting(depth as u64, false),
+            Err(error) => down(&error),
+        }
+    }
+
+    /// What waits to be remembered.
+    pub async fn memory(&self) -> ComponentHealth {
+        match self.memory.backlog().await {
+            Ok(backlog) => waiting(backlog, false),
+            Err(error) => down(&error),
+        }
+    }
+}
+
+fn waiting(depth: u64, late: bool) -> ComponentHealth {
+    let status = if late { HealthStatus::Degraded } else { HealthStatus::Ok };
+    ComponentHealth { status, depth: Some(depth), ..ComponentHealth::default() }
+}
+
+/// A part that cannot be looked at.
+pub fn down(error: &PortError) -> ComponentHealth {
+    tracing::warn!(%error, "a part cannot be looked at");
+    ComponentHealth { status: HealthStatus::Down, ..ComponentHealth::default() }
+}
+
+fn float(number: u64) -> f64 {
+    f64::from(u32::try_from(number).unwrap_or(u32::MAX))
+}
