@@ -8,6 +8,7 @@ use crate::conversation::chain::Chain;
 use crate::conversation::model::{ChatMessage, Usage};
 use crate::flows::claims::{Handled, Signals};
 use crate::flows::persist::retry;
+use crate::ids::TurnId;
 use crate::ports::work::Claim;
 use crate::ports::{Model, PortError, PortResult};
 use crate::tool::{CallRecord, CallState, ToolOutcome, ToolSpec, ToolStatus};
@@ -54,16 +55,15 @@ impl<'a> Drive<'a> {
     pub(super) async fn load(
         flow: &'a AnswerMessage,
         claim: &'a Claim,
+        turn_id: TurnId,
         signals: &'a Signals,
     ) -> PortResult<Taken<'a>> {
-        let nothing = Taken::Off(Handled::default());
-        let Some(turn_id) = claim.turn_id else { return Ok(nothing) };
         let record = if let Some(record) = &claim.turn {
             record.clone()
         } else {
             let store = &flow.ports.store;
             let read = retry(&flow.world, TRIES, || store.turn(turn_id)).await?;
-            let Some(record) = read else { return Ok(nothing) };
+            let Some(record) = read else { return Ok(Taken::Off(Handled::default())) };
             record
         };
         if record.cancel_requested {

@@ -1,5 +1,6 @@
 //! Claims sessions with work, and keeps the claims alive while they are worked on.
 
+mod cancelled_turns;
 mod in_hand;
 
 use std::panic::AssertUnwindSafe;
@@ -13,10 +14,11 @@ use super::persist::retry;
 use super::run_concurrently::run_concurrently;
 use super::stop::Stop;
 use super::world::World;
-use crate::ids::OwnerId;
+use crate::ids::{OwnerId, TurnId};
 use crate::ports::work::{Claim, ClaimRequest, Claimed, Release};
 use crate::ports::{Notification, PortResult, Waiter, Work};
 use crate::work::commit::WorkKind;
+pub use cancelled_turns::CancelledTurns;
 use in_hand::{InHand, Signs};
 
 /// How long an instance counts as alive without being heard of.
@@ -60,10 +62,26 @@ impl Default for Capacity {
 
 /// What a handler is told while it works.
 #[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The turns that a person cancelled.
+    pub cancelled: CancelledTurns,
+    /// The service stops, and there is no more time: what can be committed at once still is.
+    pub stopping: Stop,
+}
+
+impl Told {
+    /// What of it is about one turn.
+    pub fn of(&self, turn: TurnId) -> Signals {
+        Signals { cancelled: self.cancelled.of(turn), stopping: self.stopping.clone() }
+    }
+}
+
+/// What whoever works on a turn is told.
+#[derive(Clone, Debug, Default)]
 pub struct Signals {
     /// A person cancelled the turn.
     pub cancelled: Stop,
-    /// The service stops, and there is no more time: what can be committed at once still is.
+    /// As in [`Told`].
     pub stopping: Stop,
 }
 
@@ -99,7 +117,7 @@ pub trait Handle: Send + Sync {
     ///
     /// A port's: the session is released and taken up again later. Only what would fail again
     /// counts as a try.
-    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<Handled>;
+    async fn handle(&self, claim: &Claim, told: &Told) -> PortResult<Handled>;
 }
 
 /// Claims work of one kind.
@@ -251,8 +269,8 @@ impl Claims {
     }
 
     async fn work_on(&self, claim: &Claim, signs: &Signs, abandon: &Stop) {
-        let signals = Signals { cancelled: signs.cancelled.clone(), stopping: abandon.clone() };
-        let handling = AssertUnwindSafe(self.handle.handle(claim, &signals)).catch_unwind();
+        let told = Told { cancelled: signs.cancelled.clone(), stopping: abandon.clone() };
+        let handling = AssertUnwindSafe(self.handle.handle(claim, &told)).catch_unwind();
         let lost = select(signs.lost.wait().boxed(), self.ask_when_cancelled(claim).boxed());
         let abandoned = std::pin::pin!(async {
             abandon.wait().await;
