@@ -70,12 +70,14 @@ impl<'a> Drive<'a> {
             signals.cancelled.trigger();
         }
         if let Some(unreadable) = &record.unreadable {
-            return Ok(Taken::Off(dead_letter_unread(flow, claim, &record, unreadable).await?));
+            return Ok(Taken::Off(
+                dead_letter_unread(flow, claim, signals, &record, unreadable).await?,
+            ));
         }
         let (turn, request) = match Turn::fold(turn_id, &record.inputs) {
             Ok(folded) => folded,
             Err(error) => {
-                let handled = dead_letter(flow, claim, &record, error.to_string()).await?;
+                let handled = dead_letter(flow, claim, signals, &record, error.to_string()).await?;
                 return Ok(Taken::Off(handled));
             }
         };
@@ -98,7 +100,7 @@ impl<'a> Drive<'a> {
         let stuck = drive.request.is_none() && !drive.signals.cancelled.is_set();
         if stuck && drive.turn.phase() == Phase::AwaitingTools {
             let why = "its tools ended, and none was its own";
-            return Ok(Taken::Off(dead_letter(flow, claim, &record, why.into()).await?));
+            return Ok(Taken::Off(dead_letter(flow, claim, signals, &record, why.into()).await?));
         }
         Ok(Taken::Up(Box::new(drive)))
     }

@@ -3,6 +3,7 @@
 mod cancelled_turns;
 mod in_hand;
 
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,12 +68,17 @@ pub struct Told {
     pub cancelled: CancelledTurns,
     /// The service stops, and there is no more time: what can be committed at once still is.
     pub stopping: Stop,
+    /// Given by the handler before the commit that releases the claim. From then on that commit's
+    /// outcome tells whether the claim is still held: a heartbeat may find it released before the
+    /// handler hears of it.
+    pub releasing: Stop,
 }
 
 impl Told {
     /// What of it is about one turn.
     pub fn of(&self, turn: TurnId) -> Signals {
-        Signals { cancelled: self.cancelled.of(turn), stopping: self.stopping.clone() }
+        let (stopping, releasing) = (self.stopping.clone(), self.releasing.clone());
+        Signals { cancelled: self.cancelled.of(turn), stopping, releasing }
     }
 }
 
@@ -83,6 +89,8 @@ pub struct Signals {
     pub cancelled: Stop,
     /// As in [`Told`].
     pub stopping: Stop,
+    /// As in [`Told`].
+    pub releasing: Stop,
 }
 
 impl Signals {
@@ -269,9 +277,16 @@ impl Claims {
     }
 
     async fn work_on(&self, claim: &Claim, signs: &Signs, abandon: &Stop) {
-        let told = Told { cancelled: signs.cancelled.clone(), stopping: abandon.clone() };
+        let cancelled = signs.cancelled.clone();
+        let told = Told { cancelled, stopping: abandon.clone(), releasing: Stop::new() };
         let handling = AssertUnwindSafe(self.handle.handle(claim, &told)).catch_unwind();
-        let lost = select(signs.lost.wait().boxed(), self.ask_when_cancelled(claim).boxed());
+        let lost = async {
+            signs.lost.wait().await;
+            if told.releasing.is_set() {
+                pending::<()>().await;
+            }
+        };
+        let lost = select(lost.boxed(), self.ask_when_cancelled(claim).boxed());
         let abandoned = std::pin::pin!(async {
             abandon.wait().await;
             self.world.timer.sleep(LAST_COMMIT).await;

@@ -284,6 +284,9 @@ impl RunTools {
     }
 
     async fn write(&self, held: &Held<'_>, commit: &Commit) -> PortResult<Ours> {
+        if commit.release {
+            held.releasing.trigger();
+        }
         let outcome = persist(&*self.store, &self.world, commit, UNTIL_DROPPED).await?;
         self.world.wake.notify(Notification::Outbox);
         Ok(match outcome {
@@ -307,7 +310,7 @@ impl Handle for RunTools {
     async fn handle(&self, claim: &Claim, told: &Told) -> PortResult<Handled> {
         let due: Vec<CallRecord> =
             claim.calls.iter().filter(|call| call.state >= CallState::Ready).cloned().collect();
-        let held = Held::new(claim, due.len());
+        let held = Held::new(claim, due.len(), &told.releasing);
         {
             let runs = std::pin::pin!(self.run_calls(&held, due, &told.cancelled));
             // A call that is half run is nothing to commit: it is run again, or its outcome is
