@@ -13,9 +13,12 @@ use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::log::{Bounds, Fetched};
 use soma_core::ports::{Log, PortError, PortResult};
+use soma_core::tool::ToolStatus;
 use soma_decorators::{Publish, PublishedBy};
 use soma_inproc::{InprocLog, Script};
-use soma_tests::platform::{Stage, Unit, check, last_words};
+use soma_tests::platform::{
+    HeldTool, Stage, Tools, Unit, asks_for, check, has_tool_results, last_words,
+};
 
 use crate::house::{House, Plan};
 use crate::records::dead_letters;
@@ -237,4 +240,36 @@ async fn message_whose_records_the_log_loses_is_answered_all_the_same() {
         assert!(took <= Duration::from_secs(91) * count, "{took:?}");
         check(&house.platform, &client.principal).await;
     }
+}
+
+/// A call that nobody runs is open for as long as the log takes to carry it, also when its turn is over.
+#[tokio::test(start_paused = true)]
+async fn call_of_a_cancelled_turn_that_the_log_lost_cancels_none_of_the_next() {
+    let tool = HeldTool::new("slow");
+    let slow = Arc::clone(&tool);
+    let plan = Plan::new(|request, _| {
+        if has_tool_results(request) {
+            Script::answer("Done.")
+        } else {
+            asks_for("Wait.", &[("slow", "{}")])
+        }
+    });
+    let (log, _) = lossy(&plan.stage, Trouble::Loses(BTreeSet::from([Topic::ToolRequests])));
+    let house = plan.over(&log).with(|plan| plan.ports.tools = Tools::one(slow)).open();
+    let mut client = house.client();
+    client.say("first").await;
+    client.until(|view| view.text.starts_with("Wait.")).await;
+    house.platform.pass(Duration::from_secs(1)).await;
+    client.cancel().await;
+    client.until_ended(1).await;
+
+    client.say("second").await;
+    tool.begun.wait().await;
+    house.platform.pass(Duration::from_secs(10)).await;
+    tool.release.trigger();
+    client.until_ended(2).await;
+
+    let report = check(&house.platform, &client.principal).await;
+    let [call] = &*report.turns[1].calls else { panic!("{:?}", report.turns) };
+    assert_eq!(call.outcome.as_ref().map(|outcome| outcome.status), Some(ToolStatus::Success));
 }

@@ -23,6 +23,7 @@ mod queueing;
 mod reasoning;
 mod records;
 mod relaying;
+mod releasing;
 mod requests;
 mod restarts;
 mod scale;

@@ -87,8 +87,17 @@ pub struct Claimed {
 pub struct Heartbeat {
     /// These are someone else's, or nobody's, now.
     pub lost: Vec<Holding>,
-    /// Of these a person cancelled the turn.
-    pub cancelled: Vec<Holding>,
+    /// These turns a person cancelled.
+    pub cancelled: Vec<CancelledTurn>,
+}
+
+/// A turn that a person cancelled, and the claim under which something is done for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CancelledTurn {
+    /// The claim.
+    pub holding: Holding,
+    /// The turn: the one that is claimed, or one with calls among those that are claimed.
+    pub turn_id: TurnId,
 }
 
 /// How the work of a claim went until it was released.
@@ -138,8 +147,8 @@ pub enum Release {
 ///   released in good order. Releasing it as failed counts a try; nothing else does, and a death only
 ///   as it is judged.
 /// - [`heartbeat`](Self::heartbeat) judges each claim that is named by itself: whether it is held by
-///   this owner under this epoch, and whether its turn was cancelled, or a turn that waits for one of
-///   its open calls, also when that turn is over. It keeps an owner alive that nobody found dead.
+///   this owner under this epoch, and whether its turn was cancelled; of calls, which turns of those
+///   with open calls were, also when such a turn is over. It keeps an owner alive that nobody found dead.
 /// - A claim that was released admits no more commits. A commit that releases does so with all else
 ///   that it does, or not at all; made again it is answered as one that was done, until another has
 ///   the claim.

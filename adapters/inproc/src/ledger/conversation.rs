@@ -1,6 +1,6 @@
 //! One session with its events, turns, calls and claims.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use soma_core::conversation::chain::Chain;
 use soma_core::conversation::event::{Event, NewEvent};
@@ -195,15 +195,15 @@ impl Conversation {
         }
     }
 
-    /// Whether the turn that is to run was cancelled, or a turn that waits for an open call.
-    pub(super) fn is_cancelled(&self, kind: WorkKind) -> bool {
-        let is_cancelled = |turn: &Turn| turn.record.cancel_requested;
+    /// Of the turn that is to run, or the turns with open calls, those that were cancelled.
+    pub(super) fn cancelled(&self, kind: WorkKind) -> BTreeSet<TurnId> {
+        let cancelled = |turn: &Turn| turn.record.cancel_requested.then_some(turn.record.turn_id);
         match kind {
-            WorkKind::Turns => self.head().is_some_and(is_cancelled),
+            WorkKind::Turns => self.head().and_then(cancelled).into_iter().collect(),
             WorkKind::Calls => {
-                let mut open = self.calls.iter().filter(|call| call.is_open());
-                let turn = |call: &Call| call.record.turn_id.and_then(|turn| self.turn(turn));
-                open.any(|call| turn(call).is_some_and(is_cancelled))
+                let open = self.calls.iter().filter(|call| call.is_open());
+                let turns = open.filter_map(|call| call.record.turn_id);
+                turns.filter_map(|turn| self.turn(turn).and_then(cancelled)).collect()
             }
         }
     }

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use soma_core::ids::{OwnerId, SessionId, TenantId};
 use soma_core::observe::{self, SetAside};
 use soma_core::outbox::wire::Subject;
-use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
+use soma_core::ports::work::{
+    CancelledTurn, Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release,
+};
 use soma_core::ports::{PortResult, Work};
 use soma_core::time::Timestamp;
 use soma_core::tool::CallState;
@@ -204,12 +206,15 @@ impl Work for InprocLedger {
         let mut told = Heartbeat::default();
         for named in holding {
             let found = state.conversations.get(&named.session_id);
-            let slot = found.and_then(|found| found.claims.get(&kind));
-            if !slot.is_some_and(|slot| slot.is_held_by(owner, named.epoch)) {
+            let is_held = |found: &&Conversation| {
+                found.claims.get(&kind).is_some_and(|slot| slot.is_held_by(owner, named.epoch))
+            };
+            let Some(found) = found.filter(is_held) else {
                 told.lost.push(*named);
-            } else if found.is_some_and(|found| found.is_cancelled(kind)) {
-                told.cancelled.push(*named);
-            }
+                continue;
+            };
+            let turns = found.cancelled(kind).into_iter();
+            told.cancelled.extend(turns.map(|turn_id| CancelledTurn { holding: *named, turn_id }));
         }
         Ok(told)
     }

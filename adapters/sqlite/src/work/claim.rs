@@ -2,7 +2,9 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use soma_core::ids::{OwnerId, SessionId, TenantId, TurnId};
-use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
+use soma_core::ports::work::{
+    CancelledTurn, Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release,
+};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::suspicion::Suspicion;
@@ -96,37 +98,37 @@ pub(super) fn heartbeat(
         let session = named.session_id.as_uuid();
         if !held.exists(params![session, text, owner.as_uuid(), named.epoch])? {
             told.lost.push(*named);
-        } else if is_cancelled(connection, kind, named.session_id)? {
-            told.cancelled.push(*named);
+        } else {
+            let turns = cancelled(connection, kind, named.session_id)?.into_iter();
+            told.cancelled.extend(turns.map(|turn_id| CancelledTurn { holding: *named, turn_id }));
         }
     }
     Ok(told)
 }
 
-/// Whether the turn of the session that is to run was cancelled, or a turn that waits for an open
-/// call.
-fn is_cancelled(
+/// Of the turn of the session that is to run, or the turns with open calls, those that were cancelled.
+fn cancelled(
     connection: &Connection,
     kind: WorkKind,
     session: SessionId,
-) -> Result<bool, SqlError> {
-    let cancelled = match kind {
-        WorkKind::Turns => connection
-            .prepare_cached(
-                "SELECT cancel_requested FROM turns
-                  WHERE session_id = ?1 AND state <> 'done' ORDER BY number LIMIT 1",
-            )?
-            .query_row([session.as_uuid()], |row| row.get(0))
-            .optional()?,
-        WorkKind::Calls => connection
-            .prepare_cached(
-                "SELECT max(t.cancel_requested) FROM tool_calls c
-                   JOIN turns t ON t.turn_id = c.turn_id
-                  WHERE c.session_id = ?1 AND c.outcome IS NULL",
-            )?
-            .query_row([session.as_uuid()], |row| row.get(0))?,
+) -> Result<Vec<TurnId>, SqlError> {
+    let sql = match kind {
+        WorkKind::Turns => {
+            "SELECT turn_id FROM
+               (SELECT turn_id, cancel_requested FROM turns
+                 WHERE session_id = ?1 AND state <> 'done' ORDER BY number LIMIT 1)
+              WHERE cancel_requested"
+        }
+        WorkKind::Calls => {
+            "SELECT DISTINCT t.turn_id FROM tool_calls c
+               JOIN turns t ON t.turn_id = c.turn_id
+              WHERE c.session_id = ?1 AND c.outcome IS NULL AND t.cancel_requested
+              ORDER BY t.turn_id"
+        }
     };
-    Ok(cancelled.unwrap_or(false))
+    let mut select = connection.prepare_cached(sql)?;
+    let turns = select.query_map([session.as_uuid()], |row| row.get(0).map(TurnId::from_uuid))?;
+    Ok(turns.collect::<Result<_, _>>()?)
 }
 
 /// Gives a claim up, if it is still held.

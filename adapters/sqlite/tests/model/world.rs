@@ -8,7 +8,7 @@ use soma_core::budget::{Grant, ReservationRequest, Spent};
 use soma_core::contract::ledger::{AFTER_TTL, Ledger, MANY, NOW, TTL, owner, partition};
 use soma_core::contract::talk::Talk;
 use soma_core::conversation::event::Event;
-use soma_core::ids::OwnerId;
+use soma_core::ids::{OwnerId, TurnId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::{OutboxMessage, OutboxRow};
@@ -16,7 +16,7 @@ use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire::Subject;
 use soma_core::ports::memory_queue::{DueForget, SettledWrite, WriteOutcome};
 use soma_core::ports::outbox::{OutboxDepth, SettledRow, Settlement};
-use soma_core::ports::work::{Claim, ClaimRequest, Holding};
+use soma_core::ports::work::{CancelledTurn, Claim, ClaimRequest, Holding};
 use soma_core::time::Timestamp;
 use soma_core::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
 use soma_core::work::ingest::{Batch, BatchOutcome};
@@ -35,7 +35,7 @@ pub(crate) enum Answer {
     /// Without the epochs, which each implementation counts by itself.
     Claimed(Vec<Claim>, bool),
     /// Which of the claims that were named are lost, and of which the turn was cancelled.
-    Beaten(Vec<bool>, Vec<bool>),
+    Beaten(Vec<bool>, Vec<(Option<usize>, TurnId)>),
     Done(bool),
     Settled(Vec<bool>),
     Due(Vec<(String, u32)>),
@@ -153,8 +153,10 @@ impl World {
         let named = self.known(claim.kind, claim.owner);
         let heartbeat = self.ledger.work.heartbeat(claim.kind, claim.owner, &named, TTL);
         let told = heartbeat.await.unwrap();
-        let of = |these: &[Holding]| named.iter().map(|named| these.contains(named)).collect();
-        Answer::Beaten(of(&told.lost), of(&told.cancelled))
+        let lost = named.iter().map(|named| told.lost.contains(named)).collect();
+        let of =
+            |turn: &CancelledTurn| (named.iter().position(|it| *it == turn.holding), turn.turn_id);
+        Answer::Beaten(lost, told.cancelled.iter().map(of).collect())
     }
 
     /// What an owner was given, of which it may have lost some.

@@ -7,7 +7,7 @@ use super::super::ledger::{Ledger, TTL};
 use super::super::talk::{Talk, talk};
 use crate::outbox::topic::Topic;
 use crate::outbox::wire::Subject;
-use crate::ports::work::{Heartbeat, Release};
+use crate::ports::work::{CancelledTurn, Heartbeat, Release};
 use crate::tool::CallState;
 use crate::work::commit::{Cancel, Commit, WorkKind};
 use crate::work::session::TurnState;
@@ -121,7 +121,7 @@ pub async fn cancelled_turn_still_waits_for_its_message(fixture: impl Fixture<Po
     assert!(ledger.claim(WorkKind::Turns).await.is_some());
 }
 
-/// Also once the turn is over, and the next one runs.
+/// Also once the turn is over, and the next one runs: which may have calls of its own.
 pub async fn heartbeat_of_calls_tells_that_their_turn_was_cancelled(
     fixture: impl Fixture<Port = Ledger>,
 ) {
@@ -140,6 +140,7 @@ pub async fn heartbeat_of_calls_tells_that_their_turn_was_cancelled(
     let over = heartbeat().await.unwrap();
 
     assert_eq!(before, Heartbeat::default());
-    let told = Heartbeat { cancelled: holding.to_vec(), lost: Vec::new() };
+    let turn = CancelledTurn { holding: holding[0], turn_id: talk.turn(1) };
+    let told = Heartbeat { cancelled: vec![turn], lost: Vec::new() };
     assert_eq!((&cancelled, &over), (&told, &told));
 }

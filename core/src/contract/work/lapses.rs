@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::super::Fixture;
 use super::super::ledger::{AFTER_TTL, Ledger, NOW, TTL, owner, wants};
 use super::super::talk::{Talk, talk};
-use crate::ports::work::{Claim, ClaimRequest, Heartbeat, Holding, Release};
+use crate::ports::work::{CancelledTurn, Claim, ClaimRequest, Heartbeat, Holding, Release};
 use crate::work::commit::{Cancel, Commit, CommitOutcome, WorkKind};
 
 const TURNS: WorkKind = WorkKind::Turns;
@@ -146,7 +146,8 @@ pub async fn heartbeat_tells_of_a_cancellation(fixture: impl Fixture<Port = Ledg
     pass(&ledger, 2).await;
     let told = heartbeat(&ledger, &claim).await;
     assert_eq!(before, held());
-    assert_eq!(told, Heartbeat { cancelled: vec![claim.holding()], ..held() });
+    let turn = CancelledTurn { holding: claim.holding(), turn_id: talk.turn(1) };
+    assert_eq!(told, Heartbeat { cancelled: vec![turn], ..held() });
     pass(&ledger, 29).await;
     assert_eq!(claim_by(&ledger, 2).await, None, "the heartbeat kept the owner alive");
 }
@@ -165,7 +166,8 @@ pub async fn heartbeat_judges_each_claim_by_itself(fixture: impl Fixture<Port = 
     let told = ledger.work.heartbeat(TURNS, owner(1), &holding, TTL).await.unwrap();
     let strange = ledger.work.heartbeat(TURNS, owner(2), &holding[1..3], TTL).await.unwrap();
 
-    assert_eq!((told.lost, told.cancelled), (vec![holding[0], holding[3]], vec![holding[1]]));
+    let turn = CancelledTurn { holding: holding[1], turn_id: talk(2).turn(1) };
+    assert_eq!((told.lost, told.cancelled), (vec![holding[0], holding[3]], vec![turn]));
     assert_eq!((strange.lost, strange.cancelled), (holding[1..3].to_vec(), Vec::new()));
 }
 

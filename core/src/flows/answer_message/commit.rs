@@ -81,6 +81,9 @@ impl Drive<'_> {
     async fn write(&mut self, commit: Commit, unread: usize) -> PortResult<bool> {
         let world = &self.flow.world;
         let store = &*self.flow.ports.store;
+        if commit.release {
+            self.signals.releasing.trigger();
+        }
         let events = match persist(store, world, &commit, UNTIL_DROPPED).await? {
             CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => events,
             CommitOutcome::OverBudget => {

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use super::AnswerMessage;
 use super::commit::tell_counter;
 use super::drive::TRIES;
-use crate::flows::claims::Handled;
+use crate::flows::claims::{Handled, Signals};
 use crate::flows::persist::persist;
 use crate::observe::{self, SetAside};
 use crate::outbox::dead::DeadLetter;
@@ -26,19 +26,21 @@ use crate::work::session::{TurnRecord, TurnState};
 pub(super) async fn dead_letter(
     flow: &AnswerMessage,
     claim: &Claim,
+    signals: &Signals,
     record: &TurnRecord,
     error: String,
 ) -> PortResult<Handled> {
     let effects = Turn::write_off(record.turn_id, &record.inputs);
     let payload = json!({"turn_id": record.turn_id, "inputs": record.inputs});
     let letter = letter(claim, &payload, error, flow.world.clock.now());
-    set_aside(flow, claim, record, effects, letter).await
+    set_aside(flow, claim, signals, record, effects, letter).await
 }
 
 /// Sets aside a turn of which not all can be read, with all that is stored of it.
 pub(super) async fn dead_letter_unread(
     flow: &AnswerMessage,
     claim: &Claim,
+    signals: &Signals,
     record: &TurnRecord,
     unreadable: &Unreadable,
 ) -> PortResult<Handled> {
@@ -46,7 +48,7 @@ pub(super) async fn dead_letter_unread(
     let payload = json!({"turn_id": record.turn_id, "stored": unreadable.raw});
     let error = format!("its record cannot be read: {}", unreadable.error);
     let letter = letter(claim, &payload, error, flow.world.clock.now());
-    set_aside(flow, claim, record, effects, letter).await
+    set_aside(flow, claim, signals, record, effects, letter).await
 }
 
 /// A call of a turn, as it is set aside when it cannot be read.
@@ -80,6 +82,7 @@ fn letter(claim: &Claim, payload: &Value, error: String, at: Timestamp) -> DeadL
 async fn set_aside(
     flow: &AnswerMessage,
     claim: &Claim,
+    signals: &Signals,
     record: &TurnRecord,
     effects: Effects,
     letter: DeadLetter,
@@ -103,6 +106,7 @@ async fn set_aside(
     });
     commit.dead = vec![letter];
     commit.release = true;
+    signals.releasing.trigger();
     let outcome = persist(&*flow.ports.store, &flow.world, &commit, TRIES).await?;
     let recorded = match outcome {
         CommitOutcome::Committed(events) | CommitOutcome::AlreadyDone(events) => Some(events),

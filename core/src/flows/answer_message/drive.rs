@@ -8,6 +8,7 @@ use crate::conversation::chain::Chain;
 use crate::conversation::model::{ChatMessage, Usage};
 use crate::flows::claims::{Handled, Signals};
 use crate::flows::persist::retry;
+use crate::ids::TurnId;
 use crate::ports::work::Claim;
 use crate::ports::{Model, PortError, PortResult};
 use crate::tool::{CallRecord, CallState, ToolOutcome, ToolSpec, ToolStatus};
@@ -54,28 +55,29 @@ impl<'a> Drive<'a> {
     pub(super) async fn load(
         flow: &'a AnswerMessage,
         claim: &'a Claim,
+        turn_id: TurnId,
         signals: &'a Signals,
     ) -> PortResult<Taken<'a>> {
-        let nothing = Taken::Off(Handled::default());
-        let Some(turn_id) = claim.turn_id else { return Ok(nothing) };
         let record = if let Some(record) = &claim.turn {
             record.clone()
         } else {
             let store = &flow.ports.store;
             let read = retry(&flow.world, TRIES, || store.turn(turn_id)).await?;
-            let Some(record) = read else { return Ok(nothing) };
+            let Some(record) = read else { return Ok(Taken::Off(Handled::default())) };
             record
         };
         if record.cancel_requested {
             signals.cancelled.trigger();
         }
         if let Some(unreadable) = &record.unreadable {
-            return Ok(Taken::Off(dead_letter_unread(flow, claim, &record, unreadable).await?));
+            return Ok(Taken::Off(
+                dead_letter_unread(flow, claim, signals, &record, unreadable).await?,
+            ));
         }
         let (turn, request) = match Turn::fold(turn_id, &record.inputs) {
             Ok(folded) => folded,
             Err(error) => {
-                let handled = dead_letter(flow, claim, &record, error.to_string()).await?;
+                let handled = dead_letter(flow, claim, signals, &record, error.to_string()).await?;
                 return Ok(Taken::Off(handled));
             }
         };
@@ -98,7 +100,7 @@ impl<'a> Drive<'a> {
         let stuck = drive.request.is_none() && !drive.signals.cancelled.is_set();
         if stuck && drive.turn.phase() == Phase::AwaitingTools {
             let why = "its tools ended, and none was its own";
-            return Ok(Taken::Off(dead_letter(flow, claim, &record, why.into()).await?));
+            return Ok(Taken::Off(dead_letter(flow, claim, signals, &record, why.into()).await?));
         }
         Ok(Taken::Up(Box::new(drive)))
     }

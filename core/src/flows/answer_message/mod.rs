@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 
-use super::claims::{Handle, Handled, Signals};
+use super::claims::{Handle, Handled, Told};
 use super::world::World;
 use crate::ports::work::Claim;
 use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store, Toolbox};
@@ -62,8 +62,9 @@ impl AnswerMessage {
 
 #[async_trait]
 impl Handle for AnswerMessage {
-    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<Handled> {
-        match Drive::load(self, claim, signals).await? {
+    async fn handle(&self, claim: &Claim, told: &Told) -> PortResult<Handled> {
+        let Some(turn_id) = claim.turn_id else { return Ok(Handled::default()) };
+        match Drive::load(self, claim, turn_id, &told.of(turn_id)).await? {
             Taken::Up(drive) => drive.run().await,
             Taken::Off(handled) => Ok(handled),
         }

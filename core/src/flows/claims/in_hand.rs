@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use event_listener::{Event as Signal, EventListener};
 
+use super::cancelled_turns::CancelledTurns;
 use crate::flows::stop::Stop;
 use crate::ports::work::{Heartbeat, Holding};
 use crate::time::Timestamp;
@@ -14,8 +15,8 @@ use crate::time::Timestamp;
 /// What whoever works on a claim is told.
 #[derive(Clone, Default)]
 pub(super) struct Signs {
-    /// A person cancelled the turn.
-    pub(super) cancelled: Stop,
+    /// The turns that a person cancelled.
+    pub(super) cancelled: CancelledTurns,
     /// The claim is someone else's.
     pub(super) lost: Stop,
 }
@@ -110,8 +111,10 @@ impl InHand {
         for signs in told.lost.iter().filter_map(|lost| books.claims.get(lost)) {
             signs.lost.trigger();
         }
-        for signs in told.cancelled.iter().filter_map(|cancelled| books.claims.get(cancelled)) {
-            signs.cancelled.trigger();
+        for turn in &told.cancelled {
+            if let Some(signs) = books.claims.get(&turn.holding) {
+                signs.cancelled.of(turn.turn_id).trigger();
+            }
         }
     }
 

@@ -1,7 +1,9 @@
 //! Claims sessions with work, and keeps the claims alive while they are worked on.
 
+mod cancelled_turns;
 mod in_hand;
 
+use std::future::pending;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,10 +15,11 @@ use super::persist::retry;
 use super::run_concurrently::run_concurrently;
 use super::stop::Stop;
 use super::world::World;
-use crate::ids::OwnerId;
+use crate::ids::{OwnerId, TurnId};
 use crate::ports::work::{Claim, ClaimRequest, Claimed, Release};
 use crate::ports::{Notification, PortResult, Waiter, Work};
 use crate::work::commit::WorkKind;
+pub use cancelled_turns::CancelledTurns;
 use in_hand::{InHand, Signs};
 
 /// How long an instance counts as alive without being heard of.
@@ -60,11 +63,34 @@ impl Default for Capacity {
 
 /// What a handler is told while it works.
 #[derive(Clone, Debug, Default)]
+pub struct Told {
+    /// The turns that a person cancelled.
+    pub cancelled: CancelledTurns,
+    /// The service stops, and there is no more time: what can be committed at once still is.
+    pub stopping: Stop,
+    /// Given by the handler before the commit that releases the claim. From then on that commit's
+    /// outcome tells whether the claim is still held: a heartbeat may find it released before the
+    /// handler hears of it.
+    pub releasing: Stop,
+}
+
+impl Told {
+    /// What of it is about one turn.
+    pub fn of(&self, turn: TurnId) -> Signals {
+        let (stopping, releasing) = (self.stopping.clone(), self.releasing.clone());
+        Signals { cancelled: self.cancelled.of(turn), stopping, releasing }
+    }
+}
+
+/// What whoever works on a turn is told.
+#[derive(Clone, Debug, Default)]
 pub struct Signals {
     /// A person cancelled the turn.
     pub cancelled: Stop,
-    /// The service stops, and there is no more time: what can be committed at once still is.
+    /// As in [`Told`].
     pub stopping: Stop,
+    /// As in [`Told`].
+    pub releasing: Stop,
 }
 
 impl Signals {
@@ -99,7 +125,7 @@ pub trait Handle: Send + Sync {
     ///
     /// A port's: the session is released and taken up again later. Only what would fail again
     /// counts as a try.
-    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<Handled>;
+    async fn handle(&self, claim: &Claim, told: &Told) -> PortResult<Handled>;
 }
 
 /// Claims work of one kind.
@@ -251,9 +277,16 @@ impl Claims {
     }
 
     async fn work_on(&self, claim: &Claim, signs: &Signs, abandon: &Stop) {
-        let signals = Signals { cancelled: signs.cancelled.clone(), stopping: abandon.clone() };
-        let handling = AssertUnwindSafe(self.handle.handle(claim, &signals)).catch_unwind();
-        let lost = select(signs.lost.wait().boxed(), self.ask_when_cancelled(claim).boxed());
+        let cancelled = signs.cancelled.clone();
+        let told = Told { cancelled, stopping: abandon.clone(), releasing: Stop::new() };
+        let handling = AssertUnwindSafe(self.handle.handle(claim, &told)).catch_unwind();
+        let lost = async {
+            signs.lost.wait().await;
+            if told.releasing.is_set() {
+                pending::<()>().await;
+            }
+        };
+        let lost = select(lost.boxed(), self.ask_when_cancelled(claim).boxed());
         let abandoned = std::pin::pin!(async {
             abandon.wait().await;
             self.world.timer.sleep(LAST_COMMIT).await;

@@ -4,6 +4,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::conversation::event::Event;
 use crate::flows::claims::Handled;
+use crate::flows::stop::Stop;
 use crate::ports::work::Claim;
 use crate::tool::{CallChange, CallState};
 use crate::work::commit::Commit;
@@ -11,6 +12,8 @@ use crate::work::commit::Commit;
 /// The claim, and how far its calls are.
 pub(super) struct Held<'a> {
     pub(super) claim: &'a Claim,
+    /// Given before the commit that releases it.
+    pub(super) releasing: &'a Stop,
     progress: Mutex<Progress>,
 }
 
@@ -25,10 +28,11 @@ struct Progress {
 }
 
 impl<'a> Held<'a> {
-    pub(super) fn new(claim: &'a Claim, open: usize) -> Self {
+    pub(super) fn new(claim: &'a Claim, open: usize, releasing: &'a Stop) -> Self {
         let seen = claim.session.chain.count.0;
         Self {
             claim,
+            releasing,
             progress: Mutex::new(Progress { open, released: false, expected: seen, seen }),
         }
     }

@@ -11,10 +11,9 @@ use futures_util::future::{Either, join, join_all, select};
 use serde_json::{Map, Value, json};
 
 use self::held::Held;
-use super::claims::{Handle, Handled, Signals};
+use super::claims::{CancelledTurns, Handle, Handled, Told};
 use super::decide::decide;
 use super::persist::{UNTIL_DROPPED, persist, retry};
-use super::stop::Stop;
 use super::world::World;
 use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
@@ -70,7 +69,7 @@ impl RunTools {
         &self,
         held: &Held<'_>,
         records: Vec<CallRecord>,
-        cancelled: &Stop,
+        cancelled: &CancelledTurns,
     ) -> PortResult<()> {
         let tenant = &held.claim.tenant;
         let tools = retry(&self.world, TRIES, || self.tools.specs(tenant)).await?;
@@ -112,7 +111,7 @@ impl RunTools {
         held: &Held<'_>,
         record: &CallRecord,
         decision: Decision,
-        cancelled: &Stop,
+        cancelled: &CancelledTurns,
     ) -> PortResult<()> {
         if !decision.allow {
             let reason = decision.reason();
@@ -158,13 +157,13 @@ impl RunTools {
 
     /// Runs a tool. When the turn that waits for it is cancelled it is told so, and dropped if it
     /// does not end soon. What a client asked for runs to its end.
-    async fn run(&self, record: &CallRecord, cancelled: &Stop) -> ToolOutcome {
+    async fn run(&self, record: &CallRecord, cancelled: &CancelledTurns) -> ToolOutcome {
         let context = ToolContext::new(record.tenant.clone(), record.session_id);
         let over = async {
-            if record.turn_id.is_none() {
-                std::future::pending::<()>().await;
+            match record.turn_id {
+                Some(turn) => cancelled.of(turn).wait().await,
+                None => std::future::pending().await,
             }
-            cancelled.wait().await;
             context.cancelled.trigger();
             self.world.timer.sleep(LAST_WORDS).await;
         };
@@ -285,6 +284,9 @@ impl RunTools {
     }
 
     async fn write(&self, held: &Held<'_>, commit: &Commit) -> PortResult<Ours> {
+        if commit.release {
+            held.releasing.trigger();
+        }
         let outcome = persist(&*self.store, &self.world, commit, UNTIL_DROPPED).await?;
         self.world.wake.notify(Notification::Outbox);
         Ok(match outcome {
@@ -305,15 +307,15 @@ impl RunTools {
 
 #[async_trait]
 impl Handle for RunTools {
-    async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<Handled> {
+    async fn handle(&self, claim: &Claim, told: &Told) -> PortResult<Handled> {
         let due: Vec<CallRecord> =
             claim.calls.iter().filter(|call| call.state >= CallState::Ready).cloned().collect();
-        let held = Held::new(claim, due.len());
+        let held = Held::new(claim, due.len(), &told.releasing);
         {
-            let runs = std::pin::pin!(self.run_calls(&held, due, &signals.cancelled));
+            let runs = std::pin::pin!(self.run_calls(&held, due, &told.cancelled));
             // A call that is half run is nothing to commit: it is run again, or its outcome is
             // unknown.
-            match select(runs, std::pin::pin!(signals.stopping.wait())).await {
+            match select(runs, std::pin::pin!(told.stopping.wait())).await {
                 Either::Left((ran, _)) => ran?,
                 Either::Right(_) => {}
             }
