@@ -6,11 +6,11 @@ pub(crate) mod clock;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use soma_postgres::{Database, Settings, migrate};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -43,8 +43,12 @@ impl Place {
         Settings::new(url(&self.server, &self.name))
     }
 
-    /// The way into it, as the services have it.
+    /// The way into it, as the services have it. Its connections are driven beside the test, which may
+    /// be blocked.
     pub(crate) fn database(&self) -> Arc<Database> {
+        static BESIDE: OnceLock<Runtime> = OnceLock::new();
+        let beside = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+        let _entered = BESIDE.get_or_init(beside).enter();
         Database::new(&self.settings()).unwrap()
     }
 
