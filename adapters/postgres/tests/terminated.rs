@@ -77,7 +77,8 @@ impl Applier {
     async fn run(mut self, stop: Arc<AtomicBool>) -> u64 {
         let mut lease = self.acquire().await;
         while !stop.load(Ordering::Relaxed) {
-            match self.replica.apply(self.batch(&lease)).await {
+            let batch = self.batch(&lease);
+            match self.replica.apply(batch).await {
                 Ok(outcome) => {
                     assert_eq!(outcome, BatchOutcome::Applied);
                     lease.next_offset += 1;
