@@ -15,5 +15,11 @@ mod database;
 mod leases;
 mod memory_queue;
 mod outbox;
+mod store;
+mod usage;
+mod work;
 
 pub use database::{Database, OpenError, Settings, migrate};
+pub use store::PostgresStore;
+pub use usage::PostgresUsageLedger;
+pub use work::PostgresWork;

@@ -15,6 +15,7 @@ use std::time::Duration;
 use deadpool_postgres::Pool;
 use tokio_postgres::Row;
 
+pub(crate) use cause::Cause;
 pub(crate) use error::SqlError;
 pub use migrations::migrate;
 pub(crate) use query::Query;
