@@ -2,7 +2,7 @@
 
 CREATE TABLE outbox (
     -- Grows for a key in the order of commits: whoever inserts holds the row of the session.
-    id              bigint      GENERATED ALWAYS AS IDENTITY,
+    id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     lane            smallint    NOT NULL,
     tenant          text        NOT NULL,
     topic           text        NOT NULL,
@@ -21,10 +21,21 @@ CREATE TABLE outbox (
     created_at      timestamptz NOT NULL,
     -- Always empty: a row that was published is deleted.
     published_at    timestamptz,
-    PRIMARY KEY (lane, id),
     CHECK ((payload IS NULL) = (dedupe_key IS NULL) AND (payload IS NULL) = (first_seq IS NOT NULL)),
     CHECK ((first_seq IS NULL) = (last_seq IS NULL))
 );
+
+-- A transaction has its number before it takes an id. By that a relay knows up to which id it sees every
+-- row: when all transactions have ended that began before it looked which id was the last.
+CREATE FUNCTION soma_number_transaction() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    PERFORM pg_current_xact_id();
+    RETURN NULL;
+END
+$$;
+
+CREATE TRIGGER outbox_numbers_transaction BEFORE INSERT ON outbox
+    FOR EACH STATEMENT EXECUTE FUNCTION soma_number_transaction();
 
 CREATE TABLE dlq (
     id              bigint      GENERATED ALWAYS AS IDENTITY PRIMARY KEY,

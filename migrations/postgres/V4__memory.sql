@@ -20,7 +20,7 @@ CREATE TABLE memory_write_outbox (
     UNIQUE (tenant, idempotency_key)
 ) WITH (fillfactor = 70);
 
-CREATE INDEX memory_write_outbox_due ON memory_write_outbox (lane, due_at, id);
+CREATE INDEX memory_write_outbox_due ON memory_write_outbox (due_at, id);
 CREATE INDEX memory_write_outbox_session ON memory_write_outbox (session_id);
 
 -- Sessions that were erased, and whose memories are still to be forgotten.

@@ -10,16 +10,27 @@
 //! `leases` or `work_blame`; then the rows of sessions, by their ids; then rows of `usage_totals`, by
 //! their keys. Whoever changes anything of a session holds the row of the session.
 
+mod blob;
+mod cache;
 mod columns;
 mod database;
+mod erasing;
 mod leases;
 mod memory_queue;
 mod outbox;
+mod replica;
 mod store;
 mod usage;
+mod vault;
 mod work;
 
+pub use cache::PostgresCache;
 pub use database::{Database, OpenError, Settings, migrate};
+pub use leases::PostgresLeases;
+pub use memory_queue::PostgresMemoryQueue;
+pub use outbox::PostgresOutbox;
+pub use replica::PostgresReplica;
 pub use store::PostgresStore;
 pub use usage::PostgresUsageLedger;
+pub use vault::PostgresVault;
 pub use work::PostgresWork;

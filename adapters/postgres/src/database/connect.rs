@@ -24,9 +24,9 @@ const UNACKNOWLEDGED: Duration = Duration::from_secs(10);
 const ROLE: &str = "soma_service";
 
 /// What every connection is told. Every read of ours has an index, and statistics of queues that are
-/// empty at one moment and full at the next mislead the planner to read or hash whole tables.
-const PLANNER: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
-                       -c plan_cache_mode=force_generic_plan -c jit=off";
+/// empty at one moment and full at the next mislead the planner to read, sort or hash whole tables.
+const PLANNER: &str = "-c enable_seqscan=off -c enable_bitmapscan=off -c enable_hashjoin=off \
+                       -c enable_mergejoin=off -c plan_cache_mode=force_generic_plan -c jit=off";
 
 /// A pool of connections of the services.
 pub(super) fn pool(settings: &Settings) -> Result<Pool, OpenError> {

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::future::{join, join_all};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::error::SqlError;
 use super::query::Query;
+use super::runtime::within;
 use super::scope::Scope;
 
 /// A transaction. What it is given to run is sent at once and answered in order: one round trip,
@@ -21,11 +23,17 @@ pub(crate) struct Unit {
     /// What begins the transaction; none once that was sent.
     begin: Option<String>,
     patience: Duration,
+    runtime: Handle,
 }
 
 impl Unit {
-    pub(super) fn new(connection: Object, scope: Scope, patience: Duration) -> Self {
-        Self { connection: Some(connection), begin: Some(scope.begin()), patience }
+    pub(super) fn new(
+        connection: Object,
+        scope: Scope,
+        patience: Duration,
+        runtime: Handle,
+    ) -> Self {
+        Self { connection: Some(connection), begin: Some(scope.begin()), patience, runtime }
     }
 
     /// The rows of each query, in their order. The statements of one call see what those before them
@@ -34,9 +42,9 @@ impl Unit {
     /// # Errors
     ///
     /// That of the first query that failed: nothing of the unit happened.
-    pub(crate) async fn run<'a, Q>(&mut self, queries: Q) -> Result<Q::Rows, SqlError>
+    pub(crate) async fn run<Q>(&mut self, queries: Q) -> Result<Q::Rows, SqlError>
     where
-        Q: Queries<'a>,
+        Q: Queries,
     {
         let rows = self.send(&queries, None).await?;
         Ok(Q::rows(rows))
@@ -48,9 +56,9 @@ impl Unit {
     ///
     /// That of the first query that failed; [`SqlError::Unknown`] if nobody answered whether it was
     /// committed.
-    pub(crate) async fn commit<'a, Q>(mut self, queries: Q) -> Result<Q::Rows, SqlError>
+    pub(crate) async fn commit<Q>(mut self, queries: Q) -> Result<Q::Rows, SqlError>
     where
-        Q: Queries<'a>,
+        Q: Queries,
     {
         let rows = self.send(&queries, Some("COMMIT")).await?;
         Ok(Q::rows(rows))
@@ -64,13 +72,13 @@ impl Unit {
         }
     }
 
-    async fn send<'a, Q>(
+    async fn send<Q>(
         &mut self,
         queries: &Q,
         end: Option<&'static str>,
     ) -> Result<Vec<Vec<Row>>, SqlError>
     where
-        Q: Queries<'a>,
+        Q: Queries,
     {
         let Some(connection) = &self.connection else { return Err(SqlError::Ended) };
         let client: &Client = connection;
@@ -90,7 +98,8 @@ impl Unit {
             ended.map_err(SqlError::of_commit)?;
             Ok(rows)
         };
-        let rows = timeout(self.patience, answers)
+        let in_time = async { timeout(self.patience, answers).await };
+        let rows = within(&self.runtime, in_time)
             .await
             .unwrap_or_else(|_| Err(SqlError::silent(end.is_some())))?;
         if end.is_some() {
@@ -128,21 +137,21 @@ async fn simple(client: &Client, sql: Option<String>) -> Result<(), tokio_postgr
 }
 
 /// Some queries, and the rows of as many.
-pub(crate) trait Queries<'a> {
+pub(crate) trait Queries {
     /// The rows of each.
     type Rows;
 
     /// The queries.
-    fn as_slice(&self) -> &[Query<'a>];
+    fn as_slice(&self) -> &[Query<'_>];
 
     /// As many as there are queries.
     fn rows(rows: Vec<Vec<Row>>) -> Self::Rows;
 }
 
-impl<'a, const N: usize> Queries<'a> for [Query<'a>; N] {
+impl<const N: usize> Queries for [Query<'_>; N] {
     type Rows = [Vec<Row>; N];
 
-    fn as_slice(&self) -> &[Query<'a>] {
+    fn as_slice(&self) -> &[Query<'_>] {
         self
     }
 
@@ -152,10 +161,10 @@ impl<'a, const N: usize> Queries<'a> for [Query<'a>; N] {
     }
 }
 
-impl<'a> Queries<'a> for Vec<Query<'a>> {
+impl Queries for Vec<Query<'_>> {
     type Rows = Vec<Vec<Row>>;
 
-    fn as_slice(&self) -> &[Query<'a>] {
+    fn as_slice(&self) -> &[Query<'_>] {
         self
     }
 

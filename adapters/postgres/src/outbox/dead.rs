@@ -2,9 +2,10 @@
 
 use soma_core::ids::TenantId;
 use soma_core::outbox::dead::DeadLetter;
-use soma_core::outbox::lane::Lane;
 use uuid::Uuid;
 
+use super::lane_of;
+use crate::blob::Blob;
 use crate::columns::{At, number};
 use crate::database::Query;
 
@@ -22,7 +23,7 @@ pub(crate) struct NewLetters {
     times: Vec<At>,
     lanes: Vec<i16>,
     dead_topics: Vec<&'static str>,
-    payloads: Vec<Vec<u8>>,
+    payloads: Vec<Blob>,
 }
 
 impl NewLetters {
@@ -42,29 +43,33 @@ impl NewLetters {
         self.events.push(letter.payload.as_bytes().to_vec());
         self.errors.push(letter.error.as_bytes().to_vec());
         self.times.push(At(letter.at));
-        self.lanes.push(i16::try_from(Lane::of(&letter.key).0).unwrap_or(i16::MAX));
+        self.lanes.push(lane_of(&letter.key));
         self.dead_topics.push(message.topic.as_str());
-        self.payloads.push(message.payload.to_vec());
+        self.payloads.push(Blob(message.payload));
     }
 
     /// What inserts them and queues the publication of those that were not kept before; none if there
     /// is nothing to insert.
     pub(crate) fn insert(&self) -> Option<Query<'_>> {
+        // A session that is erased at the same time finds what is kept of it: it waits.
         let sql = "
             WITH letters AS MATERIALIZED (
                 SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::int4[], $5::int8[],
                                      $6::bytea[], $7::bytea[], $8::bytea[], $9::timestamptz[],
-                                     $10::int2[], $11::text[], $12::bytea[])
+                                     $10::int2[], $11::text[], $12::bytea[]) WITH ORDINALITY
                     AS l (letter_id, tenant, topic, partition, position, key, event, error, at,
-                          lane, dead_topic, payload)),
+                          lane, dead_topic, payload, place)),
+            held_off AS MATERIALIZED (
+                SELECT pg_advisory_xact_lock_shared(hashtextextended('soma.erasing', 0))),
             kept AS (
                 INSERT INTO dlq (letter_id, tenant, topic, partition, position, key, event, error,
                                  created_at)
-                SELECT letter_id, tenant, topic, partition, position, key, event, error, at FROM letters
+                SELECT letter_id, tenant, topic, partition, position, key, event, error, at
+                  FROM held_off CROSS JOIN letters ORDER BY letter_id
                 ON CONFLICT (letter_id) DO NOTHING RETURNING letter_id)
             INSERT INTO outbox (lane, tenant, topic, key, kind, dedupe_key, payload, created_at)
-            SELECT lane, tenant, dead_topic, key, 'dead.letter', letter_id, payload, at FROM letters
-             WHERE letter_id IN (SELECT letter_id FROM kept)";
+            SELECT lane, tenant, dead_topic, key, 'dead.letter', letter_id, payload, at
+              FROM letters JOIN kept USING (letter_id) ORDER BY place";
         let query = || {
             Query::new(
                 sql,

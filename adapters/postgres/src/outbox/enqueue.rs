@@ -2,13 +2,14 @@
 
 use soma_core::conversation::event::Event;
 use soma_core::ids::TenantId;
-use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
 use soma_core::time::Timestamp;
 use soma_core::trace::TraceContext;
 use uuid::Uuid;
 
+use super::lane_of;
+use crate::blob::Blob;
 use crate::columns::{At, number};
 use crate::database::Query;
 
@@ -22,7 +23,7 @@ pub(crate) struct NewRows {
     keys: Vec<Vec<u8>>,
     kinds: Vec<String>,
     dedupe_keys: Vec<Option<Uuid>>,
-    payloads: Vec<Option<Vec<u8>>>,
+    payloads: Vec<Option<Blob>>,
     first_seqs: Vec<Option<i64>>,
     last_seqs: Vec<Option<i64>>,
     traceparents: Vec<Option<String>>,
@@ -36,7 +37,7 @@ impl NewRows {
         self.head(&message.tenant, message.topic, &message.key, message.kind.clone());
         self.trace(message.trace.as_ref());
         self.dedupe_keys.push(Some(message.event_id));
-        self.payloads.push(Some(message.payload.to_vec()));
+        self.payloads.push(Some(Blob(message.payload.clone())));
         self.first_seqs.push(None);
         self.last_seqs.push(None);
         self.times.push(At(at));
@@ -63,8 +64,7 @@ impl NewRows {
     }
 
     fn head(&mut self, tenant: &TenantId, topic: Topic, key: &str, kind: String) {
-        // A lane is below 64.
-        self.lanes.push(i16::try_from(Lane::of(key).0).unwrap_or(i16::MAX));
+        self.lanes.push(lane_of(key));
         self.tenants.push(tenant.to_string());
         self.topics.push(topic.as_str());
         self.keys.push(key.as_bytes().to_vec());
@@ -81,9 +81,14 @@ impl NewRows {
         let sql = "
             INSERT INTO outbox (lane, tenant, topic, key, kind, dedupe_key, payload, first_seq, last_seq,
                                 traceparent, tracestate, created_at)
-            SELECT * FROM unnest($1::int2[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::uuid[],
-                                 $7::bytea[], $8::int8[], $9::int8[], $10::text[], $11::text[],
-                                 $12::timestamptz[])";
+            SELECT lane, tenant, topic, key, kind, dedupe_key, payload, first_seq, last_seq,
+                   traceparent, tracestate, created_at
+              FROM unnest($1::int2[], $2::text[], $3::text[], $4::bytea[], $5::text[], $6::uuid[],
+                          $7::bytea[], $8::int8[], $9::int8[], $10::text[], $11::text[],
+                          $12::timestamptz[]) WITH ORDINALITY
+                   AS r (lane, tenant, topic, key, kind, dedupe_key, payload, first_seq, last_seq,
+                         traceparent, tracestate, created_at, place)
+             ORDER BY place";
         let query = || {
             Query::new(
                 sql,

@@ -1,12 +1,10 @@
 //! Forgetting a session.
 
 use soma_core::ids::{SessionId, TenantId};
-use soma_core::outbox::lane::Lane;
 use soma_core::time::Timestamp;
 
-use crate::columns::At;
 use crate::database::{Database, Query, Scope, SqlError};
-use crate::memory_queue::forgets;
+use crate::erasing::Erasure;
 
 /// What the turns of a session set aside counts as used, whole.
 const SETTLE: &str = "
@@ -24,16 +22,13 @@ const SETTLE: &str = "
 
 /// Where the content and the work of a session are. What was used and what was decided stays: it
 /// says nothing of what was said.
-const TABLES: [&str; 8] = [
+const TABLES: [&str; 5] = [
     "DELETE FROM session_events WHERE session_id = $1 AND tenant = $2",
     "DELETE FROM turn_inputs WHERE tenant = $2 AND turn_id = ANY(ARRAY(
          SELECT turn_id FROM turns WHERE session_id = $1 AND tenant = $2))",
     "DELETE FROM turns WHERE session_id = $1 AND tenant = $2",
     "DELETE FROM tool_calls WHERE session_id = $1 AND tenant = $2",
     "DELETE FROM work_claims WHERE session_id = $1 AND tenant = $2",
-    "DELETE FROM memory_write_outbox WHERE session_id = $1 AND tenant = $2",
-    "DELETE FROM memory_replica WHERE session_id = $1 AND tenant = $2",
-    "DELETE FROM session_cache WHERE session_id = $1 AND tenant = $2",
 ];
 
 /// Deletes everything that was said, and keeps a mark so that no commit brings it back.
@@ -46,23 +41,17 @@ pub(super) async fn erase(
     let mark = "
         UPDATE sessions SET erased = true, persona_id = NULL, metadata = '{}'
          WHERE session_id = $1 AND tenant = $2 AND NOT erased RETURNING true";
-    let (id, name, at) = (*session.as_uuid(), tenant.as_str(), At(at));
+    let (id, name) = (*session.as_uuid(), tenant.as_str());
     let mut unit = database.unit(Scope::tenant(tenant)).await?;
     let [marked] = unit.run([Query::new(mark, vec![&id, &name])]).await?;
     if marked.is_empty() {
         unit.roll_back().await;
         return Ok(false);
     }
-    let text = session.to_string();
-    let lane = i16::try_from(Lane::of(&text).0).unwrap_or(i16::MAX);
-    let key = text.as_bytes();
+    let erasure = Erasure::new(tenant, session, at);
     let mut queries = vec![Query::new(SETTLE, vec![&id, &name])];
     queries.extend(TABLES.map(|sql| Query::new(sql, vec![&id, &name])));
-    queries.push(forgets::put(&id, &name, &at));
-    let outbox = "DELETE FROM outbox WHERE lane = $1 AND key = $2 AND tenant = $3";
-    queries.push(Query::new(outbox, vec![&lane, &key, &name]));
-    let letters = "DELETE FROM dlq WHERE key = $1 AND tenant = $2";
-    queries.push(Query::new(letters, vec![&key, &name]));
+    queries.extend(erasure.queries());
     unit.commit(queries).await?;
     Ok(true)
 }
