@@ -17,6 +17,7 @@ use deadpool_postgres::Pool;
 use tokio::runtime::Handle;
 use tokio_postgres::Row;
 
+pub(crate) use cause::Cause;
 pub(crate) use error::SqlError;
 pub use migrations::migrate;
 pub(crate) use query::Query;

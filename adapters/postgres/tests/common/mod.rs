@@ -2,6 +2,8 @@
 //! superuser.
 
 pub(crate) mod clock;
+pub(crate) mod ledger;
+pub(crate) mod tasks;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -46,9 +48,7 @@ impl Place {
     /// The way into it, as the services have it. Its connections are driven beside the test, which may
     /// be blocked.
     pub(crate) fn database(&self) -> Arc<Database> {
-        static BESIDE: OnceLock<Runtime> = OnceLock::new();
-        let beside = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-        let _entered = BESIDE.get_or_init(beside).enter();
+        let _entered = beside().enter();
         Database::new(&self.settings()).unwrap()
     }
 
@@ -73,6 +73,13 @@ impl Drop for Place {
             dropped.join().unwrap();
         }
     }
+}
+
+/// Where what a test needs besides itself runs: the test may be blocked.
+pub(crate) fn beside() -> &'static Runtime {
+    static BESIDE: OnceLock<Runtime> = OnceLock::new();
+    let beside = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    BESIDE.get_or_init(beside)
 }
 
 /// The name of a database that others are copied from: made once for each schema.
