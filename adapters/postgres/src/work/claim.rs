@@ -1,6 +1,6 @@
 //! Claims of sessions: who gets what, and how it stands.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use soma_core::ids::{OwnerId, SessionId, TurnId};
@@ -13,7 +13,7 @@ use uuid::Uuid;
 
 use super::owners;
 use super::queue::{Asked, Candidate};
-use crate::columns::{count, kind_text, limit, micros, number, tenant};
+use crate::columns::{count, kind_text, limit, micros, number};
 use crate::database::{Database, Query, Scope, SqlError, Unit};
 use crate::store::{calls, sessions, turns};
 
@@ -85,7 +85,10 @@ async fn take(
             let open = Query::new(calls::OPEN_OF_SESSIONS, vec![&ids]);
             let [taken, found, open] = unit.run([take, find, open]).await?;
             let mut given = Given::of(&taken, &found)?;
-            given.calls = open.iter().map(calls::read).collect::<Result<_, _>>()?;
+            for row in &open {
+                let call = calls::read(row)?;
+                given.calls.entry(call.session_id).or_default().push(call);
+            }
             given
         }
     };
@@ -97,7 +100,7 @@ struct Given {
     taken: BTreeMap<SessionId, (u64, Option<TurnId>)>,
     sessions: BTreeMap<SessionId, soma_core::work::session::Session>,
     turns: BTreeMap<TurnId, soma_core::work::session::TurnRecord>,
-    calls: VecDeque<CallRecord>,
+    calls: BTreeMap<SessionId, Vec<CallRecord>>,
 }
 
 impl Given {
@@ -112,7 +115,7 @@ impl Given {
             taken: taken.iter().map(take).collect::<Result<_, SqlError>>()?,
             sessions: found.iter().map(session).collect::<Result<_, _>>()?,
             turns: BTreeMap::new(),
-            calls: VecDeque::new(),
+            calls: BTreeMap::new(),
         })
     }
 
@@ -120,9 +123,6 @@ impl Given {
         let session_id = next.session_id;
         let (epoch, turn_id) = self.taken.remove(&session_id)?;
         let session = self.sessions.remove(&session_id)?;
-        let (mine, others) =
-            self.calls.drain(..).partition(|call: &CallRecord| call.session_id == session_id);
-        self.calls = others;
         Some(Claim {
             tenant: session.tenant.clone(),
             session_id,
@@ -135,7 +135,7 @@ impl Given {
             // A record that cannot be read is told to whoever asks for it, not to those who claim
             // beside it.
             turn: turn_id.and_then(|turn| self.turns.remove(&turn)),
-            calls: mine,
+            calls: self.calls.remove(&session_id).unwrap_or_default(),
         })
     }
 }
