@@ -157,7 +157,7 @@ async fn row_with_an_id_that_was_handed_out_before_is_found_in_the_end() {
 
     let at_first = relay.read().await;
     let mut in_the_end = Vec::new();
-    for _ in 0..1_100 {
+    for _ in 0..300 {
         in_the_end.extend(relay.read().await.iter().map(text));
     }
 
