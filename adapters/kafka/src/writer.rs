@@ -1,6 +1,7 @@
 //! Publishes to one partition: joined, and one produce request at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rskafka::client::partition::Compression as KafkaCompression;
 use rskafka::record::Record as KafkaRecord;
@@ -83,7 +84,7 @@ struct Task {
     /// What was taken out of the queue and did not fit any more.
     ahead: Option<Publish>,
     batch_bytes: usize,
-    deadline: std::time::Duration,
+    deadline: Duration,
     compression: KafkaCompression,
 }
 
@@ -177,5 +178,78 @@ const fn compression(compression: Compression) -> KafkaCompression {
         Compression::None => KafkaCompression::NoCompression,
         Compression::Snappy => KafkaCompression::Snappy,
         Compression::Gzip => KafkaCompression::Gzip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use soma_core::time::Timestamp;
+
+    use super::*;
+
+    /// A task whose queue has these publishes, by the sizes of their values.
+    fn task(batch_bytes: usize, sizes: &[usize]) -> Task {
+        let settings = Arc::new(KafkaSettings::new(["nowhere:9092"]));
+        let (queue, publishes) = mpsc::unbounded_channel();
+        for size in sizes {
+            let record = Record {
+                key: String::new(),
+                value: vec![0; *size].into(),
+                headers: BTreeMap::new(),
+                at: Timestamp::from_micros(0),
+            };
+            let (answer, _) = oneshot::channel();
+            let publish = Publish { bytes: *size, records: vec![record], answer };
+            assert!(queue.send(publish).is_ok());
+        }
+        Task {
+            clients: Arc::new(Clients::new(settings, None)),
+            topic: "topic".into(),
+            partition: 0,
+            connection: None,
+            publishes,
+            ahead: None,
+            batch_bytes,
+            deadline: Duration::ZERO,
+            compression: KafkaCompression::NoCompression,
+        }
+    }
+
+    #[tokio::test]
+    async fn publishes_are_joined_in_their_order_as_long_as_there_is_room() {
+        let mut task = task(10, &[4, 5, 6, 1, 20, 3, 7]);
+
+        let mut batches = Vec::new();
+        while let Some(first) = task.next().await {
+            let batch = task.join(first);
+            batches.push(batch.iter().map(|publish| publish.bytes).collect::<Vec<_>>());
+        }
+
+        assert_eq!(batches, [vec![4, 5], vec![6, 1], vec![20], vec![3, 7]]);
+    }
+
+    #[test]
+    fn each_is_told_where_its_own_records_begin() {
+        let sizes = [1, 1, 1];
+        let mut task = task(10, &sizes);
+        let mut answers = Vec::new();
+        let batch: Vec<_> = sizes
+            .iter()
+            .filter_map(|_| task.publishes.try_recv().ok())
+            .map(|mut publish| {
+                let (answer, told) = oneshot::channel();
+                answers.push(told);
+                publish.answer = answer;
+                publish.records = vec![publish.records[0].clone(); 3];
+                publish
+            })
+            .collect();
+
+        answer_each(batch, &Ok(40));
+
+        let told = answers.iter_mut().map(|told| told.try_recv().unwrap().unwrap());
+        assert_eq!(told.collect::<Vec<_>>(), [40, 43, 46]);
     }
 }

@@ -1,17 +1,13 @@
 //! SASL and TLS, on a broker that asks for them.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-#![expect(clippy::print_stderr, reason = "whoever runs the tests must see what was skipped")]
-
-#[path = "common/broker.rs"]
-mod broker;
-#[path = "common/mod.rs"]
-mod common;
 
 use std::collections::BTreeMap;
+use std::fmt::Write;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::{Broker, PASSWORD, USER};
 use soma_core::outbox::message::Record;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::log::Fetched;
@@ -19,7 +15,77 @@ use soma_core::ports::{Log, PortError};
 use soma_core::time::Timestamp;
 use soma_kafka::{KafkaLog, KafkaSettings, Mechanism, Sasl, Tls};
 
+use crate::common;
+use crate::java::jars;
+use crate::own::{Broker, More, folder, ports};
+
 const TOPIC: Topic = Topic::MemoryWal;
+const USER: &str = "alice";
+const PASSWORD: &str = "in wonderland";
+
+/// A broker that lets in one user only.
+struct Guarded {
+    /// With SASL.
+    sasl: String,
+    /// With SASL and TLS, for `localhost`.
+    sasl_tls: String,
+    /// The certificate of the listener with TLS, as PEM.
+    certificate: Vec<u8>,
+    _broker: Broker,
+}
+
+impl Guarded {
+    async fn start(jars: &Path, name: &str) -> Self {
+        let folder = folder(name);
+        make_certificate(&folder);
+        let [sasl, tls] = ports();
+        let (sasl, sasl_tls) = (format!("127.0.0.1:{sasl}"), format!("localhost:{tls}"));
+        let scram = |bits| format!("SCRAM-SHA-{bits}=[name={USER},password={PASSWORD}]");
+        let more = More {
+            listeners: format!(",SASL://{sasl},TLS://{sasl_tls}"),
+            protocols: ",SASL:SASL_PLAINTEXT,TLS:SASL_SSL".into(),
+            properties: properties(),
+            format: [256, 512].into_iter().flat_map(|n| ["--add-scram".into(), scram(n)]).collect(),
+        };
+        let broker = Broker::start_in(jars, &folder, more).await;
+        let certificate = fs::read(folder.join("certificate.pem")).unwrap();
+        Self { sasl, sasl_tls, certificate, _broker: broker }
+    }
+}
+
+fn make_certificate(folder: &Path) {
+    let store = ["-storetype", "PKCS12", "-keystore", "keys.p12", "-storepass", PASSWORD];
+    let name = ["-dname", "CN=localhost", "-ext", "san=dns:localhost"];
+    let make = [&["-genkeypair", "-keyalg", "RSA"], &name[..]].concat();
+    let export = vec!["-exportcert", "-rfc", "-file", "certificate.pem"];
+    for command in [make, export] {
+        let mut keytool = Command::new("keytool");
+        let output = keytool.current_dir(folder).args(command).args(store).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    }
+}
+
+fn properties() -> String {
+    let modules = "org.apache.kafka.common.security";
+    let mut text = format!(
+        "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+listener.name.tls.ssl.keystore.location=keys.p12
+listener.name.tls.ssl.keystore.type=PKCS12
+listener.name.tls.ssl.keystore.password={PASSWORD}
+"
+    );
+    for listener in ["sasl", "tls"] {
+        for (mechanism, module, users) in [
+            ("plain", "plain.PlainLoginModule", format!(" user_{USER}=\"{PASSWORD}\"")),
+            ("scram-sha-256", "scram.ScramLoginModule", String::new()),
+            ("scram-sha-512", "scram.ScramLoginModule", String::new()),
+        ] {
+            let name = format!("listener.name.{listener}.{mechanism}.sasl.jaas.config");
+            writeln!(text, "{name}={modules}.{module} required{users};").unwrap();
+        }
+    }
+    text
+}
 
 fn sasl(mechanism: Mechanism, password: &str) -> Option<Sasl> {
     Some(Sasl { mechanism, user: USER.into(), password: password.into() })
@@ -41,9 +107,9 @@ async fn try_out(log: &Arc<KafkaLog>) {
 
 #[tokio::test]
 async fn client_is_let_in_by_each_mechanism_with_and_without_tls_and_not_with_a_wrong_password() {
-    let Some(jars) = common::jars() else { return };
-    let broker = Broker::start(&jars, "security").await;
-    let tls = Tls { authorities: Some(broker.certificate()) };
+    let Some(jars) = jars() else { return };
+    let broker = Guarded::start(&jars, "guarded").await;
+    let tls = Tls { authorities: Some(broker.certificate.clone()) };
 
     for mechanism in [Mechanism::Plain, Mechanism::ScramSha256, Mechanism::ScramSha512] {
         for (address, tls) in [(&broker.sasl, None), (&broker.sasl_tls, Some(tls.clone()))] {
@@ -58,21 +124,14 @@ async fn client_is_let_in_by_each_mechanism_with_and_without_tls_and_not_with_a_
             assert!(told.contains("asl") && !told.contains("guessed"), "{mechanism:?}: {told}");
         }
     }
-}
 
-#[tokio::test]
-async fn broker_that_cannot_prove_who_it_is_gets_no_password() {
-    let Some(jars) = common::jars() else { return };
-    let broker = Broker::start(&jars, "stranger").await;
     let settings = KafkaSettings {
         tls: Some(Tls::default()),
         sasl: sasl(Mechanism::Plain, PASSWORD),
         ..KafkaSettings::new([&broker.sasl_tls])
     };
-
     let error = KafkaLog::connect(settings).await.unwrap_err();
-
-    assert!(error.to_string().contains("certificate"), "{error}");
+    assert!(error.to_string().contains("certificate"), "no certificate is asked for: {error}");
 }
 
 #[tokio::test]
