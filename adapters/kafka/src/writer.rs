@@ -17,6 +17,9 @@ use crate::codec;
 use crate::error::CallError;
 use crate::settings::{Compression, KafkaSettings};
 
+/// Which part of a full batch waits for no others.
+const ENOUGH: usize = 8;
+
 /// Publishes to one partition.
 pub(crate) struct Writer {
     queue: mpsc::UnboundedSender<Publish>,
@@ -74,6 +77,23 @@ impl Writer {
     }
 }
 
+/// What is published together.
+struct Batch {
+    publishes: Vec<Publish>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn of(first: Publish) -> Self {
+        Self { bytes: first.bytes, publishes: vec![first] }
+    }
+
+    fn add(&mut self, next: Publish) {
+        self.bytes += next.bytes;
+        self.publishes.push(next);
+    }
+}
+
 /// The one who publishes.
 struct Task {
     clients: Arc<Clients>,
@@ -91,12 +111,16 @@ struct Task {
 impl Task {
     async fn run(mut self, mut pace: Option<Interval>) {
         while let Some(first) = self.next().await {
-            // At once if the last request was long ago. Else the queue fills meanwhile.
-            if let Some(pace) = &mut pace {
+            let mut batch = Batch::of(first);
+            self.join(&mut batch);
+            // At once if the last request was long ago, or if it is worth a request of its own.
+            if batch.bytes < self.batch_bytes / ENOUGH
+                && let Some(pace) = &mut pace
+            {
                 pace.tick().await;
+                self.join(&mut batch);
             }
-            let batch = self.join(first);
-            self.publish(batch).await;
+            self.publish(batch.publishes).await;
         }
     }
 
@@ -107,19 +131,17 @@ impl Task {
         }
     }
 
-    /// The publish and those that wait behind it, as long as there is room.
-    fn join(&mut self, first: Publish) -> Vec<Publish> {
-        let mut bytes = first.bytes;
-        let mut batch = vec![first];
-        while let Ok(next) = self.publishes.try_recv() {
-            bytes = bytes.saturating_add(next.bytes);
-            if bytes > self.batch_bytes {
+    /// Adds those who wait, as long as there is room.
+    fn join(&mut self, batch: &mut Batch) {
+        while self.ahead.is_none()
+            && let Ok(next) = self.publishes.try_recv()
+        {
+            if batch.bytes.saturating_add(next.bytes) <= self.batch_bytes {
+                batch.add(next);
+            } else {
                 self.ahead = Some(next);
-                break;
             }
-            batch.push(next);
         }
-        batch
     }
 
     /// Publishes a batch and answers each of it. If the broker refuses it for good, each is published
@@ -223,8 +245,9 @@ mod tests {
 
         let mut batches = Vec::new();
         while let Some(first) = task.next().await {
-            let batch = task.join(first);
-            batches.push(batch.iter().map(|publish| publish.bytes).collect::<Vec<_>>());
+            let mut batch = Batch::of(first);
+            task.join(&mut batch);
+            batches.push(batch.publishes.iter().map(|one| one.bytes).collect::<Vec<_>>());
         }
 
         assert_eq!(batches, [vec![4, 5], vec![6, 1], vec![20], vec![3, 7]]);

@@ -19,7 +19,7 @@ use crate::own::Broker;
 
 const TOPIC: Topic = Topic::ToolRequests;
 const MUCH: usize = 1 << 20;
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn record(value: &str) -> Record {
     Record {

@@ -62,7 +62,11 @@ impl Broker {
         let mut look = tokio::time::interval(Duration::from_millis(50));
         while TcpStream::connect(&self.address).is_err() {
             look.tick().await;
-            assert!(process.try_wait().unwrap().is_none(), "the broker ended: {:?}", self.folder);
+            assert!(
+                process.try_wait().unwrap().is_none(),
+                "the broker ended: {}",
+                self.folder.display()
+            );
         }
         self.process = Some(process);
     }

@@ -87,8 +87,8 @@ listener.name.tls.ssl.keystore.password={PASSWORD}
     text
 }
 
-fn sasl(mechanism: Mechanism, password: &str) -> Option<Sasl> {
-    Some(Sasl { mechanism, user: USER.into(), password: password.into() })
+fn sasl(mechanism: Mechanism, password: &str) -> Sasl {
+    Sasl { mechanism, user: USER.into(), password: password.into() }
 }
 
 /// One record goes in, and comes out.
@@ -114,10 +114,10 @@ async fn client_is_let_in_by_each_mechanism_with_and_without_tls_and_not_with_a_
     for mechanism in [Mechanism::Plain, Mechanism::ScramSha256, Mechanism::ScramSha512] {
         for (address, tls) in [(&broker.sasl, None), (&broker.sasl_tls, Some(tls.clone()))] {
             let settings = KafkaSettings { tls, ..KafkaSettings::new([address]) };
-            let right = KafkaSettings { sasl: sasl(mechanism, PASSWORD), ..settings.clone() };
+            let right = KafkaSettings { sasl: Some(sasl(mechanism, PASSWORD)), ..settings.clone() };
             try_out(&common::connect(right).await).await;
 
-            let wrong = KafkaSettings { sasl: sasl(mechanism, "guessed"), ..settings };
+            let wrong = KafkaSettings { sasl: Some(sasl(mechanism, "guessed")), ..settings };
             let error = KafkaLog::connect(wrong).await.unwrap_err();
             assert!(matches!(error, PortError::Unavailable(_)), "{mechanism:?}: {error}");
             let told = error.to_string();
@@ -127,7 +127,7 @@ async fn client_is_let_in_by_each_mechanism_with_and_without_tls_and_not_with_a_
 
     let settings = KafkaSettings {
         tls: Some(Tls::default()),
-        sasl: sasl(Mechanism::Plain, PASSWORD),
+        sasl: Some(sasl(Mechanism::Plain, PASSWORD)),
         ..KafkaSettings::new([&broker.sasl_tls])
     };
     let error = KafkaLog::connect(settings).await.unwrap_err();
