@@ -81,7 +81,7 @@ pub struct Sasl {
     pub mechanism: Mechanism,
     /// Its name.
     pub user: String,
-    /// Its password, which [`Debug`] does not show.
+    /// Its password, which `Debug` does not show.
     pub password: String,
 }
 

@@ -69,7 +69,7 @@ async fn read_up_to(log: &Arc<KafkaLog>, mut position: u64, value: &str) -> Vec<
 async fn broker_that_is_killed_and_comes_back_is_found_again() {
     let Some(jars) = jars() else { return };
     let mut broker = Broker::start(&jars, "killed").await;
-    let log = common::connect(KafkaSettings::new([&broker.address])).await;
+    let log = common::connect(common::settings(&broker.address)).await;
     publish(&log, "before").await.unwrap();
     let mut waiting = log.fetch(TOPIC, 0, 1, MUCH, LONG);
     assert!(futures_util::poll!(&mut waiting).is_pending());
@@ -93,10 +93,11 @@ async fn broker_that_is_killed_and_comes_back_is_found_again() {
 async fn broker_that_is_suspended_holds_up_nobody_longer_than_the_deadline() {
     let Some(jars) = jars() else { return };
     let broker = Broker::start(&jars, "suspended").await;
+    let settings = common::settings(&broker.address);
+    common::connect(settings.clone()).await;
     let deadline = Duration::from_secs(2);
-    let log =
-        common::connect(KafkaSettings { deadline, ..KafkaSettings::new([&broker.address]) }).await;
-    publish(&log, "before").await.unwrap();
+    let log = common::connect(KafkaSettings { deadline, ..settings }).await;
+    publish_at_last(&log, "before").await;
 
     broker.signal("STOP");
     let unknown = publish(&log, "during").await.unwrap_err();

@@ -113,7 +113,7 @@ async fn client_is_let_in_by_each_mechanism_with_and_without_tls_and_not_with_a_
 
     for mechanism in [Mechanism::Plain, Mechanism::ScramSha256, Mechanism::ScramSha512] {
         for (address, tls) in [(&broker.sasl, None), (&broker.sasl_tls, Some(tls.clone()))] {
-            let settings = KafkaSettings { tls, ..KafkaSettings::new([address]) };
+            let settings = KafkaSettings { tls, ..common::settings(address) };
             let right = KafkaSettings { sasl: Some(sasl(mechanism, PASSWORD)), ..settings.clone() };
             try_out(&common::connect(right).await).await;
 
@@ -128,7 +128,7 @@ async fn client_is_let_in_by_each_mechanism_with_and_without_tls_and_not_with_a_
     let settings = KafkaSettings {
         tls: Some(Tls::default()),
         sasl: Some(sasl(Mechanism::Plain, PASSWORD)),
-        ..KafkaSettings::new([&broker.sasl_tls])
+        ..common::settings(&broker.sasl_tls)
     };
     let error = KafkaLog::connect(settings).await.unwrap_err();
     assert!(error.to_string().contains("certificate"), "no certificate is asked for: {error}");

@@ -2,6 +2,7 @@
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use soma_kafka::{KafkaLog, KafkaSettings};
 use tokio::runtime::Runtime;
@@ -25,10 +26,13 @@ pub(crate) fn broker() -> Option<String> {
     variable("SOMA_TEST_KAFKA")
 }
 
-/// Settings for topics that no other test has.
+/// Settings for topics that no other test has. A broker on a busy machine may take its time.
 pub(crate) fn settings(broker: &str) -> KafkaSettings {
-    let topic_prefix = format!("test-{:016x}.", RandomState::new().hash_one(()));
-    KafkaSettings { topic_prefix, ..KafkaSettings::new([broker]) }
+    KafkaSettings {
+        topic_prefix: format!("test-{:016x}.", RandomState::new().hash_one(())),
+        deadline: Duration::from_mins(1),
+        ..KafkaSettings::new([broker])
+    }
 }
 
 /// Connects, in threads that the test cannot block.
