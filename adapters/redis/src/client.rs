@@ -106,7 +106,8 @@ impl Redis {
         if !self.breaker.admits() {
             return Err(PortError::Unavailable("it did not answer a moment ago".into()));
         }
-        let answer = match tokio::time::timeout(self.options.deadline, self.answer(question)).await {
+        let answer = match tokio::time::timeout(self.options.deadline, self.answer(question)).await
+        {
             Ok(answer) => answer,
             Err(_) => {
                 self.hang_up();

@@ -47,11 +47,7 @@ soma_core::opaque_debug!(RedisBudget);
 
 impl RedisBudget {
     /// Counters in `redis` that are built from `ledger`; `standby` counts while Redis is away.
-    pub fn new(
-        redis: Arc<Redis>,
-        ledger: Arc<dyn UsageLedger>,
-        standby: Arc<dyn Budget>,
-    ) -> Self {
+    pub fn new(redis: Arc<Redis>, ledger: Arc<dyn UsageLedger>, standby: Arc<dyn Budget>) -> Self {
         Self { redis, ledger, standby, behind: Mutex::default() }
     }
 

@@ -49,12 +49,8 @@ impl RedisWake {
         let subscriber = Subscriber::new(Arc::clone(redis), Arc::clone(&local), origin);
         let mut tasks = JoinSet::new();
         tasks.spawn_on(subscriber.listen(Arc::clone(timer)), runtime);
-        let publish = outgoing::publish(
-            Arc::clone(&outgoing),
-            Arc::clone(redis),
-            origin,
-            Arc::clone(timer),
-        );
+        let publish =
+            outgoing::publish(Arc::clone(&outgoing), Arc::clone(redis), origin, Arc::clone(timer));
         tasks.spawn_on(publish, runtime);
         Self { local, outgoing, _tasks: tasks }
     }

@@ -1,0 +1,28 @@
+//! What the tests on a real server share.
+
+use deadpool_redis::redis::aio::MultiplexedConnection;
+use deadpool_redis::redis::{Client, cmd};
+use soma_redis::Options;
+
+/// The address of the server, `redis://HOST:PORT`. Where there is none a test is skipped on a laptop,
+/// and fails in CI.
+#[expect(clippy::disallowed_methods, reason = "tests have no settings")]
+pub fn server() -> Option<String> {
+    let url = std::env::var("SOMA_TEST_REDIS").ok();
+    if url.is_none() {
+        assert!(std::env::var_os("CI").is_none(), "CI must have a Redis: SOMA_TEST_REDIS");
+        eprintln!("skipped: SOMA_TEST_REDIS names no server");
+    }
+    url
+}
+
+/// A connection beside those that are tested.
+pub async fn connect(url: &str) -> MultiplexedConnection {
+    Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+}
+
+/// Options with a prefix that no other test has.
+pub async fn options(url: &str) -> Options {
+    let number: u64 = cmd("INCR").arg("tests").query_async(&mut connect(url).await).await.unwrap();
+    Options { prefix: format!("test-{number}:"), ..Options::default() }
+}
