@@ -79,10 +79,12 @@ impl OpaPolicy {
         let package = package(config).ok_or(BadOpaConfig::Url)?;
         // TLS needs a provider. An error says that there is one already.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        // It stands beside us: no proxy is asked on the way.
         let client = Client::builder()
             .default_headers(headers(config.token.as_deref())?)
             .timeout(config.timeout)
-            .redirect(redirect::Policy::none());
+            .redirect(redirect::Policy::none())
+            .no_proxy();
         let client = client.build().map_err(BadOpaConfig::Client)?;
         Ok(Self { client, package })
     }

@@ -10,7 +10,7 @@ use soma_policy::{OpaConfig, OpaPolicy};
 /// The address of the server, `http://HOST:PORT`. Where there is none a test is skipped on a laptop, and
 /// fails in CI.
 #[expect(clippy::disallowed_methods, reason = "tests have no settings")]
-pub fn server() -> Option<String> {
+pub(crate) fn server() -> Option<String> {
     let url = std::env::var("SOMA_TEST_OPA").ok();
     if url.is_none() {
         assert!(std::env::var_os("CI").is_none(), "CI must have an OPA: SOMA_TEST_OPA");
@@ -20,7 +20,7 @@ pub fn server() -> Option<String> {
 }
 
 /// The files of the platform's own policy, `soma.rego` last: OPA wants what it refers to before.
-pub fn platform() -> Vec<(String, String)> {
+pub(crate) fn platform() -> Vec<(String, String)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle");
     let files = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path());
     let mut files: Vec<_> = files
@@ -34,7 +34,7 @@ pub fn platform() -> Vec<(String, String)> {
 }
 
 /// The engine at `url` with `files`, which it is given in a package of their own.
-pub async fn opa(url: &str, package: &str, files: &[(String, String)]) -> OpaPolicy {
+pub(crate) async fn opa(url: &str, package: &str, files: &[(String, String)]) -> OpaPolicy {
     let policy = OpaConfig {
         package: package.into(),
         timeout: Duration::from_secs(30),

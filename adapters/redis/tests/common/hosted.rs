@@ -15,12 +15,12 @@ use tokio::runtime::Runtime;
 static RUNTIME: LazyLock<Runtime> = LazyLock::new(|| Runtime::new().unwrap());
 
 /// Runs `work` there.
-pub async fn host<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
+pub(crate) async fn host<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> T {
     RUNTIME.spawn(work).await.unwrap()
 }
 
 /// A port whose calls run there.
-pub struct Hosted<P: ?Sized>(pub Arc<P>);
+pub(crate) struct Hosted<P: ?Sized>(pub(crate) Arc<P>);
 
 #[async_trait]
 impl<P: Budget + ?Sized + 'static> Budget for Hosted<P> {

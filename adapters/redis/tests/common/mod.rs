@@ -1,5 +1,7 @@
 //! What the tests on a real server share.
 
+use std::time::Duration;
+
 use deadpool_redis::redis::aio::MultiplexedConnection;
 use deadpool_redis::redis::{Client, cmd};
 use soma_redis::Options;
@@ -7,7 +9,7 @@ use soma_redis::Options;
 /// The address of the server, `redis://HOST:PORT`. Where there is none a test is skipped on a laptop,
 /// and fails in CI.
 #[expect(clippy::disallowed_methods, reason = "tests have no settings")]
-pub fn server() -> Option<String> {
+pub(crate) fn server() -> Option<String> {
     let url = std::env::var("SOMA_TEST_REDIS").ok();
     if url.is_none() {
         assert!(std::env::var_os("CI").is_none(), "CI must have a Redis: SOMA_TEST_REDIS");
@@ -17,12 +19,13 @@ pub fn server() -> Option<String> {
 }
 
 /// A connection beside those that are tested.
-pub async fn connect(url: &str) -> MultiplexedConnection {
+pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
     Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
 }
 
-/// Options with a prefix that no other test has.
-pub async fn options(url: &str) -> Options {
+/// Options with a prefix that no other test has. A machine that is busy with tests is no dead server.
+pub(crate) async fn options(url: &str) -> Options {
     let number: u64 = cmd("INCR").arg("tests").query_async(&mut connect(url).await).await.unwrap();
-    Options { prefix: format!("test-{number}:"), ..Options::default() }
+    let deadline = Duration::from_secs(30);
+    Options { prefix: format!("test-{number}:"), deadline, ..Options::default() }
 }

@@ -93,7 +93,7 @@ async fn second_time_away_begins_with_what_the_ledger_has_by_then() {
 
 #[tokio::test]
 async fn server_that_is_silent_costs_one_call_its_deadline() {
-    let Some(away) = Away::start().await else { return };
+    let Some(away) = Away::impatient().await else { return };
     let (talk, (_, budget)) = (talk(1), budget(&away.redis));
     away.gate.fall_silent();
     let connections = away.gate.accepted();

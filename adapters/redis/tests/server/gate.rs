@@ -19,7 +19,7 @@ enum State {
 }
 
 /// A way to the server that can be shut.
-pub struct Gate {
+pub(crate) struct Gate {
     address: SocketAddr,
     state: watch::Sender<State>,
     accepted: Arc<AtomicUsize>,
@@ -29,7 +29,7 @@ pub struct Gate {
 
 impl Gate {
     /// An open gate before the server at `url`.
-    pub async fn before(url: &str) -> Self {
+    pub(crate) async fn before(url: &str) -> Self {
         let server = url.trim_start_matches("redis://").trim_end_matches('/').to_owned();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let (state, seen) = watch::channel(State::Open);
@@ -52,17 +52,17 @@ impl Gate {
         gate
     }
 
-    pub fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("redis://{}", self.address)
     }
 
     /// How many connections were accepted so far.
-    pub fn accepted(&self) -> usize {
+    pub(crate) fn accepted(&self) -> usize {
         self.accepted.load(Ordering::SeqCst)
     }
 
     /// Ends every connection, and those that come.
-    pub async fn shut(&self) {
+    pub(crate) async fn shut(&self) {
         const OURS_AND_THE_LISTENERS: usize = 2;
         self.state.send_replace(State::Shut);
         while Arc::strong_count(&self.connections) > OURS_AND_THE_LISTENERS {
@@ -70,11 +70,11 @@ impl Gate {
         }
     }
 
-    pub fn fall_silent(&self) {
+    pub(crate) fn fall_silent(&self) {
         self.state.send_replace(State::Silent);
     }
 
-    pub fn open(&self) {
+    pub(crate) fn open(&self) {
         self.state.send_replace(State::Open);
     }
 }

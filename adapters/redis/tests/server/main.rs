@@ -11,6 +11,7 @@ mod rate_limit;
 mod wake;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use soma_core::time::Timestamp;
 use soma_inproc::ManualClock;
@@ -29,8 +30,18 @@ struct Away {
 impl Away {
     /// The gate is open.
     async fn start() -> Option<Self> {
+        Self::with(|_| {}).await
+    }
+
+    /// The same, for a server that will be silent: nobody waits for it long.
+    async fn impatient() -> Option<Self> {
+        Self::with(|options| options.deadline = Duration::from_millis(100)).await
+    }
+
+    async fn with(change: impl FnOnce(&mut Options)) -> Option<Self> {
         let url = common::server()?;
-        let options = common::options(&url).await;
+        let mut options = common::options(&url).await;
+        change(&mut options);
         let (gate, clock) = (Gate::before(&url).await, clock());
         let redis = Redis::new(&gate.url(), options.clone(), Arc::clone(&clock) as _).unwrap();
         Some(Self { gate, redis: Arc::new(redis), clock, options })

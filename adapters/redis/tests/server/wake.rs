@@ -123,7 +123,7 @@ async fn subscription_survives_a_restart() {
 
 #[tokio::test]
 async fn connection_that_fell_silent_is_given_up() {
-    let Some(away) = Away::start().await else { return };
+    let Some(away) = Away::impatient().await else { return };
     let clock = clock();
     let timer: Arc<dyn Timer> = Arc::new(ManualTimer::new(Arc::clone(&clock)));
     let _wake = started(&away.redis, 1, &timer);
@@ -146,7 +146,7 @@ async fn connection_that_fell_silent_is_given_up() {
 
 #[tokio::test]
 async fn nobody_waits_for_redis_to_notify() {
-    let Some(away) = Away::start().await else { return };
+    let Some(away) = Away::impatient().await else { return };
     away.gate.fall_silent();
     let wake = process(&away.redis, 1);
     let mut waiter = wake.waiter(Notification::Lanes);
