@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use deadpool_redis::redis::aio::MultiplexedConnection;
-use deadpool_redis::redis::{Client, cmd};
+use deadpool_redis::redis::{AsyncConnectionConfig, Client, cmd};
 use soma_redis::Options;
 
 /// The address of the server, `redis://HOST:PORT`. Where there is none a test is skipped on a laptop,
@@ -20,7 +20,11 @@ pub(crate) fn server() -> Option<String> {
 
 /// A connection beside those that are tested.
 pub(crate) async fn connect(url: &str) -> MultiplexedConnection {
-    Client::open(url).unwrap().get_multiplexed_async_connection().await.unwrap()
+    // By default it gives up after a second, which a busy machine may need.
+    let patient = AsyncConnectionConfig::new().set_connection_timeout(None);
+    let patient = patient.set_response_timeout(None);
+    let client = Client::open(url).unwrap();
+    client.get_multiplexed_async_connection_with_config(&patient).await.unwrap()
 }
 
 /// Options with a prefix that no other test has. A machine that is busy with tests is no dead server.
