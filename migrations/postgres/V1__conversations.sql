@@ -101,3 +101,5 @@ CREATE TABLE client_requests (
     at              timestamptz NOT NULL,
     UNIQUE (tenant, key)
 );
+
+CREATE INDEX client_requests_at ON client_requests (at);

@@ -5,7 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use mockall::Sequence;
+use serde_json::Map;
 use soma_core::conversation::event::EventType::{AssistantFinal, ToolStart, TurnFailed};
+use soma_core::flows::refusal::Refusal;
+use soma_core::flows::request_tool::NewToolRequest;
 use soma_core::policy::{Action, Decision, PolicyRequest};
 use soma_core::ports::{Policy, PortError, PortResult};
 use soma_inproc::{Script, StaticPolicy};
@@ -114,6 +117,41 @@ async fn policy_that_cannot_be_reached_denies() {
 
     assert_eq!(ended.reason.as_deref(), Some("policy_denied"));
     assert_eq!(house.model.requests().len(), 0);
+    check(&house.platform, &client.principal).await;
+}
+
+/// Has no answer on one action, and allows the others.
+struct SilentOn(Action);
+
+#[async_trait]
+impl Policy for SilentOn {
+    async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
+        if requests.iter().any(|request| request.action == self.0) {
+            return Err(PortError::Unavailable("no route".into()));
+        }
+        Ok(requests.iter().map(allowed).collect())
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_waits_for_a_policy_that_cannot_be_reached_is_told_so_and_nothing_runs() {
+    let house = Plan::saying("Hello.")
+        .with(|plan| plan.ports.policy = Arc::new(SilentOn(Action::ToolExecute)))
+        .open();
+    let mut client = house.client();
+    client.ask_and_wait("Hi").await;
+    let request = NewToolRequest {
+        session_id: client.session.unwrap(),
+        tool_name: "echo".into(),
+        args: Map::new(),
+        trace: None,
+    };
+    let gateway = house.platform.gateway().unwrap();
+
+    let refusal = gateway.request_tool.run(&client.principal, request).await.unwrap_err();
+
+    assert!(matches!(refusal, Refusal::Port(PortError::Unavailable(_))), "{refusal:?}");
+    assert_eq!(house.echo.calls().len(), 0);
     check(&house.platform, &client.principal).await;
 }
 

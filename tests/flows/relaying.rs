@@ -36,6 +36,8 @@ enum Trouble {
     Hangs(Partition, Stop),
     /// No partition ever takes a record that says this.
     Never(&'static str),
+    /// No partition takes more than so many bytes at once. That it was given more is told.
+    AtMost(usize, Stop),
 }
 
 /// The trouble that a log has with what is published.
@@ -66,10 +68,22 @@ impl Publish for Troubles {
             Trouble::Never(text) if records.iter().any(|record| says(record) == text) => {
                 return Err(PortError::Broken { what: "a record", source: "too large".into() });
             }
-            Trouble::None | Trouble::Refuses(_) | Trouble::Hangs(..) | Trouble::Never(_) => {}
+            Trouble::AtMost(bytes, given_more) if size(&records) > bytes => {
+                given_more.trigger();
+                return Err(PortError::Broken { what: "a batch", source: "too large".into() });
+            }
+            Trouble::None
+            | Trouble::Refuses(_)
+            | Trouble::Hangs(..)
+            | Trouble::Never(_)
+            | Trouble::AtMost(..) => {}
         }
         log.publish(topic, partition, records).await
     }
+}
+
+fn size(records: &[Record]) -> usize {
+    records.iter().map(|record| record.value.len()).sum()
 }
 
 fn says(record: &Record) -> String {
@@ -192,4 +206,23 @@ async fn message_that_can_never_be_published_is_set_aside_alone() {
     let letters = dead_letters(&house.platform.truth, TOPIC.dead_letters().as_str()).await;
     assert_eq!(letters.len(), 1);
     assert_eq!(letters[0]["error_message"], "broken: a record: too large");
+}
+
+/// What a relay reads at once may be more than a log takes at once.
+#[tokio::test(start_paused = true)]
+async fn much_is_published_in_portions_and_in_its_order() {
+    let Scene { stage, ports, log, troubles, plan } = Scene::new();
+    let texts: Vec<String> = (0..400).map(|number| format!("{number:10000}")).collect();
+    for text in &texts {
+        send((&stage, &ports), 1, [text.clone()]).await;
+    }
+    let given_more = Stop::new();
+    troubles.begin(Trouble::AtMost(900_000, given_more.clone()));
+    let house = plan.open_with(&[Unit::OutboxSync]);
+
+    house.platform.pass(Duration::from_secs(3)).await;
+
+    assert_eq!(published(&log, 1).await, texts);
+    assert!(!given_more.is_set(), "the log was given more than it takes");
+    assert_eq!(ports.outbox.depth().await.unwrap(), OutboxDepth::default());
 }

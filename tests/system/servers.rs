@@ -112,6 +112,17 @@ fn states(folder: &Path) -> Vec<char> {
     processes.filter(|process| concerned(process)).filter_map(|process| state(&process)).collect()
 }
 
+/// Looks until something holds, and gives up after as many looks as fill a minute.
+fn until(what: &str, holds: impl Fn() -> bool) {
+    for _ in 0..6_000 {
+        if holds() {
+            return;
+        }
+        sleep(Duration::from_millis(10));
+    }
+    panic!("not in time: {what}");
+}
+
 /// What Redis answers to a command.
 fn redis(url: &str, command: &str) -> String {
     let mut stream = TcpStream::connect(url.strip_prefix("redis://").unwrap()).unwrap();
@@ -172,9 +183,7 @@ fn set_whose_script_is_killed_leaves_nothing() {
     set.run.wait().unwrap();
 
     // A process that is dead and not yet buried by the system is none of the set's.
-    while folder.exists() || states(&folder).iter().any(|state| *state != 'Z') {
-        sleep(Duration::from_millis(10));
-    }
+    until("all is gone", || !folder.exists() && states(&folder).iter().all(|state| *state == 'Z'));
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -221,13 +230,9 @@ fn server_that_is_paused_stands_still_until_it_is_resumed() {
         let folder = set.folder().join(name);
         let stopped = || states(&folder).into_iter().filter(|state| *state == 'T').count();
         set.control(&["pause", name]);
-        while stopped() < states(&folder).len() {
-            sleep(Duration::from_millis(10));
-        }
+        until("all stand still", || stopped() == states(&folder).len());
         set.control(&["resume", name]);
-        while stopped() > 0 {
-            sleep(Duration::from_millis(10));
-        }
+        until("all go on", || stopped() == 0);
     }
     assert_eq!(set.end().code(), Some(7));
 }

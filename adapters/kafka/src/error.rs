@@ -33,10 +33,8 @@ impl From<Error> for CallError {
 impl CallError {
     /// What the broker said, if it was that.
     pub(crate) fn protocol(&self) -> Option<ProtocolError> {
-        match self.root()? {
-            Error::ServerError { protocol_error, .. } => Some(*protocol_error),
-            _ => None,
-        }
+        let Error::ServerError { protocol_error, .. } = self.root()? else { return None };
+        Some(*protocol_error)
     }
 
     /// Whether there was an answer that cannot be decoded.
@@ -92,9 +90,10 @@ impl CallError {
     /// The error itself: rskafka wraps those after which it would try again, which it must not here.
     fn root(&self) -> Option<&Error> {
         let Self::Kafka(error) = self else { return None };
-        match &**error {
-            Error::RetryFailed(gave_up) => gave_up.source()?.downcast_ref(),
-            other => Some(other),
+        if let Error::RetryFailed(gave_up) = &**error {
+            gave_up.source()?.downcast_ref()
+        } else {
+            Some(error)
         }
     }
 }

@@ -35,11 +35,10 @@ fn set(descriptor: RawFd) {
     let descriptor = unsafe { BorrowedFd::borrow_raw(descriptor) };
     let socket = SockRef::from(&descriptor);
     let connected = socket.peer_addr().is_ok_and(|peer| peer.as_socket().is_some());
-    if connected && socket.r#type().is_ok_and(|kind| kind == Type::STREAM) {
-        if let Ok(false) = socket.tcp_nodelay() {
-            // A socket that is going away cannot be told, and needs not.
-            let _ = socket.set_tcp_nodelay(true);
-        }
+    let stream = connected && socket.r#type().is_ok_and(|kind| kind == Type::STREAM);
+    if stream && let Ok(false) = socket.tcp_nodelay() {
+        // A socket that is going away cannot be told, and needs not.
+        let _ = socket.set_tcp_nodelay(true);
     }
 }
 

@@ -24,8 +24,9 @@ pub struct KafkaSettings {
     pub sasl: Option<Sasl>,
     /// How batches are compressed. Default: [`Compression::None`].
     pub compression: Compression,
-    /// The least time between two produce requests to one partition: what is published meanwhile is
-    /// joined. A publish to a partition that was idle for so long does not wait. Default: 2 ms.
+    /// The least time between two produce requests to one partition, unless an eighth of
+    /// `batch_bytes` waits: what is published meanwhile is joined. A publish to a partition that was
+    /// idle for so long does not wait. Default: 2 ms.
     pub linger: Duration,
     /// The most that publishes are joined to, in bytes of keys, values and headers; one publish that is
     /// larger goes alone. Keep it well below `message.max.bytes` of the brokers. Default: 512 KiB.
@@ -80,7 +81,7 @@ pub struct Sasl {
     pub mechanism: Mechanism,
     /// Its name.
     pub user: String,
-    /// Its password, which [`Debug`] does not show.
+    /// Its password, which `Debug` does not show.
     pub password: String,
 }
 

@@ -1,6 +1,7 @@
 //! Publishes to one partition: joined, and one produce request at a time.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use rskafka::client::partition::Compression as KafkaCompression;
 use rskafka::record::Record as KafkaRecord;
@@ -15,6 +16,9 @@ use crate::clients::{Clients, Connection, within};
 use crate::codec;
 use crate::error::CallError;
 use crate::settings::{Compression, KafkaSettings};
+
+/// Which part of a full batch waits for no others.
+const ENOUGH: usize = 8;
 
 /// Publishes to one partition.
 pub(crate) struct Writer {
@@ -73,6 +77,23 @@ impl Writer {
     }
 }
 
+/// What is published together.
+struct Batch {
+    publishes: Vec<Publish>,
+    bytes: usize,
+}
+
+impl Batch {
+    fn of(first: Publish) -> Self {
+        Self { bytes: first.bytes, publishes: vec![first] }
+    }
+
+    fn add(&mut self, next: Publish) {
+        self.bytes += next.bytes;
+        self.publishes.push(next);
+    }
+}
+
 /// The one who publishes.
 struct Task {
     clients: Arc<Clients>,
@@ -83,19 +104,23 @@ struct Task {
     /// What was taken out of the queue and did not fit any more.
     ahead: Option<Publish>,
     batch_bytes: usize,
-    deadline: std::time::Duration,
+    deadline: Duration,
     compression: KafkaCompression,
 }
 
 impl Task {
     async fn run(mut self, mut pace: Option<Interval>) {
         while let Some(first) = self.next().await {
-            // At once if the last request was long ago. Else the queue fills meanwhile.
-            if let Some(pace) = &mut pace {
+            let mut batch = Batch::of(first);
+            self.join(&mut batch);
+            // At once if the last request was long ago, or if it is worth a request of its own.
+            if batch.bytes < self.batch_bytes / ENOUGH
+                && let Some(pace) = &mut pace
+            {
                 pace.tick().await;
+                self.join(&mut batch);
             }
-            let batch = self.join(first);
-            self.publish(batch).await;
+            self.publish(batch.publishes).await;
         }
     }
 
@@ -106,19 +131,17 @@ impl Task {
         }
     }
 
-    /// The publish and those that wait behind it, as long as there is room.
-    fn join(&mut self, first: Publish) -> Vec<Publish> {
-        let mut bytes = first.bytes;
-        let mut batch = vec![first];
-        while let Ok(next) = self.publishes.try_recv() {
-            bytes = bytes.saturating_add(next.bytes);
-            if bytes > self.batch_bytes {
+    /// Adds those who wait, as long as there is room.
+    fn join(&mut self, batch: &mut Batch) {
+        while self.ahead.is_none()
+            && let Ok(next) = self.publishes.try_recv()
+        {
+            if batch.bytes.saturating_add(next.bytes) <= self.batch_bytes {
+                batch.add(next);
+            } else {
                 self.ahead = Some(next);
-                break;
             }
-            batch.push(next);
         }
-        batch
     }
 
     /// Publishes a batch and answers each of it. If the broker refuses it for good, each is published
@@ -177,5 +200,79 @@ const fn compression(compression: Compression) -> KafkaCompression {
         Compression::None => KafkaCompression::NoCompression,
         Compression::Snappy => KafkaCompression::Snappy,
         Compression::Gzip => KafkaCompression::Gzip,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use soma_core::time::Timestamp;
+
+    use super::*;
+
+    /// A task whose queue has these publishes, by the sizes of their values.
+    fn task(batch_bytes: usize, sizes: &[usize]) -> Task {
+        let settings = Arc::new(KafkaSettings::new(["nowhere:9092"]));
+        let (queue, publishes) = mpsc::unbounded_channel();
+        for size in sizes {
+            let record = Record {
+                key: String::new(),
+                value: vec![0; *size].into(),
+                headers: BTreeMap::new(),
+                at: Timestamp::from_micros(0),
+            };
+            let (answer, _) = oneshot::channel();
+            let publish = Publish { bytes: *size, records: vec![record], answer };
+            assert!(queue.send(publish).is_ok());
+        }
+        Task {
+            clients: Arc::new(Clients::new(settings, None)),
+            topic: "topic".into(),
+            partition: 0,
+            connection: None,
+            publishes,
+            ahead: None,
+            batch_bytes,
+            deadline: Duration::ZERO,
+            compression: KafkaCompression::NoCompression,
+        }
+    }
+
+    #[tokio::test]
+    async fn publishes_are_joined_in_their_order_as_long_as_there_is_room() {
+        let mut task = task(10, &[4, 5, 6, 1, 20, 3, 7]);
+
+        let mut batches = Vec::new();
+        while let Some(first) = task.next().await {
+            let mut batch = Batch::of(first);
+            task.join(&mut batch);
+            batches.push(batch.publishes.iter().map(|one| one.bytes).collect::<Vec<_>>());
+        }
+
+        assert_eq!(batches, [vec![4, 5], vec![6, 1], vec![20], vec![3, 7]]);
+    }
+
+    #[test]
+    fn each_is_told_where_its_own_records_begin() {
+        let sizes = [1, 1, 1];
+        let mut task = task(10, &sizes);
+        let mut answers = Vec::new();
+        let batch: Vec<_> = sizes
+            .iter()
+            .filter_map(|_| task.publishes.try_recv().ok())
+            .map(|mut publish| {
+                let (answer, told) = oneshot::channel();
+                answers.push(told);
+                publish.answer = answer;
+                publish.records = vec![publish.records[0].clone(); 3];
+                publish
+            })
+            .collect();
+
+        answer_each(batch, &Ok(40));
+
+        let told = answers.iter_mut().map(|told| told.try_recv().unwrap().unwrap());
+        assert_eq!(told.collect::<Vec<_>>(), [40, 43, 46]);
     }
 }

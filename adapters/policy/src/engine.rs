@@ -8,6 +8,7 @@ use soma_core::policy::{Decision, PolicyRequest};
 use soma_core::ports::{Policy, PortError, PortResult};
 
 use crate::bundle::{Bundle, BundleError};
+use crate::reasons::or_what_was_denied;
 
 /// The rule that says whether something may be done.
 pub(crate) const ALLOW: &str = "data.soma.allow";
@@ -65,7 +66,7 @@ impl Policy for RegoPolicy {
     }
 }
 
-/// The texts of a set or an array; if there are none, one that says what was denied.
+/// The texts of a set or an array, or the text itself.
 fn texts(reasons: &Value, request: &PolicyRequest) -> Vec<String> {
     let values: Vec<&Value> = match reasons {
         Value::Set(values) => values.iter().collect(),
@@ -76,11 +77,7 @@ fn texts(reasons: &Value, request: &PolicyRequest) -> Vec<String> {
         }
     };
     let texts = values.into_iter().filter_map(|value| value.as_string().ok());
-    let mut texts: Vec<String> = texts.map(ToString::to_string).collect();
-    if texts.is_empty() {
-        texts.push(format!("policy does not allow {} on {}", request.action, request.resource));
-    }
-    texts
+    or_what_was_denied(texts.map(ToString::to_string), request)
 }
 
 fn broken(source: Box<dyn std::error::Error + Send + Sync>) -> PortError {

@@ -19,7 +19,10 @@ mod leases;
 mod memory_queue;
 mod outbox;
 mod replica;
+mod store;
+mod usage;
 mod vault;
+mod work;
 
 pub use cache::PostgresCache;
 pub use database::{Database, OpenError, Settings, migrate};
@@ -27,4 +30,7 @@ pub use leases::PostgresLeases;
 pub use memory_queue::PostgresMemoryQueue;
 pub use outbox::PostgresOutbox;
 pub use replica::PostgresReplica;
+pub use store::PostgresStore;
+pub use usage::PostgresUsageLedger;
 pub use vault::PostgresVault;
+pub use work::PostgresWork;

@@ -53,12 +53,19 @@ pub enum BadRedis {
 pub struct Redis {
     client: Client,
     pool: Pool,
-    line: Mutex<Option<Connection>>,
+    line: Mutex<Line>,
     breaker: Breaker,
     options: Options,
 }
 
 soma_core::opaque_debug!(Redis);
+
+/// The connection that all share, if there is one, and how many there were.
+#[derive(Default)]
+struct Line {
+    connection: Option<Connection>,
+    number: u64,
+}
 
 impl Redis {
     /// The server at `url`: `redis://` or `rediss://` (TLS, by the certificates of the system), with
@@ -110,7 +117,7 @@ impl Redis {
         {
             Ok(answer) => answer,
             Err(_) => {
-                self.hang_up();
+                self.hang_up(None);
                 Err(PortError::Ambiguous("no answer in time".into()))
             }
         };
@@ -122,29 +129,34 @@ impl Redis {
     where
         T: FromRedisValue + Send,
     {
-        match question.ask(&mut self.line().await?).await {
+        let (mut line, number) = self.line().await?;
+        match question.ask(&mut line).await {
             Err(error) if error.is_unrecoverable_error() => {
-                self.hang_up();
-                question.ask(&mut self.line().await?).await.map_err(failure::of_command)
+                self.hang_up(Some(number));
+                let (mut line, _) = self.line().await?;
+                question.ask(&mut line).await.map_err(failure::of_command)
             }
             answer => answer.map_err(failure::of_command),
         }
     }
 
-    /// The connection, made if there is none.
-    async fn line(&self) -> PortResult<MultiplexedConnection> {
+    /// The connection, made if there is none, and its number.
+    async fn line(&self) -> PortResult<(MultiplexedConnection, u64)> {
         let mut line = self.line.lock().await;
-        let connection = match line.take() {
-            Some(connection) => connection,
-            None => self.pool.get().await.map_err(not_connected)?,
-        };
-        Ok((**line.insert(connection)).clone())
+        if let Some(connection) = &line.connection {
+            return Ok(((**connection).clone(), line.number));
+        }
+        let connection = self.pool.get().await.map_err(not_connected)?;
+        line.number += 1;
+        Ok(((**line.connection.insert(connection)).clone(), line.number))
     }
 
-    /// Drops the connection, so that the next command makes another. While one is made there is none.
-    fn hang_up(&self) {
+    /// Drops a connection, so that the next command makes another: the one of this number, or whichever
+    /// there is. While one is made there is none.
+    fn hang_up(&self, number: Option<u64>) {
         if let Ok(mut line) = self.line.try_lock()
-            && let Some(connection) = line.take()
+            && number.is_none_or(|number| number == line.number)
+            && let Some(connection) = line.connection.take()
         {
             drop(Connection::take(connection));
         }

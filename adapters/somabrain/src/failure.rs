@@ -9,6 +9,9 @@ use soma_core::ports::PortError;
 /// The most of what a server says that is told on, in characters.
 const LONGEST: usize = 200;
 
+/// What the first generations always say of `/memory/remember`.
+const NEVER_THERE: &str = "memory pool unavailable";
+
 /// What went wrong, by what is to be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -69,8 +72,9 @@ impl Failure {
         let body: Option<Value> = serde_json::from_slice(body).ok();
         let about_form = status == StatusCode::UNPROCESSABLE_ENTITY
             && body.as_ref().is_some_and(is_about_transport);
-        let kind = if about_form { Kind::Foreign } else { Kind::of(status) };
         let said = body.as_ref().map(said).unwrap_or_default();
+        let foreign = about_form || said.contains(NEVER_THERE);
+        let kind = if foreign { Kind::Foreign } else { Kind::of(status) };
         Self { kind, what: format!("{}: {said}", status.as_u16()), wait }
     }
 

@@ -95,6 +95,11 @@ impl Server {
     }
 }
 
+/// Takes a field out of what may be anything; null if there is none.
+pub(crate) fn take(value: &mut Value, field: &str) -> Value {
+    value.get_mut(field).map(Value::take).unwrap_or_default()
+}
+
 /// The server's address; none if the text is not one, or more than one.
 fn base(text: &str) -> Option<Url> {
     let url = Url::parse(text).ok()?;

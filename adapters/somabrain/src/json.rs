@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::entry::Entry;
 use crate::failure::{Failure, Kind};
-use crate::http::Server;
+use crate::http::{Server, take};
 use crate::record::FIELD;
 use crate::scope::Scope;
 
@@ -136,14 +136,14 @@ pub(crate) async fn search(
         "persist": false,
     });
     let mut answer = server.post(&format!("{prefix}/memory/recall"), scope, &body).await?;
-    let Value::Array(results) = answer["results"].take() else {
+    let Value::Array(results) = take(&mut answer, "results") else {
         return Err(Failure::new(Kind::Lost, "its answer has no results"));
     };
     let record = |mut result: Value| {
         // The working memory holds every version of everything.
         let working = result["layer"] == "wm";
         let payload = if result["payload"].is_object() { "payload" } else { "content" };
-        (!working).then(|| result[payload][FIELD].take())
+        (!working).then(|| take(&mut take(&mut result, payload), FIELD))
     };
     let objects = results.into_iter().filter(Value::is_object);
     Ok(objects.filter_map(record).collect())

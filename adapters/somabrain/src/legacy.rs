@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::entry::Entry;
 use crate::failure::{Failure, Kind};
-use crate::http::Server;
+use crate::http::{Server, take};
 use crate::marks::legacy_query;
 use crate::scope::Scope;
 
@@ -76,8 +76,8 @@ pub(crate) async fn search(
         "universe": scope.universe,
     });
     let mut answer = server.post("/recall", scope, &body).await?;
-    let Value::Array(memories) = answer["memory"].take() else {
+    let Value::Array(memories) = take(&mut answer, "memory") else {
         return Err(Failure::new(Kind::Lost, "its answer has no memories"));
     };
-    Ok(memories.into_iter().map(|mut payload| payload["content"].take()).collect())
+    Ok(memories.into_iter().map(|mut payload| take(&mut payload, "content")).collect())
 }

@@ -11,6 +11,7 @@
 mod commits;
 mod envelopes;
 mod hub;
+mod kafka;
 mod log;
 mod memory;
 mod sample;
@@ -37,6 +38,7 @@ fn main() {
     hub::bench(&mut criterion);
     memory::bench(&mut criterion);
     log::bench(&mut criterion);
+    kafka::bench(&mut criterion);
     commits::bench(&mut criterion);
     criterion.final_summary();
 }

@@ -3,26 +3,34 @@
 use super::persist::retry;
 use super::world::World;
 use crate::policy::{Decision, PolicyRequest};
-use crate::ports::Policy;
+use crate::ports::{Policy, PortError, PortResult};
 
-/// A decision for each of the requests, in their order, from one call.
+/// A decision for each of the requests, in their order, from one call; denials if there is none.
 pub(super) async fn decide(
     policy: &dyn Policy,
     world: &World,
     requests: &[PolicyRequest],
     tries: u32,
 ) -> Vec<Decision> {
-    match retry(world, tries, || policy.decide(requests)).await {
-        Ok(decisions) if answer(&decisions, requests) => decisions,
-        Ok(_) => {
-            tracing::error!("the policy engine did not answer what it was asked: denied");
-            deny(requests)
-        }
-        Err(error) => {
-            tracing::warn!(%error, "no policy decision: denied");
-            deny(requests)
-        }
+    let decided = try_decide(policy, world, requests, tries).await;
+    decided.unwrap_or_else(|_| requests.iter().map(Decision::unreachable).collect())
+}
+
+/// A decision for each of the requests, for a caller who tells why there is none.
+pub(super) async fn try_decide(
+    policy: &dyn Policy,
+    world: &World,
+    requests: &[PolicyRequest],
+    tries: u32,
+) -> PortResult<Vec<Decision>> {
+    let decided = retry(world, tries, || policy.decide(requests)).await;
+    let decided = decided.and_then(|decisions| {
+        if answer(&decisions, requests) { Ok(decisions) } else { Err(other_question()) }
+    });
+    if let Err(error) = &decided {
+        tracing::warn!(%error, "no policy decision: denied");
     }
+    decided
 }
 
 /// Whether there is a decision for each request, and each is the right one's.
@@ -31,6 +39,7 @@ fn answer(decisions: &[Decision], requests: &[PolicyRequest]) -> bool {
     decisions.len() == requests.len() && pairs.all(|(decision, request)| decision.answers(request))
 }
 
-fn deny(requests: &[PolicyRequest]) -> Vec<Decision> {
-    requests.iter().map(Decision::unreachable).collect()
+fn other_question() -> PortError {
+    let source = "it did not answer what it was asked".into();
+    PortError::Broken { what: "the policy engine", source }
 }

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use serde_json::{Map, Value, json};
 
-use super::decide::decide;
+use super::decide::try_decide;
 use super::overload::Gate;
 use super::persist::persist;
 use super::refusal::Refusal;
@@ -110,10 +110,7 @@ impl RequestTool {
             tool_name: request.tool_name,
             arguments,
         };
-        let decision = self.decide(caller, &call).await;
-        if !decision.allow {
-            return Err(self.record_denial(caller, request.session_id, decision).await);
-        }
+        let decision = self.decide(caller, request.session_id, &call).await?;
         let mut commit = self.commit(caller, request.session_id, call, decision);
         commit.trace = request.trace;
         match persist(&*self.store, &self.world, &commit, TRIES).await? {
@@ -140,18 +137,22 @@ impl RequestTool {
         caller: &Principal,
         session: SessionId,
         decision: Decision,
-    ) -> Refusal {
+    ) -> PortResult<()> {
         let now = self.world.clock.now();
-        let reason = decision.reason();
         let mut commit = Commit::new(caller.tenant.clone(), session, Fence::Open, now);
         commit.decisions = vec![decision];
-        match persist(&*self.store, &self.world, &commit, TRIES).await {
-            Ok(_) => Refusal::Denied(reason),
-            Err(error) => Refusal::Port(error),
-        }
+        persist(&*self.store, &self.world, &commit, TRIES).await?;
+        Ok(())
     }
 
-    async fn decide(&self, caller: &Principal, call: &ToolCall) -> Decision {
+    /// The decision that allows the call. Who waits for an engine that cannot be reached is told so, and
+    /// may try again.
+    async fn decide(
+        &self,
+        caller: &Principal,
+        session: SessionId,
+        call: &ToolCall,
+    ) -> Result<Decision, Refusal> {
         let arguments: Value = serde_json::from_str(&call.arguments).unwrap_or_default();
         let request = PolicyRequest {
             tenant: caller.tenant.clone(),
@@ -161,8 +162,21 @@ impl RequestTool {
             context: json!({"args": arguments}),
         };
         let requests = std::slice::from_ref(&request);
-        let decisions = decide(&*self.policy, &self.world, requests, ONCE).await;
-        decisions.into_iter().next().unwrap_or_else(|| Decision::unreachable(&request))
+        let decided = try_decide(&*self.policy, &self.world, requests, ONCE).await;
+        let (decision, refusal) = match decided {
+            Ok(decisions) => {
+                let decision = decisions.into_iter().next();
+                let decision = decision.unwrap_or_else(|| Decision::unreachable(&request));
+                if decision.allow {
+                    return Ok(decision);
+                }
+                let reason = decision.reason();
+                (decision, Refusal::Denied(reason))
+            }
+            Err(error) => (Decision::unreachable(&request), Refusal::Port(error)),
+        };
+        self.record_denial(caller, session, decision).await?;
+        Err(refusal)
     }
 
     fn commit(

@@ -1,8 +1,8 @@
 //! A log on the Kafka of the tests, in topics of its own.
 
 use std::hash::{BuildHasher, RandomState};
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock};
+use std::time::Duration;
 
 use soma_kafka::{KafkaLog, KafkaSettings};
 use tokio::runtime::Runtime;
@@ -26,21 +26,13 @@ pub(crate) fn broker() -> Option<String> {
     variable("SOMA_TEST_KAFKA")
 }
 
-/// The jars of Apache Kafka, which has its Java client, too.
-pub(crate) fn jars() -> Option<PathBuf> {
-    let jars = PathBuf::from(variable("SOMA_TEST_SERVERS")?).join("kafka/lib");
-    assert!(jars.is_dir(), "{} has the jars of Kafka", jars.display());
-    Some(jars)
-}
-
-/// A prefix that no other test has.
-pub(crate) fn prefix() -> String {
-    format!("test-{:016x}.", RandomState::new().hash_one(()))
-}
-
-/// Settings for topics that no other test has.
+/// Settings for topics that no other test has. A broker on a busy machine may take its time.
 pub(crate) fn settings(broker: &str) -> KafkaSettings {
-    KafkaSettings { topic_prefix: prefix(), ..KafkaSettings::new([broker]) }
+    KafkaSettings {
+        topic_prefix: format!("test-{:016x}.", RandomState::new().hash_one(())),
+        deadline: Duration::from_mins(1),
+        ..KafkaSettings::new([broker])
+    }
 }
 
 /// Connects, in threads that the test cannot block.

@@ -15,6 +15,13 @@ pub(crate) enum SqlError {
     /// It did not happen.
     #[error("{}", .0.text())]
     Failed(Cause, #[source] Source),
+    /// It did not happen: a row with that key is there already, and somebody was faster.
+    #[error("a row with that key is there already")]
+    Taken {
+        /// The constraint that the row would have broken.
+        constraint: String,
+        source: Source,
+    },
     /// Nobody answered whether it was committed.
     #[error("the commit was not answered")]
     Unknown(#[source] Source),
@@ -59,14 +66,6 @@ impl SqlError {
             Self::Failed(Cause::Lost, Box::new(Silent))
         }
     }
-
-    /// What went wrong, if it did not happen.
-    pub(crate) const fn cause(&self) -> Option<Cause> {
-        match self {
-            Self::Failed(cause, _) => Some(*cause),
-            Self::Unknown(_) | Self::Row(_) | Self::Ended => None,
-        }
-    }
 }
 
 /// An error as it may be logged: what the server says of it beside its message may have values of the
@@ -88,7 +87,14 @@ impl From<Error> for SqlError {
         if error.as_db_error().is_none() && Cause::of(&error) == Cause::Statement {
             return Self::Row(Box::new(error));
         }
-        Self::Failed(Cause::of(&error), told(error))
+        match Cause::of(&error) {
+            Cause::Taken => {
+                let constraint = error.as_db_error().and_then(|said| said.constraint());
+                let constraint = constraint.unwrap_or_default().to_owned();
+                Self::Taken { constraint, source: told(error) }
+            }
+            cause => Self::Failed(cause, told(error)),
+        }
     }
 }
 
@@ -125,6 +131,7 @@ impl From<SqlError> for PortError {
         match error {
             SqlError::Failed(cause, source) if cause.passes() => Self::Unavailable(source),
             SqlError::Failed(cause, source) => Self::Broken { what: cause.text(), source },
+            SqlError::Taken { source, .. } => Self::Unavailable(source),
             SqlError::Unknown(source) => Self::Ambiguous(source),
             SqlError::Row(source) => Self::Broken { what: "a row makes no sense", source },
             SqlError::Ended => {

@@ -5,6 +5,7 @@ mod connect;
 mod error;
 mod migrations;
 mod query;
+mod runtime;
 mod scope;
 mod settings;
 mod unit;
@@ -13,8 +14,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use deadpool_postgres::Pool;
+use tokio::runtime::Handle;
 use tokio_postgres::Row;
 
+pub(crate) use cause::Cause;
 pub(crate) use error::SqlError;
 pub use migrations::migrate;
 pub(crate) use query::Query;
@@ -27,20 +30,27 @@ pub struct Database {
     pool: Pool,
     /// The longest that an answer is waited for.
     patience: Duration,
+    /// Where its connections are driven, and its timers.
+    runtime: Handle,
 }
 
 soma_core::opaque_debug!(Database);
 
 impl Database {
     /// The database of `settings`. Nothing is connected before it is needed: whether it is there is
-    /// asked by [`check`](Self::check).
+    /// asked by [`check`](Self::check). Its connections belong to the tokio runtime of whoever calls
+    /// this; its ports may be polled from anywhere.
     ///
     /// # Errors
     ///
-    /// [`OpenError::Setting`] if a setting makes no sense.
+    /// [`OpenError::Setting`] if a setting makes no sense, or there is no runtime.
     pub fn new(settings: &Settings) -> Result<Arc<Self>, OpenError> {
         let pool = connect::pool(settings)?;
-        Ok(Arc::new(Self { pool, patience: settings.patience() }))
+        let runtime = Handle::try_current().map_err(|error| OpenError::Setting {
+            setting: "runtime",
+            reason: error.to_string(),
+        })?;
+        Ok(Arc::new(Self { pool, patience: settings.patience(), runtime }))
     }
 
     /// Whether the database answers, has the schema of this build, and keeps tenants apart.
@@ -59,7 +69,8 @@ impl Database {
     ///
     /// No connection was free in time, or none could be made.
     pub(crate) async fn unit(&self, scope: Scope) -> Result<Unit, SqlError> {
-        Ok(Unit::new(self.pool.get().await?, scope, self.patience))
+        let connection = runtime::within(&self.runtime, self.pool.get()).await?;
+        Ok(Unit::new(connection, scope, self.patience, self.runtime.clone()))
     }
 
     /// The rows of one query, in a round trip.

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use deadpool_postgres::Object;
 use futures_util::future::{join, join_all};
+use tokio::runtime::Handle;
 use tokio::time::timeout;
 use tokio_postgres::{Client, Row, Statement};
 
 use super::error::SqlError;
 use super::query::Query;
+use super::runtime::within;
 use super::scope::Scope;
 
 /// A transaction. What it is given to run is sent at once and answered in order: one round trip,
@@ -21,11 +23,17 @@ pub(crate) struct Unit {
     /// What begins the transaction; none once that was sent.
     begin: Option<String>,
     patience: Duration,
+    runtime: Handle,
 }
 
 impl Unit {
-    pub(super) fn new(connection: Object, scope: Scope, patience: Duration) -> Self {
-        Self { connection: Some(connection), begin: Some(scope.begin()), patience }
+    pub(super) fn new(
+        connection: Object,
+        scope: Scope,
+        patience: Duration,
+        runtime: Handle,
+    ) -> Self {
+        Self { connection: Some(connection), begin: Some(scope.begin()), patience, runtime }
     }
 
     /// The rows of each query, in their order. The statements of one call see what those before them
@@ -90,7 +98,8 @@ impl Unit {
             ended.map_err(SqlError::of_commit)?;
             Ok(rows)
         };
-        let rows = timeout(self.patience, answers)
+        let in_time = async { timeout(self.patience, answers).await };
+        let rows = within(&self.runtime, in_time)
             .await
             .unwrap_or_else(|_| Err(SqlError::silent(end.is_some())))?;
         if end.is_some() {

@@ -19,7 +19,7 @@ use crate::database::{Query, SqlError};
 const READS_FOR_A_MARK: u64 = 16;
 /// The outbox is read from its beginning once in so many reads, whatever the watermark says: should the
 /// server ever hand out an id again, as after a failover that lost it, its row waits no longer.
-const READS_FROM_THE_BEGINNING: u64 = 1024;
+const READS_FROM_THE_BEGINNING: u64 = 256;
 
 /// Up to which row some lanes are empty, as far as is known.
 #[derive(Debug, Default)]

@@ -2,15 +2,17 @@
 //! superuser.
 
 pub(crate) mod clock;
+pub(crate) mod ledger;
+pub(crate) mod tasks;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use soma_postgres::{Database, Settings, migrate};
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, Runtime};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, Config, NoTls};
 
@@ -43,8 +45,10 @@ impl Place {
         Settings::new(url(&self.server, &self.name))
     }
 
-    /// The way into it, as the services have it.
+    /// The way into it, as the services have it. Its connections are driven beside the test, which may
+    /// be blocked.
     pub(crate) fn database(&self) -> Arc<Database> {
+        let _entered = beside().enter();
         Database::new(&self.settings()).unwrap()
     }
 
@@ -69,6 +73,13 @@ impl Drop for Place {
             dropped.join().unwrap();
         }
     }
+}
+
+/// Where what a test needs besides itself runs: the test may be blocked.
+pub(crate) fn beside() -> &'static Runtime {
+    static BESIDE: OnceLock<Runtime> = OnceLock::new();
+    let beside = || Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
+    BESIDE.get_or_init(beside)
 }
 
 /// The name of a database that others are copied from: made once for each schema.

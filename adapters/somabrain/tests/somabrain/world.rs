@@ -60,6 +60,15 @@ impl World {
         Self { brain, memory, clock }
     }
 
+    /// Waits for nothing from now on. Returns the memory that did.
+    pub(crate) fn lose_patience(&mut self) -> SomaBrainMemory {
+        let short = Duration::from_millis(300);
+        let config =
+            SomaBrainConfig { recall: short, write: short, ..patient(&self.brain.base_url()) };
+        let memory = SomaBrainMemory::new(&config, self.clock.clone()).unwrap();
+        std::mem::replace(&mut self.memory, memory)
+    }
+
     /// How each of the writes ended.
     pub(crate) async fn remember(&self, writes: &[MemoryWrite]) -> Vec<End> {
         self.memory.remember(writes).await.unwrap().iter().map(End::of).collect()

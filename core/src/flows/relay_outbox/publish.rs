@@ -11,11 +11,18 @@ use crate::ports::{PortError, PortResult};
 use crate::unreadable::Unreadable;
 use crate::work::lease::PartitionLease;
 
-/// Rows for one partition, each with the lease of its lane, in the order of each key.
+/// The most that is published at once, in bytes of payloads, unless one row has more: logs take no
+/// batch of any size, Kafka 1 MB unless told otherwise.
+const MOST_BYTES: usize = 512 * 1024;
+
+/// A row, and the lease of its lane.
+type Leased = (PartitionLease, OutboxRow);
+
+/// Rows for one partition, in the order of each key.
 pub(super) struct Batch {
     /// Which partition; none for rows without a message.
     pub(super) target: Option<TopicPartition>,
-    pub(super) rows: Vec<(PartitionLease, OutboxRow)>,
+    pub(super) rows: Vec<Leased>,
 }
 
 /// How a publish ended.
@@ -28,10 +35,24 @@ pub(super) struct Outcome {
 }
 
 impl RelayOutbox {
-    /// Publishes all rows at once. If something of it can never be published, one message after the
-    /// other: nothing overtakes one that has failed for now.
+    /// Publishes rows, as many at once as a log may be given. Nothing overtakes one that has failed
+    /// for now.
     pub(super) async fn publish(&self, batch: Batch) -> Outcome {
         let Batch { target, rows } = batch;
+        let mut done = Vec::new();
+        for rows in portions(rows) {
+            let outcome = self.publish_at_once(target, rows).await;
+            done.extend(outcome.done);
+            if outcome.error.is_some() {
+                return Outcome { done, ..outcome };
+            }
+        }
+        Outcome { target, done, error: None }
+    }
+
+    /// Publishes all rows at once. If something of it can never be published, one message after the
+    /// other.
+    async fn publish_at_once(&self, target: Option<TopicPartition>, rows: Vec<Leased>) -> Outcome {
         let messages = rows.iter().flat_map(|(_, row)| &row.messages);
         match self.append(target, messages).await {
             Ok(()) => {
@@ -47,11 +68,7 @@ impl RelayOutbox {
         }
     }
 
-    async fn one_by_one(
-        &self,
-        target: Option<TopicPartition>,
-        rows: Vec<(PartitionLease, OutboxRow)>,
-    ) -> Outcome {
+    async fn one_by_one(&self, target: Option<TopicPartition>, rows: Vec<Leased>) -> Outcome {
         let mut done = Vec::new();
         for (lease, row) in rows {
             let mut settled = self.settled(&row);
@@ -119,4 +136,22 @@ impl RelayOutbox {
             at: self.world.clock.now(),
         }
     }
+}
+
+/// Rows in their order, in portions of [`MOST_BYTES`] at most or of one row.
+fn portions(rows: Vec<Leased>) -> Vec<Vec<Leased>> {
+    let mut portions: Vec<Vec<Leased>> = Vec::new();
+    let mut bytes = 0;
+    for (lease, row) in rows {
+        let size: usize = row.messages.iter().map(|message| message.payload.len()).sum();
+        bytes += size;
+        match portions.last_mut() {
+            Some(portion) if bytes <= MOST_BYTES => portion.push((lease, row)),
+            Some(_) | None => {
+                bytes = size;
+                portions.push(vec![(lease, row)]);
+            }
+        }
+    }
+    portions
 }

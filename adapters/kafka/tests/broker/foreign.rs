@@ -1,24 +1,19 @@
 //! Records that other clients wrote, among them such as rskafka cannot decode.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-#![expect(clippy::print_stderr, reason = "whoever runs the tests must see what was skipped")]
-
-#[path = "common/mod.rs"]
-mod common;
-#[path = "common/foreign.rs"]
-mod foreign;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use foreign::foreign;
 use soma_core::outbox::message::Record;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::Log;
 use soma_core::ports::log::{Fetched, Positioned};
 use soma_core::time::Timestamp;
 use soma_kafka::{KafkaLog, KafkaSettings};
+
+use crate::common;
+use crate::java::{foreign, jars};
 
 const TOPIC: Topic = Topic::ConversationInbound;
 const MUCH: usize = 1 << 20;
@@ -34,7 +29,7 @@ struct Mixed {
 impl Mixed {
     /// None if there is no broker. `configs` are those of the topic.
     async fn start(configs: &[&str]) -> Option<Self> {
-        let (broker, jars) = (common::broker()?, common::jars()?);
+        let (broker, jars) = (common::broker()?, jars()?);
         let settings = common::settings(&broker);
         let topic = format!("{}{TOPIC}", settings.topic_prefix);
         foreign(&jars, &broker, "create", &topic, configs);

@@ -1,9 +1,4 @@
 //! How records are published.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-#![expect(clippy::print_stderr, reason = "whoever runs the tests must see what was skipped")]
-
-#[path = "common/mod.rs"]
-mod common;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -18,6 +13,8 @@ use soma_core::ports::{Log, PortError};
 use soma_core::time::Timestamp;
 use soma_kafka::{Compression, KafkaSettings};
 use tokio::time::Instant;
+
+use crate::common;
 
 const TOPIC: Topic = Topic::ConversationOutbound;
 const MUCH: usize = 1 << 22;

@@ -1,9 +1,18 @@
 //! The Java client of Apache Kafka.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// Runs `tests/java/Foreign.java` with a command for one topic. Returns what it prints.
+use crate::common;
+
+/// The jars of Apache Kafka, the broker's and the client's.
+pub(crate) fn jars() -> Option<PathBuf> {
+    let jars = PathBuf::from(common::variable("SOMA_TEST_SERVERS")?).join("kafka/lib");
+    assert!(jars.is_dir(), "{} has the jars of Kafka", jars.display());
+    Some(jars)
+}
+
+/// Runs `Foreign.java` with a command for one topic. Returns what it prints.
 pub(crate) fn foreign(
     jars: &Path,
     broker: &str,
@@ -11,7 +20,7 @@ pub(crate) fn foreign(
     topic: &str,
     rest: &[&str],
 ) -> String {
-    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/java/Foreign.java");
+    let program = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/broker/Foreign.java");
     let output = Command::new("java")
         .args(["-Xshare:auto", "-XX:TieredStopAtLevel=1", "-cp"])
         .arg(jars.join("*"))

@@ -1,17 +1,9 @@
 //! A broker that is killed, suspended, and that loses what it had.
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-#![expect(clippy::print_stderr, reason = "whoever runs the tests must see what was skipped")]
-
-#[path = "common/broker.rs"]
-mod broker;
-#[path = "common/mod.rs"]
-mod common;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use broker::Broker;
 use rskafka::client::partition::UnknownTopicHandling;
 use rskafka::client::{Client, ClientBuilder};
 use soma_core::outbox::message::Record;
@@ -21,9 +13,13 @@ use soma_core::ports::{Log, PortError, PortResult};
 use soma_core::time::Timestamp;
 use soma_kafka::{KafkaLog, KafkaSettings};
 
+use crate::common;
+use crate::java::jars;
+use crate::own::Broker;
+
 const TOPIC: Topic = Topic::ToolRequests;
 const MUCH: usize = 1 << 20;
-const LONG: Duration = Duration::from_secs(60);
+const LONG: Duration = Duration::from_mins(1);
 
 fn record(value: &str) -> Record {
     Record {
@@ -71,9 +67,9 @@ async fn read_up_to(log: &Arc<KafkaLog>, mut position: u64, value: &str) -> Vec<
 
 #[tokio::test]
 async fn broker_that_is_killed_and_comes_back_is_found_again() {
-    let Some(jars) = common::jars() else { return };
+    let Some(jars) = jars() else { return };
     let mut broker = Broker::start(&jars, "killed").await;
-    let log = common::connect(KafkaSettings::new([&broker.plain])).await;
+    let log = common::connect(common::settings(&broker.address)).await;
     publish(&log, "before").await.unwrap();
     let mut waiting = log.fetch(TOPIC, 0, 1, MUCH, LONG);
     assert!(futures_util::poll!(&mut waiting).is_pending());
@@ -95,12 +91,13 @@ async fn broker_that_is_killed_and_comes_back_is_found_again() {
 /// rskafka 0.6 would wait as long as the broker does.
 #[tokio::test]
 async fn broker_that_is_suspended_holds_up_nobody_longer_than_the_deadline() {
-    let Some(jars) = common::jars() else { return };
+    let Some(jars) = jars() else { return };
     let broker = Broker::start(&jars, "suspended").await;
+    let settings = common::settings(&broker.address);
+    common::connect(settings.clone()).await;
     let deadline = Duration::from_secs(2);
-    let log =
-        common::connect(KafkaSettings { deadline, ..KafkaSettings::new([&broker.plain]) }).await;
-    publish(&log, "before").await.unwrap();
+    let log = common::connect(KafkaSettings { deadline, ..settings }).await;
+    publish_at_last(&log, "before").await;
 
     broker.signal("STOP");
     let unknown = publish(&log, "during").await.unwrap_err();
