@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use soma_core::ids::{OwnerId, SessionId, TurnId};
-use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
+use soma_core::ports::work::{
+    CancelledTurn, Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release,
+};
 use soma_core::tool::CallRecord;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::suspicion::Suspicion;
@@ -48,7 +50,8 @@ pub(super) async fn claim(
             break;
         }
     }
-    let (kind, owner, ttl) = (kind_text(request.kind), request.owner.as_uuid(), micros(request.ttl));
+    let (kind, owner, ttl) =
+        (kind_text(request.kind), request.owner.as_uuid(), micros(request.ttl));
     let waits = if claims.is_empty() {
         let [waits] = unit.commit([asked.must_wait()]).await?;
         waits
@@ -167,36 +170,41 @@ pub(super) async fn heartbeat(
     for row in &rows {
         let session_id = SessionId::from_uuid(row.try_get(0)?);
         let holding = Holding { session_id, epoch: count(row, 1)? };
-        standing.insert(holding, row.try_get::<_, bool>(2)?);
+        standing.insert(holding, row.try_get::<_, Vec<Uuid>>(2)?);
     }
     let mut told = Heartbeat::default();
     for named in holding {
-        match standing.get(named) {
-            None => told.lost.push(*named),
-            Some(true) => told.cancelled.push(*named),
-            Some(false) => {}
-        }
+        let Some(turns) = standing.get(named) else {
+            told.lost.push(*named);
+            continue;
+        };
+        let cancelled = turns.iter().copied().map(TurnId::from_uuid);
+        let cancelled = cancelled.map(|turn_id| CancelledTurn { holding: *named, turn_id });
+        told.cancelled.extend(cancelled);
     }
     Ok(told)
 }
 
-/// The claims of a kind ($1) that an owner ($2) holds of those it names ($3, $4), and whether the turn
-/// that is to run was cancelled.
+/// The claims of a kind ($1) that an owner ($2) holds of those it names ($3, $4), each with the turn that
+/// is to run if it was cancelled.
 const TURNS_STAND: &str = "
-    SELECT w.session_id, w.epoch, coalesce((
-           SELECT t.cancel_requested FROM turns t
-            WHERE t.tenant = w.tenant AND t.session_id = w.session_id AND t.state <> 'done'
-            ORDER BY t.number LIMIT 1), false)
+    SELECT w.session_id, w.epoch, ARRAY(
+           SELECT head.turn_id FROM (
+                  SELECT t.turn_id, t.cancel_requested FROM turns t
+                   WHERE t.tenant = w.tenant AND t.session_id = w.session_id AND t.state <> 'done'
+                   ORDER BY t.number LIMIT 1) AS head
+            WHERE head.cancel_requested)
       FROM unnest($3::uuid[], $4::int8[]) AS u (session_id, epoch)
       JOIN work_claims w ON w.session_id = u.session_id AND w.kind = $1 AND w.owner = $2
                         AND w.epoch = u.epoch";
 
-/// The same, and whether a turn was cancelled that waits for an open call.
+/// The same, with the turns that were cancelled of those with open calls.
 const CALLS_STAND: &str = "
-    SELECT w.session_id, w.epoch, EXISTS (
-           SELECT FROM tool_calls c JOIN turns t ON t.turn_id = c.turn_id
+    SELECT w.session_id, w.epoch, ARRAY(
+           SELECT DISTINCT t.turn_id FROM tool_calls c JOIN turns t ON t.turn_id = c.turn_id
             WHERE c.tenant = w.tenant AND c.session_id = w.session_id AND c.outcome IS NULL
-              AND t.cancel_requested)
+              AND t.cancel_requested
+            ORDER BY t.turn_id)
       FROM unnest($3::uuid[], $4::int8[]) AS u (session_id, epoch)
       JOIN work_claims w ON w.session_id = u.session_id AND w.kind = $1 AND w.owner = $2
                         AND w.epoch = u.epoch";

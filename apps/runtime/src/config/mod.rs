@@ -7,6 +7,7 @@
 
 mod data;
 mod embedded;
+mod engines;
 mod file;
 mod mode;
 mod model;
@@ -28,6 +29,9 @@ use soma_core::work::backlog::BacklogLimits;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 
 pub use embedded::NotEmbeddable;
+pub use engines::{
+    Engines, Kafka, KafkaSecurity, Operations, OperationsPorts, Postgres, SaslMechanism, SomaBrain,
+};
 pub use mode::Mode;
 pub use model::{Answers, ModelServer};
 pub use problem::{ConfigError, Problem};
@@ -51,7 +55,7 @@ pub fn process_variables() -> impl Iterator<Item = (String, String)> {
     std::env::vars_os().map(move |(name, value)| (text(name), text(value)))
 }
 
-/// The settings of the embedded product. Of each: its variable, its place in the file, its default
+/// The settings of the services, whatever their engines are. Of each: its variable, its place in the file, its default
 /// and its range.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Config {
@@ -78,8 +82,8 @@ pub struct Config {
     /// `gateway.max_waiting_per_tenant`, default 1000; `SOMA_MAX_WAITING`, `gateway.max_waiting`,
     /// default 10000; `SOMA_MAX_WAIT_SECONDS`, `gateway.max_wait_seconds`, default 60.
     pub backlog: BacklogLimits,
-    /// `SOMA_DATA`, `data.folder`: the folder of all data. Default `$XDG_DATA_HOME/soma` or
-    /// `~/.local/share/soma`.
+    /// `SOMA_DATA`, `data.folder`: the folder of all data of the embedded product. Default
+    /// `$XDG_DATA_HOME/soma` or `~/.local/share/soma`. Empty where [`Engines`] keep the data.
     pub data: PathBuf,
     /// `SOMA_LOG_RETENTION_HOURS`, `data.log_retention_hours`: how long the event log keeps its
     /// records. Default 168, from 1.
@@ -124,19 +128,24 @@ impl Config {
     }
 
     fn read(mut reader: Reader<'_>) -> Result<Self, ConfigError> {
+        let data = data::folder(&mut reader);
+        let config = Self::parts(&mut reader, data);
+        reader.finish(config)
+    }
+
+    fn parts(reader: &mut Reader<'_>, data: PathBuf) -> Option<Self> {
         let mode = reader.or(setting::MODE, Mode::Dev, parse::text);
         let public = || TenantId::new("public").ok();
         let tenant = reader.optional(setting::TENANT, parse::text).or_else(public);
-        let data = data::folder(&mut reader);
-        let model = model::server(&mut reader, mode);
-        let answers = Answers::read(&mut reader);
+        let model = model::server(reader, mode);
+        let answers = Answers::read(reader);
         let (drain, retention) = (
             reader.or(setting::DRAIN, 10, |text| parse::within(text, 0..=3600)),
             reader.or(setting::RETENTION, 168, |text| parse::within(text, 1..=876_000)),
         );
-        let backlog = backlog(&mut reader);
+        let backlog = backlog(reader);
         let info = Targets::new().with_default(LevelFilter::INFO);
-        let config = tenant.map(|tenant| Self {
+        tenant.map(|tenant| Self {
             mode,
             tenant,
             drain: Duration::from_secs(drain),
@@ -150,12 +159,11 @@ impl Config {
             model,
             answers,
             budget_limit: reader.optional(setting::BUDGET, parse::text).filter(|limit| *limit > 0),
-            worker_concurrency: concurrency(&mut reader, setting::WORKER_CONCURRENCY),
-            tenant_concurrency: concurrency(&mut reader, setting::TENANT_CONCURRENCY),
+            worker_concurrency: concurrency(reader, setting::WORKER_CONCURRENCY),
+            tenant_concurrency: concurrency(reader, setting::TENANT_CONCURRENCY),
             policy_bundle: reader.optional(setting::POLICY_BUNDLE, parse::path),
             log: reader.or(setting::LOG_LEVEL, info, parse::log_level),
-        });
-        reader.finish(config)
+        })
     }
 }
 

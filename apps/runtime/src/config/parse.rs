@@ -7,6 +7,8 @@ use std::str::FromStr;
 
 use tracing_subscriber::filter::Targets;
 
+use super::engines::{KafkaSecurity, SaslMechanism};
+
 /// Anything that reads itself from text.
 pub(super) fn text<T: FromStr>(text: &str) -> Option<T> {
     text.parse().ok()
@@ -75,6 +77,51 @@ pub(super) fn base_url(text: &str) -> Option<String> {
         && !host.contains('@')
         && !host.starts_with(':');
     fits.then(|| text.trim_end_matches('/').into())
+}
+
+/// What a connection is made by, as a URL with its password, or a password. Each library reads it by
+/// itself.
+pub(super) fn connection(text: &str) -> Option<String> {
+    is_legible(text).then(|| text.into())
+}
+
+/// Brokers with commas between them.
+pub(super) fn brokers(text: &str) -> Option<Vec<String>> {
+    text.split(',').map(str::trim).map(broker).collect()
+}
+
+fn broker(text: &str) -> Option<String> {
+    let (host, port) = text.rsplit_once(':')?;
+    let is_port = port.parse::<u16>().is_ok_and(|port| port > 0);
+    (is_port && self::host(host).is_some()).then(|| text.into())
+}
+
+/// What stands before the name of a topic, or the name of a namespace.
+pub(super) fn topic_prefix(text: &str) -> Option<String> {
+    let fits = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    (text.len() <= 100 && text.bytes().all(fits)).then(|| text.into())
+}
+
+/// How connections to Kafka are protected.
+pub(super) fn kafka_security(text: &str) -> Option<KafkaSecurity> {
+    let (is_encrypted, is_authenticated) = match text {
+        "PLAINTEXT" => (false, false),
+        "SSL" => (true, false),
+        "SASL_PLAINTEXT" => (false, true),
+        "SASL_SSL" => (true, true),
+        _ => return None,
+    };
+    Some(KafkaSecurity { is_encrypted, is_authenticated })
+}
+
+/// A mechanism of SASL.
+pub(super) fn sasl_mechanism(text: &str) -> Option<SaslMechanism> {
+    match text {
+        "PLAIN" => Some(SaslMechanism::Plain),
+        "SCRAM-SHA-256" => Some(SaslMechanism::ScramSha256),
+        "SCRAM-SHA-512" => Some(SaslMechanism::ScramSha512),
+        _ => None,
+    }
 }
 
 /// A level, then levels of parts: each must say its level, or a typing error would be a part.

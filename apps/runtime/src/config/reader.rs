@@ -42,6 +42,18 @@ impl<'a> Reader<'a> {
         self.optional(setting, parse).unwrap_or(default)
     }
 
+    /// The value of `setting`, which must be set.
+    pub(super) fn required<T>(
+        &mut self,
+        setting: Setting,
+        parse: impl Fn(&str) -> Option<T>,
+    ) -> Option<T> {
+        if !self.is_set(setting) {
+            self.problem(setting, "must be set");
+        }
+        self.optional(setting, parse)
+    }
+
     /// The value of another variable that stands for `setting`.
     pub(super) fn variable<T>(
         &mut self,

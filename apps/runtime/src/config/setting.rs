@@ -76,6 +76,45 @@ settings! {
     TENANT_CONCURRENCY = "SOMA_TENANT_CONCURRENCY", "worker.tenant_concurrency",
         "a number from 1 to 10000", Shown;
     POLICY_BUNDLE = "POLICY_BUNDLE", "policy.bundle", "a folder of Rego files", Shown;
+    OPA_URL = "OPA_URL", "policy.opa_url", "an address such as http://opa:8181", Hidden;
+    POSTGRES_DSN = "POSTGRES_DSN", "postgres.dsn",
+        "a URL such as postgresql://user@host:5432/soma", Hidden;
+    POSTGRES_OWNER_DSN = "POSTGRES_OWNER_DSN", "postgres.owner_dsn",
+        "a URL such as postgresql://owner@host:5432/soma", Hidden;
+    POSTGRES_CA = "POSTGRES_CA_FILE", "postgres.ca_file", "a PEM file", Shown;
+    PG_CONNECTIONS = "PG_POOL_MAX_SIZE", "postgres.connections", "a number from 1 to 1000", Shown;
+    KAFKA_BROKERS = "KAFKA_BOOTSTRAP_SERVERS", "kafka.bootstrap_servers",
+        "brokers as host:port with commas between", Shown;
+    KAFKA_PREFIX = "KAFKA_TOPIC_PREFIX", "kafka.topic_prefix",
+        "at most 100 of A-Z a-z 0-9 . _ -", Shown;
+    KAFKA_PARTITIONS = "KAFKA_PARTITIONS", "kafka.partitions", "a number from 1 to 1000", Shown;
+    KAFKA_SECURITY = "KAFKA_SECURITY_PROTOCOL", "kafka.security_protocol",
+        "PLAINTEXT, SSL, SASL_PLAINTEXT or SASL_SSL", Shown;
+    KAFKA_CA = "KAFKA_SSL_CAFILE", "kafka.ca_file", "a PEM file", Shown;
+    KAFKA_MECHANISM = "KAFKA_SASL_MECHANISM", "kafka.sasl_mechanism",
+        "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512", Shown;
+    KAFKA_USER = "KAFKA_SASL_USERNAME", "kafka.sasl_username", "a name", Shown;
+    KAFKA_PASSWORD = "KAFKA_SASL_PASSWORD", "kafka.sasl_password", "a password", Hidden;
+    REDIS_URL = "REDIS_URL", "redis.url", "a URL such as redis://host:6379", Hidden;
+    SOMABRAIN_URL = "SOMA_BASE_URL", "somabrain.base_url",
+        "an address such as http://brain:9696", Hidden;
+    SOMABRAIN_KEY = "SOMA_API_KEY", "somabrain.api_key",
+        "a key of visible ASCII characters", Hidden;
+    SOMABRAIN_NAMESPACE = "SOMA_MEMORY_NAMESPACE", "somabrain.namespace",
+        "at most 100 of A-Z a-z 0-9 . _ -", Shown;
+    METRICS_HOST = "METRICS_HOST", "service.metrics_host", "an IP address", Shown;
+    GATEWAY_METRICS = "GATEWAY_METRICS_PORT", "service.gateway_metrics_port",
+        "a port number from 0 to 65535", Shown;
+    WORKER_METRICS = "CONVERSATION_METRICS_PORT", "service.conversation_metrics_port",
+        "a port number from 0 to 65535", Shown;
+    EXECUTOR_METRICS = "TOOL_EXECUTOR_METRICS_PORT", "service.tool_executor_metrics_port",
+        "a port number from 0 to 65535", Shown;
+    REPLICATOR_METRICS = "REPLICATOR_METRICS_PORT", "service.replicator_metrics_port",
+        "a port number from 0 to 65535", Shown;
+    MEMORY_SYNC_METRICS = "MEMORY_SYNC_METRICS_PORT", "service.memory_sync_metrics_port",
+        "a port number from 0 to 65535", Shown;
+    OUTBOX_SYNC_METRICS = "OUTBOX_SYNC_METRICS_PORT", "service.outbox_sync_metrics_port",
+        "a port number from 0 to 65535", Shown;
     LOG_LEVEL = "LOG_LEVEL", "log.level",
         "off, error, warn, info, debug or trace; or such as info,soma_sqlite=debug", Shown;
 }
