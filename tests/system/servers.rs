@@ -112,9 +112,9 @@ fn states(folder: &Path) -> Vec<char> {
     processes.filter(|process| concerned(process)).filter_map(|process| state(&process)).collect()
 }
 
-/// Looks until something holds, and gives up after as many looks as fill a minute.
+/// Looks until something holds, and gives up after as many looks as fill half a minute.
 fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..6_000 {
+    for _ in 0..3_000 {
         if holds() {
             return;
         }
