@@ -134,11 +134,11 @@ fn redis(url: &str, command: &str) -> String {
 
 async fn sql(url: &str, statement: &str) -> u64 {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    let (rows, _) =
-        tokio::join!(async move { client.execute(statement, &[]).await.unwrap() }, async move {
-            connection.await.unwrap()
-        },);
-    rows
+    // The connection ends when the client is dropped.
+    let statement = async move { client.execute(statement, &[]).await };
+    let (rows, end) = tokio::join!(statement, connection);
+    end.unwrap();
+    rows.unwrap()
 }
 
 async fn topics(address: &str) -> Vec<String> {
