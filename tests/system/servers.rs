@@ -112,9 +112,9 @@ fn states(folder: &Path) -> Vec<char> {
     processes.filter(|process| concerned(process)).filter_map(|process| state(&process)).collect()
 }
 
-/// Looks until something holds, and gives up after as many looks as fill a minute.
+/// Looks until something holds, and gives up after as many looks as fill half a minute.
 fn until(what: &str, holds: impl Fn() -> bool) {
-    for _ in 0..6_000 {
+    for _ in 0..3_000 {
         if holds() {
             return;
         }
@@ -134,11 +134,11 @@ fn redis(url: &str, command: &str) -> String {
 
 async fn sql(url: &str, statement: &str) -> u64 {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    let (rows, _) =
-        tokio::join!(async move { client.execute(statement, &[]).await.unwrap() }, async move {
-            connection.await.unwrap()
-        },);
-    rows
+    // The connection ends when the client is dropped.
+    let statement = async move { client.execute(statement, &[]).await };
+    let (rows, end) = tokio::join!(statement, connection);
+    end.unwrap();
+    rows.unwrap()
 }
 
 async fn topics(address: &str) -> Vec<String> {
