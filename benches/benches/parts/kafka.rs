@@ -35,7 +35,7 @@ pub(crate) fn bench(criterion: &mut Criterion) {
         client.partition_client(topic, 1, UnknownTopicHandling::Error).await.unwrap()
     });
     let whole: Vec<KafkaRecord> = records(PUBLISHERS * EACH).iter().map(encoded).collect();
-    let mut floor = |count| {
+    let mut floor = |count: u64| {
         for _ in 0..count {
             let produced = alone.produce(whole.clone(), Compression::NoCompression);
             runtime.block_on(produced).unwrap();

@@ -87,9 +87,18 @@ impl Broker {
     }
 
     fn java(&self, class: &str) -> Command {
-        let mut java = Command::new("java");
+        // A test that is killed leaves no broker behind.
+        let mut java = Command::new("setpriv");
         java.current_dir(&self.folder)
-            .args(["-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp"])
+            .args([
+                "--pdeathsig",
+                "KILL",
+                "java",
+                "-Xmx512m",
+                "-XX:+UseSerialGC",
+                "-XX:TieredStopAtLevel=1",
+                "-cp",
+            ])
             .arg(self.jars.join("*"))
             .arg(class)
             .stdin(Stdio::null());

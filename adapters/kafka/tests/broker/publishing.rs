@@ -102,22 +102,27 @@ async fn batches_are_read_in_whichever_way_they_were_compressed() {
 }
 
 /// Without `TCP_NODELAY` each of these takes 44 ms: the broker delays its acknowledgement of the first
-/// of the two pieces in which rskafka writes a request of more than 8 KiB.
+/// of the two pieces in which rskafka writes a request of more than 8 KiB. On a machine that is so busy
+/// that small requests take long, they are the measure.
 #[tokio::test]
 async fn publish_of_ten_kilobytes_does_not_wait_for_a_delayed_acknowledgement() {
     let Some(broker) = common::broker() else { return };
     let settings = KafkaSettings { linger: Duration::ZERO, ..common::settings(&broker) };
     let log = common::connect(settings).await;
 
-    let mut took = Vec::new();
+    let (mut small, mut large) = (Vec::new(), Vec::new());
     for _ in 0..300 {
-        let begun = now();
-        log.publish(TOPIC, 0, vec![record(1_000); 10]).await.unwrap();
-        took.push(begun.elapsed());
+        for (count, took) in [(1, &mut small), (10, &mut large)] {
+            let begun = now();
+            log.publish(TOPIC, 0, vec![record(1_000); count]).await.unwrap();
+            took.push(begun.elapsed());
+        }
     }
 
-    took.sort();
-    assert!(took[150] < Duration::from_millis(10), "half of them took more than {:?}", took[150]);
+    small.sort();
+    large.sort();
+    let most = Duration::from_millis(10).max(small[150] * 3);
+    assert!(large[150] < most, "half of them took more than {:?}, not {most:?}", large[150]);
 }
 
 #[expect(clippy::disallowed_methods, reason = "the clock on the wall is what is measured")]
