@@ -58,8 +58,8 @@ pub(crate) struct ScriptCall<'a> {
 
 impl ScriptCall<'_> {
     /// One more argument.
-    pub(crate) fn arg(&mut self, argument: impl ToString) -> &mut Self {
-        self.arguments.push(argument.to_string());
+    pub(crate) fn arg(&mut self, argument: impl Into<String>) -> &mut Self {
+        self.arguments.push(argument.into());
         self
     }
 

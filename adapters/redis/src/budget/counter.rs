@@ -58,7 +58,7 @@ pub(super) fn call(
         Operation::Reserve { want, least, limit } => {
             call.arg("reserve").arg(name(id)).arg(exact(want)).arg(exact(least));
             // Nothing is no limit.
-            call.arg(limit.map_or_else(String::new, |limit| exact(limit).to_string()));
+            call.arg(limit.map_or_else(String::new, exact));
         }
         Operation::Settle { used } => {
             call.arg("settle").arg(name(id)).arg(exact(used)).arg("").arg("");
@@ -78,8 +78,8 @@ fn name(id: ReservationKey) -> String {
     format!("{}/{}", id.turn_id, id.call)
 }
 
-fn exact(tokens: Tokens) -> Tokens {
-    tokens.min(MOST)
+fn exact(tokens: Tokens) -> String {
+    tokens.min(MOST).to_string()
 }
 
 impl FromRedisValue for Answer {
