@@ -113,14 +113,11 @@ impl Redis {
         if !self.breaker.admits() {
             return Err(PortError::Unavailable("it did not answer a moment ago".into()));
         }
-        let answer = match tokio::time::timeout(self.options.deadline, self.answer(question)).await
-        {
-            Ok(answer) => answer,
-            Err(_) => {
-                self.hang_up(None);
-                Err(PortError::Ambiguous("no answer in time".into()))
-            }
-        };
+        let answered = tokio::time::timeout(self.options.deadline, self.answer(question)).await;
+        let answer = answered.unwrap_or_else(|_| {
+            self.hang_up(None);
+            Err(PortError::Ambiguous("no answer in time".into()))
+        });
         self.note(answer.as_ref().err());
         answer
     }

@@ -10,14 +10,16 @@ const PASSING: [&str; 4] = ["BUSY", "OOM", "MISCONF", "NOREPLICAS"];
 
 /// A command failed.
 pub(crate) fn of_command(error: RedisError) -> PortError {
-    match error.kind() {
-        ErrorKind::Io | ErrorKind::Parse => PortError::Ambiguous(Box::new(error)),
-        ErrorKind::Server(kind) if passes(kind) => PortError::Unavailable(Box::new(error)),
-        _ if error.code().is_some_and(|code| PASSING.contains(&code)) => {
-            PortError::Unavailable(Box::new(error))
-        }
-        _ => PortError::Broken { what: "a command of Redis", source: Box::new(error) },
+    let kind = error.kind();
+    if matches!(kind, ErrorKind::Io | ErrorKind::Parse) {
+        return PortError::Ambiguous(Box::new(error));
     }
+    let passes = matches!(kind, ErrorKind::Server(kind) if passes(kind))
+        || error.code().is_some_and(|code| PASSING.contains(&code));
+    if passes {
+        return PortError::Unavailable(Box::new(error));
+    }
+    PortError::Broken { what: "a command of Redis", source: Box::new(error) }
 }
 
 /// Whether the server refused for now.

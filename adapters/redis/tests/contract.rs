@@ -1,4 +1,5 @@
 //! What is in Redis against the suites of its ports, on a real server.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a failed unwrap is a failed test")]
 
 mod common;
 #[path = "common/hosted.rs"]

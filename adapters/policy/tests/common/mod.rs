@@ -9,7 +9,7 @@ use soma_policy::{OpaConfig, OpaPolicy};
 
 /// The address of the server, `http://HOST:PORT`. Where there is none a test is skipped on a laptop, and
 /// fails in CI.
-#[expect(clippy::disallowed_methods, reason = "tests have no settings")]
+#[expect(clippy::disallowed_methods, clippy::print_stderr, reason = "tests have no settings")]
 pub(crate) fn server() -> Option<String> {
     let url = std::env::var("SOMA_TEST_OPA").ok();
     if url.is_none() {

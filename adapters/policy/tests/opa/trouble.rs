@@ -10,18 +10,19 @@ use tokio::net::TcpListener;
 
 use crate::request;
 
-/// A server that answers everything with `answer`; none is silence. Where it is.
-async fn stub(answer: Option<String>) -> String {
+/// A server that answers everything with `answer`; where that is empty, it never does. Where it is.
+async fn stub(answer: impl Into<String>) -> String {
+    let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let serve = async move {
         let mut silent = Vec::new();
         loop {
             let (mut connection, _) = listener.accept().await.unwrap();
-            let Some(answer) = &answer else {
+            if answer.is_empty() {
                 silent.push(connection);
                 continue;
-            };
+            }
             let mut asked = [0; 4_096];
             let _ = connection.read(&mut asked).await;
             let _ = connection.write_all(answer.as_bytes()).await;
@@ -32,11 +33,9 @@ async fn stub(answer: Option<String>) -> String {
     url
 }
 
-fn http(status: &str, body: &str) -> Option<String> {
+fn http(status: &str, body: &str) -> String {
     let length = body.len();
-    Some(format!(
-        "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}"
-    ))
+    format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 /// What a decision on one request comes to there.
@@ -53,7 +52,7 @@ async fn server_that_is_away_or_busy_is_unavailable() {
         format!("http://{}", listener.local_addr().unwrap())
     };
     let busy = stub(http("503 Service Unavailable", "")).await;
-    let cut = stub(Some("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{".into())).await;
+    let cut = stub("HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{").await;
 
     for url in [nobody, busy, cut] {
         let error = decided(url.clone()).await.unwrap_err();
@@ -63,7 +62,7 @@ async fn server_that_is_away_or_busy_is_unavailable() {
 
 #[tokio::test]
 async fn server_that_does_not_answer_in_time_is_unavailable() {
-    let policy = OpaPolicy::new(&OpaConfig::at(stub(None).await)).unwrap();
+    let policy = OpaPolicy::new(&OpaConfig::at(stub("").await)).unwrap();
 
     let error = policy.decide(&[request("echo")]).await.unwrap_err();
 

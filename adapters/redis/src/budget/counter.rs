@@ -2,14 +2,16 @@
 
 use std::sync::LazyLock;
 
-use deadpool_redis::redis::{FromRedisValue, ParsingError, Script, ScriptInvocation, Value};
+use deadpool_redis::redis::{FromRedisValue, ParsingError, Value};
 use soma_core::budget::account::Balance;
 use soma_core::budget::{Grant, ReservationKey, ReservationRequest, Tokens};
+
+use crate::question::{ScriptCall, Source};
 
 /// The numbers of Lua are doubles: the integers up to here are exact.
 const MOST: Tokens = (1 << 53) - 1;
 
-static SCRIPT: LazyLock<Script> = LazyLock::new(|| Script::new(include_str!("counter.lua")));
+static SCRIPT: LazyLock<Source> = LazyLock::new(|| Source::new(include_str!("counter.lua")));
 
 /// What is done to a counter.
 #[derive(Clone, Copy, Debug)]
@@ -50,19 +52,19 @@ pub(super) fn call(
     window: &str,
     (id, operation): (ReservationKey, Operation),
     build: Option<&Build>,
-) -> ScriptInvocation<'static> {
-    let mut call = SCRIPT.key(key);
+) -> ScriptCall<'static> {
+    let mut call = SCRIPT.call(key);
     match operation {
         Operation::Reserve { want, least, limit } => {
             call.arg("reserve").arg(name(id)).arg(exact(want)).arg(exact(least));
             // Nothing is no limit.
-            call.arg(limit.map_or(String::new(), |limit| exact(limit).to_string()));
+            call.arg(limit.map_or_else(String::new, exact));
         }
         Operation::Settle { used } => {
             call.arg("settle").arg(name(id)).arg(exact(used)).arg("").arg("");
         }
     }
-    call.arg(build.map_or("", |build| &build.epoch)).arg(window);
+    call.arg(build.map_or("", |build| build.epoch.as_str())).arg(window);
     if let Some(Build { balance, .. }) = build {
         call.arg(exact(balance.used));
         for (id, amount) in &balance.open {
@@ -76,8 +78,8 @@ fn name(id: ReservationKey) -> String {
     format!("{}/{}", id.turn_id, id.call)
 }
 
-fn exact(tokens: Tokens) -> Tokens {
-    tokens.min(MOST)
+fn exact(tokens: Tokens) -> String {
+    tokens.min(MOST).to_string()
 }
 
 impl FromRedisValue for Answer {

@@ -191,6 +191,21 @@ async fn counter_keeps_a_bounded_number_of_settled_reservations_and_goes_after_i
 }
 
 #[tokio::test]
+async fn script_that_the_server_forgot_runs_all_the_same() {
+    let Some(away) = Away::start().await else { return };
+    let (talk, (_, budget)) = (talk(1), budget(&away.redis));
+    let mut beside = common::connect(&away.gate.url()).await;
+    cmd("SCRIPT").arg("FLUSH").query_async::<()>(&mut beside).await.unwrap();
+
+    budget.reserve(&request(&talk, 1, 600)).await.unwrap();
+
+    let key = format!("{}budget:acme::{}", away.options.prefix, BudgetWindow::at(NOW));
+    let reserved: u64 =
+        cmd("HGET").arg(&key).arg("reserved").query_async(&mut beside).await.unwrap();
+    assert_eq!(reserved, 600);
+}
+
+#[tokio::test]
 async fn key_that_holds_something_else_is_no_reason_to_refuse() {
     let Some(away) = Away::start().await else { return };
     let (talk, (_, budget)) = (talk(1), budget(&away.redis));

@@ -1,4 +1,6 @@
 //! What is in Redis when the server is emptied, cut off or silent.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+#![expect(clippy::disallowed_methods, reason = "tasks of a test end with it")]
 
 #[path = "../common/mod.rs"]
 mod common;

@@ -40,7 +40,7 @@ async fn reaches(from: &RedisWake, to: &RedisWake, about: Notification) {
             }
         }
     };
-    tokio::time::timeout(LONG, heard).await.expect("it is heard");
+    tokio::time::timeout(LONG, heard).await.unwrap();
 }
 
 #[tokio::test]
