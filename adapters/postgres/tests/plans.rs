@@ -90,6 +90,17 @@ async fn fill(admin: &Client, rows: u32) {
          SELECT session_id, 'acme', now() FROM sessions;
          INSERT INTO memory_replica (tenant, session_id, event_id, wal_timestamp, payload)
          SELECT 'acme', session_id, gen_random_uuid(), now(), '{{}}' FROM sessions;
+         INSERT INTO turns (turn_id, tenant, session_id, number, state, steps, accepted_at)
+         SELECT session_id, 'acme', session_id, 1, 'done', 1, now() FROM sessions;
+         INSERT INTO turn_inputs (tenant, turn_id, step, input)
+         SELECT 'acme', session_id, 0, '{{}}' FROM sessions;
+         INSERT INTO tool_calls (call_id, tenant, session_id, call, state, outcome, requested_at)
+         SELECT session_id, 'acme', session_id, '{{}}', 'delivered', '{{}}', now() FROM sessions;
+         INSERT INTO client_requests (tenant, key, digest, answer, at)
+         SELECT 'acme', session_id::text, '', '{{}}', now() FROM sessions;
+         INSERT INTO work_claims (kind, tenant, session_id) SELECT 'turns', 'acme', session_id FROM sessions;
+         INSERT INTO usage_ledger (tenant, persona_id, budget_window, turn_id, call, reserved, used)
+         SELECT 'acme', '', 1, session_id, 1, 1, 1 FROM sessions;
          INSERT INTO leases (resource, epoch, until)
          SELECT 'outbox/' || lane, 0, now() FROM generate_series(0, 15) AS lane;
          ANALYZE;"

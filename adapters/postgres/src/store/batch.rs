@@ -107,9 +107,12 @@ impl<'a> Writes<'a> {
         let Admitted { mut session, is_new, turn } = admitted;
         self.any = true;
         session.turns_accepted += u64::from(commit.accept.is_some());
-        session.turns_done += u64::from(commit.turn.as_ref().is_some_and(|turn| {
-            turn.state == soma_core::work::session::TurnState::Done
-        }));
+        session.turns_done += u64::from(
+            commit
+                .turn
+                .as_ref()
+                .is_some_and(|turn| turn.state == soma_core::work::session::TurnState::Done),
+        );
         self.turns.push(commit, session.turns_accepted)?;
         self.calls.push(commit)?;
         commit.usage.iter().for_each(|change| facts.usage.apply(change));
@@ -189,16 +192,19 @@ impl Decisions {
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::bool[], $6::bytea[],
                                  $7::bytea[], $8::timestamptz[])";
         let query = || {
-            Query::new(sql, vec![
-                &self.tenants,
-                &self.sessions,
-                &self.actions,
-                &self.resources,
-                &self.allowed,
-                &self.reasons,
-                &self.inputs,
-                &self.times,
-            ])
+            Query::new(
+                sql,
+                vec![
+                    &self.tenants,
+                    &self.sessions,
+                    &self.actions,
+                    &self.resources,
+                    &self.allowed,
+                    &self.reasons,
+                    &self.inputs,
+                    &self.times,
+                ],
+            )
         };
         (!self.sessions.is_empty()).then(query)
     }

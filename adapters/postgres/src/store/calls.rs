@@ -139,16 +139,19 @@ impl Columns {
             ON CONFLICT (call_id) DO NOTHING";
         let new = &self.requested;
         let query = || {
-            Query::new(sql, vec![
-                &new.ids,
-                &new.tenants,
-                &new.sessions,
-                &new.turns,
-                &new.calls,
-                &new.times,
-                &new.traceparents,
-                &new.tracestates,
-            ])
+            Query::new(
+                sql,
+                vec![
+                    &new.ids,
+                    &new.tenants,
+                    &new.sessions,
+                    &new.turns,
+                    &new.calls,
+                    &new.times,
+                    &new.traceparents,
+                    &new.tracestates,
+                ],
+            )
         };
         (!new.ids.is_empty()).then(query)
     }

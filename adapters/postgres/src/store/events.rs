@@ -93,15 +93,18 @@ impl Columns {
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::int8[], $4::uuid[], $5::timestamptz[],
                                  $6::bool[], $7::bytea[])";
         let query = || {
-            Query::new(sql, vec![
-                &self.tenants,
-                &self.sessions,
-                &self.seqs,
-                &self.ids,
-                &self.times,
-                &self.history,
-                &self.payloads,
-            ])
+            Query::new(
+                sql,
+                vec![
+                    &self.tenants,
+                    &self.sessions,
+                    &self.seqs,
+                    &self.ids,
+                    &self.times,
+                    &self.history,
+                    &self.payloads,
+                ],
+            )
         };
         (!self.ids.is_empty()).then(query)
     }

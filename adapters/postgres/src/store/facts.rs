@@ -104,20 +104,15 @@ const REQUESTS: &str = "
       JOIN client_requests r ON r.tenant = u.tenant AND r.key = u.key";
 
 /// Holds the sessions of some commits, and reads what is to be known.
-pub(super) async fn gather(
-    unit: &mut Unit,
-    commits: &[&Commit],
-) -> Result<Facts, SqlError> {
+pub(super) async fn gather(unit: &mut Unit, commits: &[&Commit]) -> Result<Facts, SqlError> {
     let mut wanted = Wanted::default();
     commits.iter().for_each(|commit| wanted.add(commit));
     let sessions: Vec<Uuid> = wanted.sessions.iter().copied().collect();
     let accounts = Accounts::limited(commits.iter().flat_map(|commit| &commit.usage));
     // The sessions come first: whatever is read after them is what those who held them left.
     let mut parts = vec![Part::Sessions, Part::Transaction];
-    let mut queries = vec![
-        Query::new(sessions::LOCK, vec![&sessions]),
-        Query::new(TRANSACTION, vec![]),
-    ];
+    let mut queries =
+        vec![Query::new(sessions::LOCK, vec![&sessions]), Query::new(TRANSACTION, vec![])];
     let mut ask = |part, asked: bool, query| {
         if asked {
             parts.push(part);

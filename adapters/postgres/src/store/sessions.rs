@@ -136,17 +136,20 @@ impl Columns {
             SELECT * FROM unnest($1::uuid[], $2::text[], $3::text[], $4::timestamptz[],
                                  $5::timestamptz[], $6::int8[], $7::bytea[], $8::int8[], $9::int8[])";
         let query = || {
-            Query::new(sql, vec![
-                &self.ids,
-                &self.tenants,
-                &self.personas,
-                &self.created,
-                &self.updated,
-                &self.counts,
-                &self.heads,
-                &self.accepted,
-                &self.done,
-            ])
+            Query::new(
+                sql,
+                vec![
+                    &self.ids,
+                    &self.tenants,
+                    &self.personas,
+                    &self.created,
+                    &self.updated,
+                    &self.counts,
+                    &self.heads,
+                    &self.accepted,
+                    &self.done,
+                ],
+            )
         };
         (!self.ids.is_empty()).then(query)
     }
@@ -161,14 +164,17 @@ impl Columns {
                    AS u (session_id, updated_at, event_count, head, turns_accepted, turns_done)
              WHERE s.session_id = u.session_id";
         let query = || {
-            Query::new(sql, vec![
-                &self.ids,
-                &self.updated,
-                &self.counts,
-                &self.heads,
-                &self.accepted,
-                &self.done,
-            ])
+            Query::new(
+                sql,
+                vec![
+                    &self.ids,
+                    &self.updated,
+                    &self.counts,
+                    &self.heads,
+                    &self.accepted,
+                    &self.done,
+                ],
+            )
         };
         (!self.ids.is_empty()).then(query)
     }

@@ -43,7 +43,8 @@ pub(crate) struct Ledger {
 impl Ledger {
     /// Whether there is room for what a commit sets aside.
     pub(crate) fn has_room_for(&self, change: &UsageChange) -> bool {
-        let UsageChange::Reserve { key, account, window, amount, limit: Some(limit) } = change else {
+        let UsageChange::Reserve { key, account, window, amount, limit: Some(limit) } = change
+        else {
             return true;
         };
         if self.entries.contains_key(key) {

@@ -48,7 +48,8 @@ pub(super) async fn claim(
             break;
         }
     }
-    let (kind, owner, ttl) = (kind_text(request.kind), request.owner.as_uuid(), micros(request.ttl));
+    let (kind, owner, ttl) =
+        (kind_text(request.kind), request.owner.as_uuid(), micros(request.ttl));
     let waits = if claims.is_empty() {
         let [waits] = unit.commit([asked.must_wait()]).await?;
         waits

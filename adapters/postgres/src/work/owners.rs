@@ -133,9 +133,8 @@ async fn judge(
                SELECT session_id FROM work_claims WHERE kind = $1 AND owner = $2))
          ORDER BY session_id FOR NO KEY UPDATE";
     let (text, id) = (kind_text(kind), owner.as_uuid());
-    let [_, rows] = unit
-        .run([Query::new(lock, vec![&text, id]), Query::new(HELD, vec![&text, id])])
-        .await?;
+    let [_, rows] =
+        unit.run([Query::new(lock, vec![&text, id]), Query::new(HELD, vec![&text, id])]).await?;
     let held = held(&rows)?;
     let mut judged: Vec<Suspicion> = held.iter().map(|held| held.suspicion).collect();
     blame.judge(&mut judged, now);
