@@ -131,12 +131,11 @@ async fn plan(client: &Client, statement: &str) -> String {
         "PREPARE planned AS {statement}; EXPLAIN (COSTS OFF) EXECUTE planned{nulls};
          DEALLOCATE planned"
     );
-    let answers = client.simple_query(&sql).await.unwrap_or_else(|error| {
-        panic!("{statement}\n{error:?}");
-    });
-    let lines = answers.iter().filter_map(|answer| match answer {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
+    let answers = client.simple_query(&sql).await;
+    assert!(answers.is_ok(), "{statement}\n{answers:?}");
+    let answers = answers.unwrap();
+    let lines = answers.iter().filter_map(|answer| {
+        if let SimpleQueryMessage::Row(row) = answer { row.get(0) } else { None }
     });
     lines.collect::<Vec<_>>().join("\n")
 }
