@@ -2,7 +2,8 @@
 //!
 //! What is on its way there when a session is erased must not survive it: whoever inserts without
 //! holding the row of the session [holds off](hold_off) erasures until its transaction ends. Locks are
-//! taken in this order, so that nobody waits in a circle: rows of sessions, this lock, other rows.
+//! taken in this order, so that nobody waits in a circle: rows of sessions, sums of usage, this lock,
+//! rows of queues.
 
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::time::Timestamp;

@@ -8,7 +8,8 @@
 //!
 //! What is locked, and in which order, so that no two transactions wait for each other: first a row of
 //! `leases` or `work_blame`; then the rows of sessions, by their ids; then rows of `usage_totals`, by
-//! their keys. Whoever changes anything of a session holds the row of the session.
+//! their keys; then the lock that keeps erasures apart from what is on its way; then rows of queues.
+//! Whoever changes anything of a session holds the row of the session.
 
 mod blob;
 mod cache;

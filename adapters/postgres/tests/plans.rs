@@ -90,6 +90,17 @@ async fn fill(admin: &Client, rows: u32) {
          SELECT session_id, 'acme', now() FROM sessions;
          INSERT INTO memory_replica (tenant, session_id, event_id, wal_timestamp, payload)
          SELECT 'acme', session_id, gen_random_uuid(), now(), '{{}}' FROM sessions;
+         INSERT INTO turns (turn_id, tenant, session_id, number, state, steps, accepted_at)
+         SELECT session_id, 'acme', session_id, 1, 'done', 1, now() FROM sessions;
+         INSERT INTO turn_inputs (tenant, turn_id, step, input)
+         SELECT 'acme', session_id, 0, '{{}}' FROM sessions;
+         INSERT INTO tool_calls (call_id, tenant, session_id, call, state, outcome, requested_at)
+         SELECT session_id, 'acme', session_id, '{{}}', 'delivered', '{{}}', now() FROM sessions;
+         INSERT INTO client_requests (tenant, key, digest, answer, at)
+         SELECT 'acme', session_id::text, '', '{{}}', now() FROM sessions;
+         INSERT INTO work_claims (kind, tenant, session_id) SELECT 'turns', 'acme', session_id FROM sessions;
+         INSERT INTO usage_ledger (tenant, persona_id, budget_window, turn_id, call, reserved, used)
+         SELECT 'acme', '', 1, session_id, 1, 1, 1 FROM sessions;
          INSERT INTO leases (resource, epoch, until)
          SELECT 'outbox/' || lane, 0, now() FROM generate_series(0, 15) AS lane;
          ANALYZE;"
@@ -120,12 +131,11 @@ async fn plan(client: &Client, statement: &str) -> String {
         "PREPARE planned AS {statement}; EXPLAIN (COSTS OFF) EXECUTE planned{nulls};
          DEALLOCATE planned"
     );
-    let answers = client.simple_query(&sql).await.unwrap_or_else(|error| {
-        panic!("{statement}\n{error:?}");
-    });
-    let lines = answers.iter().filter_map(|answer| match answer {
-        SimpleQueryMessage::Row(row) => row.get(0),
-        _ => None,
+    let answers = client.simple_query(&sql).await;
+    assert!(answers.is_ok(), "{statement}\n{answers:?}");
+    let answers = answers.unwrap();
+    let lines = answers.iter().filter_map(|answer| {
+        if let SimpleQueryMessage::Row(row) = answer { row.get(0) } else { None }
     });
     lines.collect::<Vec<_>>().join("\n")
 }

@@ -16,7 +16,7 @@ use soma_core::conversation::event::Role;
 use soma_core::ids::{EventId, OwnerId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::{Leases, PortError, Replica};
+use soma_core::ports::{Leases, Replica};
 use soma_core::time::Timestamp;
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch};
 use soma_core::work::lease::{PartitionLease, Resource};
@@ -83,9 +83,9 @@ impl Applier {
                     assert_eq!(outcome, BatchOutcome::Applied);
                     lease.next_offset += 1;
                 }
-                Err(error @ PortError::Broken { .. }) => panic!("{error}"),
                 // Whether it was applied is told by the position.
-                Err(PortError::Unavailable(_) | PortError::Ambiguous(_)) => {
+                Err(error) => {
+                    assert!(error.is_transient(), "{error}");
                     lease = self.acquire().await;
                 }
             }

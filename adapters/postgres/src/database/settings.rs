@@ -29,7 +29,7 @@ pub struct Settings {
 soma_core::opaque_debug!(Settings);
 
 impl Settings {
-    /// A database by its URL: eight connections, two seconds to get one, five to make one, ten for a
+    /// A database by its URL: eight connections, five seconds to get or to make one, ten for a
     /// statement.
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -37,7 +37,7 @@ impl Settings {
             authorities: None,
             application: "soma".into(),
             connections: 8,
-            wait: Duration::from_secs(2),
+            wait: Duration::from_secs(5),
             connect: Duration::from_secs(5),
             statement: Duration::from_secs(10),
         }

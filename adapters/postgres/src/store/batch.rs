@@ -65,6 +65,8 @@ pub(super) async fn apply(
     let memories = writes.memories.columns()?;
     let queries = writes.queries().chain(usage.write());
     let queries = queries.chain(memories.as_ref().map(|columns| columns.insert()));
+    // Letters last: an erasure, too, takes its lock after the sums of usage.
+    let queries = queries.chain(writes.letters.insert());
     match unit.commit(queries.collect::<Vec<_>>()).await {
         Ok(_) => Ok(outcomes),
         Err(error @ SqlError::Unknown(_)) => {
@@ -140,7 +142,7 @@ impl<'a> Writes<'a> {
         Ok(recorded)
     }
 
-    /// What writes all of it but usage and memories.
+    /// What writes all of it but usage, memories and letters.
     fn queries(&self) -> impl Iterator<Item = Query<'_>> {
         let sessions = [self.new_sessions.insert(), self.sessions.update()].into_iter().flatten();
         let rest = [
@@ -148,7 +150,6 @@ impl<'a> Writes<'a> {
             self.decisions.insert(),
             self.requests.insert(),
             self.outbox.insert(),
-            self.letters.insert(),
         ];
         sessions
             .chain(self.turns.write())

@@ -18,6 +18,7 @@ use soma_core::ports::{PortResult, Work};
 use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::ingest::{BatchOutcome, WorkBatch};
+use tokio::sync::Mutex;
 
 use crate::database::Database;
 
@@ -26,12 +27,21 @@ use crate::database::Database;
 #[derive(Clone, Debug)]
 pub struct PostgresWork {
     database: Arc<Database>,
+    /// Held while this process claims work of a kind: who claims holds off all others, and one who
+    /// waits in the database keeps a connection from them.
+    claiming: Arc<Claiming>,
+}
+
+#[derive(Debug, Default)]
+struct Claiming {
+    turns: Mutex<()>,
+    calls: Mutex<()>,
 }
 
 impl PostgresWork {
     /// The queues in `database`.
-    pub const fn new(database: Arc<Database>) -> Self {
-        Self { database }
+    pub fn new(database: Arc<Database>) -> Self {
+        Self { database, claiming: Arc::default() }
     }
 }
 
@@ -51,6 +61,11 @@ impl Work for PostgresWork {
     }
 
     async fn claim(&self, request: ClaimRequest) -> PortResult<Claimed> {
+        let turn = match request.kind {
+            WorkKind::Turns => self.claiming.turns.lock(),
+            WorkKind::Calls => self.claiming.calls.lock(),
+        };
+        let _turn = turn.await;
         Ok(claim::claim(&self.database, &request).await?)
     }
 

@@ -1,9 +1,7 @@
 //! A database of its own for each test, on a server that `SOMA_TEST_POSTGRES` names: the URL of a
 //! superuser.
 
-pub(crate) mod clock;
-pub(crate) mod ledger;
-pub(crate) mod tasks;
+mod clock;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -8,6 +8,6 @@ pub(crate) struct Tasks;
 
 impl Spawner for Tasks {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        super::beside().spawn(task);
+        crate::common::beside().spawn(task);
     }
 }

@@ -2,6 +2,10 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
+#[path = "common/tasks.rs"]
+mod tasks;
 
 use async_trait::async_trait;
 use soma_core::contract::Fixture;
@@ -22,7 +26,7 @@ impl Fixture for Postgres {
     }
 
     async fn open(&self) -> Ledger {
-        common::ledger::ledger(&self.0).await
+        ledger::ledger(&self.0).await
     }
 }
 

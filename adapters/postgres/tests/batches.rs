@@ -1,0 +1,106 @@
+//! Commits that go into one transaction: what one of them suffers, the others do not notice.
+#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
+
+mod common;
+#[path = "common/ledger.rs"]
+mod ledger;
+#[path = "common/tasks.rs"]
+mod tasks;
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use async_trait::async_trait;
+use common::Place;
+use futures_util::future::join_all;
+use soma_core::contract::ledger::Ledger;
+use soma_core::contract::talk::talk;
+use soma_core::contract::{self, Fixture};
+use soma_core::ports::PortError;
+use soma_core::work::commit::CommitOutcome;
+
+struct Server(Place);
+
+#[async_trait]
+impl Fixture for Server {
+    type Port = Ledger;
+    const DURABLE: bool = true;
+
+    async fn start() -> Option<Self> {
+        Place::new().await.map(Self)
+    }
+
+    async fn open(&self) -> Ledger {
+        ledger::ledger(&self.0).await
+    }
+}
+
+#[tokio::test]
+async fn commit_that_cannot_be_stored_harms_no_other() {
+    let Some(server) = contract::start::<Server>().await else { return };
+    let ledger = server.open().await;
+    let commits = (1..=40).map(|number| {
+        let talk = talk(number);
+        let mut commit = talk.accepts(1);
+        if number % 10 == 0 {
+            // PostgreSQL has no text with a NUL in it.
+            commit.request = Some(talk.request(&format!("\0{number}"), "asked", 1));
+        }
+        ledger.store.commit(commit)
+    });
+
+    let answers = join_all(commits).await;
+
+    for (number, answer) in (1..).zip(answers) {
+        match answer {
+            Ok(CommitOutcome::Committed(_)) => assert_ne!(number % 10, 0),
+            Err(PortError::Broken { .. }) => assert_eq!(number % 10, 0),
+            other => panic!("{number}: {other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn commits_whose_connections_are_ended_are_applied_once() {
+    const SESSIONS: u128 = 12;
+    const TURNS: u32 = 12;
+    let Some(server) = contract::start::<Server>().await else { return };
+    let (ledger, admin) = (server.open().await, server.0.admin().await);
+    let over = Arc::new(AtomicBool::new(false));
+    let ended = {
+        let over = Arc::clone(&over);
+        common::beside().spawn(async move {
+            let sql = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND application_name = 'soma'
+                          AND query = 'COMMIT' ORDER BY random() LIMIT 1";
+            while !over.load(Ordering::Relaxed) {
+                admin.execute(sql, &[]).await.unwrap();
+            }
+        })
+    };
+    let talks = (0..SESSIONS).map(|number| {
+        let (ledger, talk) = (&ledger, talk(number));
+        async move {
+            for turn in 1..=TURNS {
+                let commit = talk.accepts(turn);
+                loop {
+                    match ledger.store.commit(commit.clone()).await {
+                        Ok(CommitOutcome::Committed(_) | CommitOutcome::AlreadyDone(_)) => break,
+                        Err(PortError::Unavailable(_) | PortError::Ambiguous(_)) => {}
+                        other => panic!("{other:?}"),
+                    }
+                }
+            }
+            ledger.events(&talk).await
+        }
+    });
+
+    let events = join_all(talks).await;
+    over.store(true, Ordering::Relaxed);
+    ended.await.unwrap();
+
+    for events in events {
+        let numbers: Vec<u64> = events.iter().map(|event| event.seq.0).collect();
+        assert_eq!(numbers, (1..=u64::from(TURNS)).collect::<Vec<_>>());
+    }
+}
