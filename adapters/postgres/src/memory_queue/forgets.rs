@@ -5,17 +5,9 @@ use std::time::Duration;
 use soma_core::ids::SessionId;
 use soma_core::ports::memory_queue::DueForget;
 use tokio_postgres::Row;
-use uuid::Uuid;
 
-use crate::columns::{At, limit, micros, tenant, timestamp};
+use crate::columns::{limit, micros, tenant, timestamp};
 use crate::database::{Database, Query, Scope, SqlError};
-
-/// Leaves a session (a `uuid`) of a tenant (a `text`) to be forgotten, at once.
-pub(crate) fn put<'a>(session: &'a Uuid, tenant: &'a &'a str, erased_at: &'a At) -> Query<'a> {
-    let sql = "INSERT INTO memory_forgets (session_id, tenant, erased_at) VALUES ($1, $2, $3)
-               ON CONFLICT (session_id) DO NOTHING";
-    Query::new(sql, vec![session, tenant, erased_at])
-}
 
 /// What is to be forgotten by now, in the order of erasure.
 pub(super) async fn due(database: &Database, most: usize) -> Result<Vec<DueForget>, SqlError> {

@@ -44,7 +44,9 @@ impl Columns {
         let mut columns = Self::default();
         let mut settlements: Vec<&SettledWrite> = settlements.iter().collect();
         settlements.sort_by_key(|one| one.due.id);
-        settlements.into_iter().for_each(|one| columns.push(one));
+        for one in settlements {
+            columns.push(one);
+        }
         columns
     }
 
