@@ -88,10 +88,7 @@ impl Cause {
     /// What it is if it happened while a connection was made: then also what the network or TLS says
     /// is about the connection.
     pub(super) const fn while_connecting(self) -> Self {
-        match self {
-            Self::Statement => Self::Lost,
-            cause => cause,
-        }
+        if matches!(self, Self::Statement) { Self::Lost } else { self }
     }
 
     /// Whether the world is to blame, and may be better later. What does not pass is the fault of the

@@ -75,8 +75,8 @@ fn told(error: Error) -> Source {
         None => Box::new(error),
         Some(said) => {
             let of = [said.table(), said.constraint()].into_iter().flatten();
-            let of: String = of.map(|name| format!(" ({name})")).collect();
-            format!("{} {}{of}", said.code().code(), said.message()).into()
+            let of = of.collect::<Vec<_>>().join(", ");
+            format!("{} {} ({of})", said.code().code(), said.message()).into()
         }
     }
 }
@@ -87,14 +87,13 @@ impl From<Error> for SqlError {
         if error.as_db_error().is_none() && Cause::of(&error) == Cause::Statement {
             return Self::Row(Box::new(error));
         }
-        match Cause::of(&error) {
-            Cause::Taken => {
-                let constraint = error.as_db_error().and_then(|said| said.constraint());
-                let constraint = constraint.unwrap_or_default().to_owned();
-                Self::Taken { constraint, source: told(error) }
-            }
-            cause => Self::Failed(cause, told(error)),
+        let cause = Cause::of(&error);
+        if cause == Cause::Taken {
+            let constraint = error.as_db_error().and_then(|said| said.constraint());
+            let constraint = constraint.unwrap_or_default().to_owned();
+            return Self::Taken { constraint, source: told(error) };
         }
+        Self::Failed(cause, told(error))
     }
 }
 

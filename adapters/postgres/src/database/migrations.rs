@@ -11,7 +11,6 @@ use super::settings::{OpenError, Settings};
 use super::{Database, Query, Scope, connect};
 
 mod files {
-    #![expect(clippy::unwrap_used, reason = "generated: the names of the files were read already")]
     refinery::embed_migrations!("migrations");
 }
 

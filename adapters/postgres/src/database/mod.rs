@@ -70,7 +70,7 @@ impl Database {
     /// No connection was free in time, or none could be made.
     pub(crate) async fn unit(&self, scope: Scope) -> Result<Unit, SqlError> {
         let connection = runtime::within(&self.runtime, self.pool.get()).await?;
-        Ok(Unit::new(connection, scope, self.patience, self.runtime.clone()))
+        Ok(Unit::new(connection, &scope, self.patience, self.runtime.clone()))
     }
 
     /// The rows of one query, in a round trip.

@@ -29,7 +29,7 @@ pub(crate) struct Unit {
 impl Unit {
     pub(super) fn new(
         connection: Object,
-        scope: Scope,
+        scope: &Scope,
         patience: Duration,
         runtime: Handle,
     ) -> Self {

@@ -206,10 +206,10 @@ fn taken(error: &SqlError, commit: &Commit) -> Option<CommitOutcome> {
 
 /// A transaction that is known to be undone is so, whatever its own answer was.
 fn undone(error: SqlError) -> SqlError {
-    match error {
-        SqlError::Unknown(source) => SqlError::Failed(Cause::Lost, source),
-        error => error,
+    if let SqlError::Unknown(source) = error {
+        return SqlError::Failed(Cause::Lost, source);
     }
+    error
 }
 
 /// One error for all who wait for the same.

@@ -106,7 +106,9 @@ const REQUESTS: &str = "
 /// Holds the sessions of some commits, and reads what is to be known.
 pub(super) async fn gather(unit: &mut Unit, commits: &[&Commit]) -> Result<Facts, SqlError> {
     let mut wanted = Wanted::default();
-    commits.iter().for_each(|commit| wanted.add(commit));
+    for commit in commits {
+        wanted.add(commit);
+    }
     let sessions: Vec<Uuid> = wanted.sessions.iter().copied().collect();
     let accounts = Accounts::limited(commits.iter().flat_map(|commit| &commit.usage));
     // The sessions come first: whatever is read after them is what those who held them left.

@@ -145,7 +145,7 @@ struct Inputs {
     tenants: Vec<String>,
     turns: Vec<Uuid>,
     steps: Vec<i32>,
-    inputs: Vec<Vec<u8>>,
+    payloads: Vec<Vec<u8>>,
 }
 
 impl Columns {
@@ -188,7 +188,7 @@ impl Columns {
         self.inputs.tenants.push(tenant.to_string());
         self.inputs.turns.push(*turn.as_uuid());
         self.inputs.steps.push(step_column(step));
-        self.inputs.inputs.push(json(input)?);
+        self.inputs.payloads.push(json(input)?);
         Ok(())
     }
 
@@ -233,8 +233,8 @@ impl Columns {
         let sql = "
             INSERT INTO turn_inputs (tenant, turn_id, step, input)
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::int4[], $4::bytea[])";
-        let Inputs { tenants, turns, steps, inputs } = &self.inputs;
-        (!turns.is_empty()).then(|| Query::new(sql, vec![tenants, turns, steps, inputs]))
+        let Inputs { tenants, turns, steps, payloads } = &self.inputs;
+        (!turns.is_empty()).then(|| Query::new(sql, vec![tenants, turns, steps, payloads]))
     }
 }
 

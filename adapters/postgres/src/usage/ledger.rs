@@ -111,7 +111,9 @@ impl Ledger {
         let key = |call| ReservationKey { turn_id, call };
         let range = self.entries.range(key(u32::MIN)..=key(u32::MAX));
         let open: Vec<_> = range.map(|(key, entry)| (*key, entry.reserved)).collect();
-        open.into_iter().for_each(|(key, reserved)| self.settle(key, reserved));
+        for (key, reserved) in open {
+            self.settle(key, reserved);
+        }
     }
 
     fn delta(&mut self, account: &Account, window: BudgetWindow) -> &mut Delta {

@@ -96,7 +96,9 @@ pub(super) async fn enter(
         isolated = rows.first().map(|row| row.try_get(0)).transpose()?.unwrap_or(false);
     }
     let mut limit = blame.suspect_limit(isolated, now);
-    mine.iter().for_each(|held| limit.add(held.suspicion));
+    for held in &mine {
+        limit.add(held.suspicion);
+    }
     Ok(limit)
 }
 
