@@ -20,3 +20,4 @@ mod real_models;
 mod services;
 mod soma;
 mod stopping;
+mod traces;

@@ -13,11 +13,13 @@ mod perform;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tracing::Instrument;
 
 use super::claims::{Handle, Handled, Signals};
 use super::world::World;
 use crate::ports::work::Claim;
 use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store, Toolbox};
+use crate::spans;
 use crate::turn::config::TurnConfig;
 use drive::{Drive, Taken};
 use histories::Histories;
@@ -64,7 +66,11 @@ impl AnswerMessage {
 impl Handle for AnswerMessage {
     async fn handle(&self, claim: &Claim, signals: &Signals) -> PortResult<Handled> {
         match Drive::load(self, claim, signals).await? {
-            Taken::Up(drive) => drive.run().await,
+            Taken::Up(drive) => {
+                let trace = drive.turn.accepted().and_then(|accepted| accepted.trace.as_ref());
+                let span = spans::turn(claim.session_id, drive.turn.id(), trace);
+                drive.run().instrument(span).await
+            }
             Taken::Off(handled) => Ok(handled),
         }
     }
