@@ -10,7 +10,7 @@ use std::sync::OnceLock;
 use tracing::Span;
 use tracing::field::Empty;
 
-use crate::conversation::model::{FinishReason, ModelFailure};
+use crate::conversation::model::FinishReason;
 use crate::ids::{CallId, SessionId, TurnId};
 use crate::memory::MemoryWrite;
 use crate::outbox::topic::Topic;
@@ -129,23 +129,21 @@ pub fn chat(session: SessionId, model: &str, max_tokens: u64) -> Span {
 
 /// What came of asking a model.
 pub fn answered(span: &Span, input: &Input) {
-    let usage = match input {
-        Input::ModelAnswered(answer) => {
-            span.record("gen_ai.response.model", answer.model.as_str());
-            let reason = match answer.finish {
-                FinishReason::Stop => "stop",
-                FinishReason::Length => "length",
-                FinishReason::ToolCalls => "tool_calls",
-                FinishReason::ContentFilter => "content_filter",
-            };
-            span.record("gen_ai.response.finish_reasons", reason);
-            &answer.usage
-        }
-        Input::ModelFailed { failure, usage, .. } => {
-            failed(span, ModelFailure::kind(failure));
-            usage
-        }
-        _ => return,
+    let usage = if let Input::ModelAnswered(answer) = input {
+        span.record("gen_ai.response.model", answer.model.as_str());
+        let reason = match answer.finish {
+            FinishReason::Stop => "stop",
+            FinishReason::Length => "length",
+            FinishReason::ToolCalls => "tool_calls",
+            FinishReason::ContentFilter => "content_filter",
+        };
+        span.record("gen_ai.response.finish_reasons", reason);
+        &answer.usage
+    } else if let Input::ModelFailed { failure, usage, .. } = input {
+        failed(span, failure.kind());
+        usage
+    } else {
+        return;
     };
     span.record("gen_ai.usage.input_tokens", usage.prompt_tokens);
     span.record("gen_ai.usage.output_tokens", usage.completion_tokens);
