@@ -196,7 +196,9 @@ impl Consume {
         let spans: Vec<Span> = records.iter().map(process).collect();
         let applied = self.apply.apply(lease, next_offset, records, dead).await;
         if applied.is_err() {
-            spans.iter().for_each(|span| spans::failed(span, "unavailable"));
+            for span in &spans {
+                spans::failed(span, "unavailable");
+            }
         }
         drop(spans);
         Ok(match applied? {

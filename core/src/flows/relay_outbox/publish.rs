@@ -108,7 +108,9 @@ impl RelayOutbox {
         let spans: Vec<Span> = records.iter().map(send).collect();
         let published = self.log.publish(topic, partition, records).await;
         if published.is_err() {
-            spans.iter().for_each(|span| spans::failed(span, "unavailable"));
+            for span in &spans {
+                spans::failed(span, "unavailable");
+            }
         }
         published.map(drop)
     }
