@@ -22,6 +22,7 @@ pub mod outbox;
 pub mod policy;
 pub mod ports;
 pub mod redact;
+pub mod spans;
 pub mod stream;
 #[cfg(test)]
 mod testing;

@@ -1,6 +1,7 @@
 //! What the tests of the whole need: stand-ins for what is outside, and harnesses.
 
 mod http;
+pub mod otlp;
 pub mod platform;
 pub mod somabrain;
 pub mod stub_model;

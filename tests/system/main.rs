@@ -21,3 +21,4 @@ mod servers;
 mod services;
 mod soma;
 mod stopping;
+mod traces;

@@ -97,7 +97,14 @@ impl Failure {
     pub(crate) fn of_read(self) -> PortError {
         match self.kind {
             Kind::Rejected => PortError::Broken { what: "recalling", source: self.into() },
-            _ => PortError::Unavailable(self.into()),
+            Kind::LeftAlone
+            | Kind::Away
+            | Kind::Lost
+            | Kind::Failed
+            | Kind::Busy
+            | Kind::Denied
+            | Kind::Foreign
+            | Kind::NotStored => PortError::Unavailable(self.into()),
         }
     }
 

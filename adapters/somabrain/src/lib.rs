@@ -14,8 +14,7 @@
 //! # Limits
 //!
 //! The server lists nothing, and deletes nothing: whatever is to be found is searched for, by words
-//! that each memory is given for that ([`marks`](mod@self)), and what is forgotten is overwritten
-//! by an empty record. A server whose search finds no words, only likeness, may miss some of them.
+//! that each memory is given for that, and what is forgotten is overwritten by an empty record. A server whose search finds no words, only likeness, may miss some of them.
 
 mod breaker;
 mod config;

@@ -37,7 +37,9 @@ pub(crate) async fn remember(
 ) -> Result<Vec<Outcome>, Failure> {
     let mut entries = entries.to_vec();
     let mark = scope.batch_mark(entries.iter().map(|entry| entry.record.as_str()));
-    entries.iter_mut().for_each(|entry| entry.mark(&mark));
+    for entry in &mut entries {
+        entry.mark(&mark);
+    }
     let (mut outcomes, to_look_for) = send(spoken, scope, entries).await?;
     let missing = missing(spoken, scope, &mark, to_look_for, &mut outcomes).await?;
     if missing.is_empty() {

@@ -172,7 +172,8 @@ fn due(
     let lanes = lane_set(&held(connection, leases)?);
     connection
         .prepare_cached(
-            "SELECT id, version, tries, payload, tenant, session_id FROM memory_write_outbox
+            "SELECT id, version, tries, payload, tenant, session_id, traceparent, tracestate
+               FROM memory_write_outbox
               WHERE id IN (SELECT id FROM memory_write_outbox INDEXED BY memory_write_outbox_due
                             WHERE due_at <= ?1 AND (?2 >> lane) & 1 ORDER BY id LIMIT ?3)
               ORDER BY id",
@@ -186,7 +187,8 @@ fn read(row: &Row<'_>, at: Timestamp) -> Result<Result<DueWrite, Unreadable>, Sq
     let unreadable = match read_json(row.get_ref(3)?) {
         Ok(write) => {
             let (id, version, tries) = (row.get(0)?, row.get(1)?, row.get::<_, u32>(2)? + 1);
-            return Ok(Ok(DueWrite { id, version, tries, write }));
+            let trace = trace(row, 6)?;
+            return Ok(Ok(DueWrite { id, version, tries, write, trace }));
         }
         Err(unreadable) => unreadable,
     };

@@ -1,10 +1,49 @@
-//! The trace that a request belongs to.
+//! The trace that a request belongs to, and the span in which it is served.
 
+use actix_web::ResponseError;
 use actix_web::http::header::HeaderMap;
+use soma_core::flows::refusal::Refusal;
+use soma_core::spans;
 use soma_core::trace::TraceContext;
+use tracing::{Instrument, Span};
+
+use crate::error::Problem;
+
+/// What a request is answered with that is accepted.
+const ACCEPTED: u16 = 202;
+
+/// The span in which something that a client asks for is accepted.
+pub(crate) struct Accepting {
+    span: Span,
+    asked: Option<TraceContext>,
+}
+
+impl Accepting {
+    /// Begins it, in the trace that the client's headers name.
+    pub(crate) fn begin(method: &str, route: &str, headers: &HeaderMap) -> Self {
+        let asked = of(headers);
+        Self { span: spans::serve(method, route, asked.as_ref()), asked }
+    }
+
+    /// What it leads to belongs to this trace: the client's own, if nobody collects spans here.
+    pub(crate) fn trace(&self) -> Option<TraceContext> {
+        self.span.in_scope(spans::current).or_else(|| self.asked.clone())
+    }
+
+    /// Does it, and ends the span.
+    pub(crate) async fn run<T>(
+        self,
+        accept: impl Future<Output = Result<T, Refusal>>,
+    ) -> Result<T, Problem> {
+        let accepted = accept.instrument(self.span.clone()).await.map_err(Problem::from);
+        let status = accepted.as_ref().map_or_else(|no| no.status_code().as_u16(), |_| ACCEPTED);
+        spans::served(&self.span, status);
+        accepted
+    }
+}
 
 /// The trace context of a request's headers, if it has one that is valid.
-pub(crate) fn of(headers: &HeaderMap) -> Option<TraceContext> {
+fn of(headers: &HeaderMap) -> Option<TraceContext> {
     let mut parents = headers.get_all("traceparent").filter_map(|value| value.to_str().ok());
     let parent = parents.next().filter(|_| parents.next().is_none())?;
     let states = headers.get_all("tracestate").filter_map(|value| value.to_str().ok());

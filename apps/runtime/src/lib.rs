@@ -6,6 +6,7 @@ pub mod data_dir;
 pub mod report;
 pub mod shutdown;
 pub mod telemetry;
+mod traces;
 
 use std::io;
 use std::time::Duration;
@@ -23,5 +24,6 @@ pub fn block_on<F: Future>(program: F) -> io::Result<F::Output> {
         tokio::runtime::Builder::new_multi_thread().thread_name("soma").enable_all().build()?;
     let output = runtime.block_on(program);
     runtime.shutdown_timeout(LAST_CALLS);
+    traces::end();
     Ok(output)
 }

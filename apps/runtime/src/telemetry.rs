@@ -5,12 +5,17 @@ use std::panic::{self, PanicHookInfo};
 use std::time::Duration;
 
 use metrics_exporter_prometheus::{BuildError, Matcher, PrometheusBuilder, PrometheusHandle};
+use opentelemetry_otlp::ExporterBuildError;
 use soma_core::flows::stop::Stop;
 use soma_core::ports::Timer;
+use soma_core::spans;
+use tracing_subscriber::Layer;
 use tracing_subscriber::filter::{LevelFilter, Targets};
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
+
+use crate::traces;
 
 /// The bounds of durations, in seconds: from a cached answer to a slow model.
 const SECONDS: &[f64] = &[
@@ -29,6 +34,9 @@ pub enum TelemetryError {
     /// Something in this process measures already.
     #[error("metrics are set up already")]
     Metrics(#[source] BuildError),
+    /// Traces cannot be sent as the environment says.
+    #[error("traces cannot be sent: see to the OTEL_ variables")]
+    Traces(#[source] ExporterBuildError),
 }
 
 /// Where logs go, and in which form.
@@ -47,23 +55,27 @@ impl Logs {
     }
 }
 
-/// Sets up logs, metrics and the log of panics, once per process.
+/// Sets up logs, metrics, the log of panics, and traces if the environment says where they go, once per
+/// process. What is traced last leaves when [`block_on`](crate::block_on) ends.
 ///
 /// # Errors
 ///
 /// [`TelemetryError`] if they are set up already.
 pub fn init(filter: &Targets, logs: Logs) -> Result<MetricsHandle, TelemetryError> {
-    let registry = tracing_subscriber::registry().with(without_chatter(filter));
+    let traces = traces::layer().map_err(TelemetryError::Traces)?;
+    let registry = tracing_subscriber::registry().with(traces);
+    // Spans are parts of traces, not of logs.
+    let filter = without_chatter(filter).with_target(spans::TARGET, LevelFilter::OFF);
     // A closed pipe must not end in a panic of the logger.
     match logs {
         Logs::Json => {
             let layer = fmt::layer().json().flatten_event(true).with_span_list(false);
-            registry.with(layer.log_internal_errors(false)).try_init()
+            registry.with(layer.log_internal_errors(false).with_filter(filter)).try_init()
         }
         Logs::Text => {
             let layer = fmt::layer().with_writer(io::stderr).with_target(false);
             let layer = layer.with_ansi(io::stderr().is_terminal());
-            registry.with(layer.log_internal_errors(false)).try_init()
+            registry.with(layer.log_internal_errors(false).with_filter(filter)).try_init()
         }
     }
     .map_err(TelemetryError::Logs)?;

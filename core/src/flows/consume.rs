@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use futures_util::FutureExt;
 use futures_util::future::{Either, select};
 use serde_json::json;
+use tracing::Span;
 
 use super::run_concurrently::run_concurrently;
 use super::shares::Shares;
@@ -23,6 +24,7 @@ use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
 use crate::ports::log::{Bounds, Fetched, Positioned};
 use crate::ports::{Leases, Log, PortResult};
+use crate::spans;
 use crate::time::Timestamp;
 use crate::unreadable::Unreadable;
 use crate::work::ingest::BatchOutcome;
@@ -209,7 +211,19 @@ impl Consume {
         records: &[Positioned],
         dead: Vec<DeadLetter>,
     ) -> PortResult<Option<PartitionLease>> {
-        Ok(match self.apply.apply(lease, next_offset, records, dead).await? {
+        let process = |place: &Positioned| {
+            let parent = place.record.trace();
+            spans::process(self.topic, self.group, place.offset, parent.as_ref())
+        };
+        let spans: Vec<Span> = records.iter().map(process).collect();
+        let applied = self.apply.apply(lease, next_offset, records, dead).await;
+        if applied.is_err() {
+            for span in &spans {
+                spans::failed(span, "unavailable");
+            }
+        }
+        drop(spans);
+        Ok(match applied? {
             BatchOutcome::Applied | BatchOutcome::AlreadyDone => {
                 Some(PartitionLease { next_offset, last: last_of(records), ..lease.clone() })
             }

@@ -9,6 +9,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{join, select};
 use futures_util::stream::{StreamExt, iter};
+use tracing::{Instrument, Span};
 
 use super::forget_sessions::ForgetSessions;
 use super::memory_lanes::MemoryLanes;
@@ -26,6 +27,7 @@ use crate::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
 use crate::ports::{
     CLOCK_SKEW, Leases, Memory, MemoryQueue, Notification, PortError, PortResult, Store,
 };
+use crate::spans;
 use crate::time::Timestamp;
 use crate::work::lease::PartitionLease;
 
@@ -159,12 +161,22 @@ impl SyncMemory {
             return Ok(());
         }
         let writes: Vec<MemoryWrite> = due.iter().map(|due| due.write.clone()).collect();
-        let results = self.world.within(LONGEST_WRITE, self.memory.remember(&writes)).await;
+        let span = |due: &DueWrite| spans::remember(&due.write, due.trace.as_ref());
+        let all: Vec<_> = due.iter().map(span).collect();
+        // What is made in one call belongs to the trace of its first write.
+        let remember = self.memory.remember(&writes);
+        let remember = remember.instrument(all.first().cloned().unwrap_or_else(Span::none));
+        let results = self.world.within(LONGEST_WRITE, remember).await;
         let unknown = PortError::Ambiguous("the memory did not say what became of it".into());
         let of = |place: usize| match &results {
             Ok(results) => results.get(place).map_or(Err(&unknown), |one| one.as_ref().copied()),
             Err(error) => Err(error),
         };
+        for (place, span) in all.into_iter().enumerate() {
+            if of(place).is_err() {
+                spans::failed(&span, "unavailable");
+            }
+        }
         let settlements: Vec<SettledWrite> = (0..)
             .zip(due)
             .map(|(place, due)| SettledWrite { outcome: self.outcome(&due, of(place), now), due })

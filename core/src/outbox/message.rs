@@ -167,6 +167,11 @@ impl Record {
         Digest32(hash.finalize().into())
     }
 
+    /// The trace that it belongs to.
+    pub fn trace(&self) -> Option<TraceContext> {
+        TraceContext::read(self.header("traceparent")?, self.header("tracestate"))
+    }
+
     /// A header's value.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).map(String::as_str)

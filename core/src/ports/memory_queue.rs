@@ -10,6 +10,7 @@ use crate::ids::{SessionId, TenantId};
 use crate::memory::MemoryWrite;
 use crate::outbox::dead::DeadLetter;
 use crate::time::Timestamp;
+use crate::trace::TraceContext;
 use crate::work::lease::PartitionLease;
 
 /// A write that is due.
@@ -23,6 +24,8 @@ pub struct DueWrite {
     pub tries: u32,
     /// What is to be remembered.
     pub write: MemoryWrite,
+    /// The trace of the commit that left it.
+    pub trace: Option<TraceContext>,
 }
 
 /// What became of a write that was due.

@@ -1,4 +1,4 @@
-//! Generations 0 to 2: FastAPI, everything at the root.
+//! Generations 0 to 2: `FastAPI`, everything at the root.
 
 use serde_json::{Value, json};
 
@@ -99,37 +99,54 @@ pub(super) fn taken(
     Ok(answer)
 }
 
-fn recall(brain: &mut Brain, asked: &Asked) -> Reply {
+/// What is looked for, and how much of it.
+struct Question {
+    text: String,
+    most: u64,
+    universe: String,
+}
+
+/// Reads what is asked as the generation does.
+fn question(brain: &mut Brain, asked: &Asked) -> Result<Question, Reply> {
     let body = &asked.body;
+    let universe = body["universe"].as_str().unwrap_or("real").to_owned();
     let in_query = asked.query.strip_prefix("payload=").map(unescaped);
-    let (text, most, universe) = match (brain.generation, in_query) {
-        (Generation::G1, Some(text)) => (text, 10, "real"),
-        (Generation::G1, None) => return Reply::mistake(&["query", "payload"], "Field required"),
-        (_, Some(_)) => return Reply::mistake(&["body"], "Field required"),
+    match (brain.generation, in_query) {
+        (Generation::G1, Some(text)) => Ok(Question { text, most: 10, universe }),
+        (Generation::G1, None) => Err(Reply::mistake(&["query", "payload"], "Field required")),
+        (_, Some(_)) => Err(Reply::mistake(&["body"], "Field required")),
         (Generation::G0, None) => {
             let most = body["top_k"].as_u64().unwrap_or(3);
-            let Some(text) = body["query"].as_str().filter(|_| (1..=50).contains(&most)) else {
-                return Reply::mistake(&["body", "top_k"], "between 1 and 50");
-            };
-            (text.to_owned(), most, body["universe"].as_str().unwrap_or("real"))
+            let text = body["query"].as_str().filter(|_| (1..=50).contains(&most));
+            let text = text.ok_or_else(|| Reply::mistake(&["body", "top_k"], "1 to 50"))?;
+            Ok(Question { text: text.to_owned(), most, universe })
         }
         (_, None) => {
             let complete = ["retrievers", "rerank", "persist"];
             if body.is_object() && !complete.iter().all(|name| body.get(*name).is_some()) {
                 let id = brain.request_id();
-                let error = json!({"error": "Cognitive processing error", "request_id": id,
-                    "recovery_suggestions": []});
-                return Reply::json(500, &error);
+                return Err(Reply::json(
+                    500,
+                    &json!({"error": "Cognitive processing error", "request_id": id,
+                        "recovery_suggestions": []}),
+                ));
             }
             let text = body.as_str().or(body["query"].as_str()).or(body["q"].as_str());
             let most = body["top_k"].as_u64().unwrap_or(10);
-            let universe = body["universe"].as_str().unwrap_or("real");
-            (text.unwrap_or_default().to_owned(), most, universe)
+            Ok(Question { text: text.unwrap_or_default().to_owned(), most, universe })
         }
+    }
+}
+
+fn recall(brain: &mut Brain, asked: &Asked) -> Reply {
+    let body = &asked.body;
+    let Question { text, most, universe } = match question(brain, asked) {
+        Ok(question) => question,
+        Err(refusal) => return refusal,
     };
-    let mut results = pinned(brain, universe, &text);
+    let mut results = pinned(brain, &universe, &text);
     let most = usize::try_from(most).unwrap_or(usize::MAX);
-    let found = brain.search(universe, &text, most);
+    let found = brain.search(&universe, &text, most);
     results.extend(found.into_iter().map(|one| result("ltm", "vector", one)));
     let long = results.len();
     let tenant = asked.header("x-tenant-id").unwrap_or("public").to_owned();
@@ -139,7 +156,7 @@ fn recall(brain: &mut Brain, asked: &Asked) -> Reply {
         results.extend(working.map(|one| result("wm", "wm", one)));
     }
     if body["persist"] == true {
-        let place = (universe.to_owned(), format!("recall {}", brain.request_id()));
+        let place = (universe, format!("recall {}", brain.request_id()));
         brain.memories.insert(place, json!({"task": format!("Recall session {text}")}));
     }
     Reply::ok(&json!({

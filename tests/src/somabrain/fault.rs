@@ -134,8 +134,8 @@ impl Rule {
 
 /// How long an answer is late.
 pub(super) const fn late(fault: &Fault) -> Duration {
-    match fault {
-        Fault::Late(milliseconds) => Duration::from_millis(*milliseconds),
-        _ => Duration::ZERO,
+    if let Fault::Late(milliseconds) = fault {
+        return Duration::from_millis(*milliseconds);
     }
+    Duration::ZERO
 }

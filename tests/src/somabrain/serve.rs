@@ -53,16 +53,20 @@ async fn converse(mut socket: TcpStream, shared: &Shared) -> io::Result<()> {
         }
         fault => {
             pause(fault.as_ref().map_or(Duration::ZERO, late)).await;
-            let stores = match &fault {
-                Some(Fault::NotStored | Fault::Replayed) => 0,
-                Some(Fault::PartlyStored(_)) => 1,
-                _ => usize::MAX,
-            };
+            let stores = fault.as_ref().map_or(usize::MAX, stores);
             let reply = act(shared, &asked, request.body.len(), stores);
             let cut = (fault == Some(Fault::Cut)).then_some(reply.body.len() / 2);
             send(socket, spoiled(reply, fault.as_ref()), cut).await
         }
     }
+}
+
+/// So many of what is sent together are really stored.
+fn stores(fault: &Fault) -> usize {
+    if matches!(fault, Fault::NotStored | Fault::Replayed) {
+        return 0;
+    }
+    if matches!(fault, Fault::PartlyStored(_)) { 1 } else { usize::MAX }
 }
 
 fn act(shared: &Shared, asked: &Asked, length: usize, stores: usize) -> Reply {

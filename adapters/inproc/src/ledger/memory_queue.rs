@@ -111,6 +111,7 @@ impl MemoryTable {
             version: row.version,
             tries: row.tries + 1,
             write: row.write.clone(),
+            trace: row.trace.clone(),
         });
         due.collect()
     }

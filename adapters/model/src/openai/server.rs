@@ -5,6 +5,7 @@ use std::net::IpAddr;
 use reqwest::header::{ACCEPT_ENCODING, HeaderMap, HeaderValue};
 use reqwest::{Client, Response, Url};
 use soma_core::conversation::model::ModelFailure;
+use soma_core::spans;
 
 use super::request::Body;
 use super::{BadModelConfig, OpenAiConfig, failure};
@@ -40,6 +41,9 @@ impl Server {
         let mut post = self.client.post(self.url.clone()).json(body);
         if let Some(key) = &self.config.api_key {
             post = post.bearer_auth(key.expose());
+        }
+        if let Some(trace) = spans::current() {
+            post = trace.headers().fold(post, |post, (name, value)| post.header(name, value));
         }
         match tokio::time::timeout(self.config.first_byte, post.send()).await {
             Ok(Ok(response)) => Ok(response),

@@ -45,41 +45,62 @@ fn busy(after: &str) -> Fault {
     Fault::json(429, &json!({"error": "Rate limit exceeded"})).with("retry-after", after)
 }
 
-fn rows() -> Vec<Row> {
-    let failed = json!({"error": "Cognitive processing error", "recovery_suggestions": []});
+fn failed() -> Value {
+    json!({"error": "Cognitive processing error", "recovery_suggestions": []})
+}
+
+/// What a write meets.
+fn writing() -> Vec<Row> {
     let open = json!({"message": "the memory is away", "breaker_open": true});
-    let later = json!({"ok": true, "results": [
-        {"persisted_to_ltm": false, "queued_for_ltm": true},
-        {"persisted_to_ltm": false, "queued_for_ltm": true},
-    ]});
+    let later = json!({"persisted_to_ltm": false, "queued_for_ltm": true});
+    let later = json!({"ok": true, "results": [later, later]});
     vec![
         Row(1, "reset", Remember, Fault::Reset, ALWAYS, Ambiguous),
-        Row(1, "reset", Recall, Fault::Reset, ALWAYS, Unavailable),
         Row(2, "late", Remember, Fault::Late(50), ALWAYS, Done),
-        Row(2, "late", Recall, Fault::Late(50), ALWAYS, Done),
         Row(2, "hangs", Remember, Fault::Hang, ALWAYS, Ambiguous),
-        Row(2, "hangs", Recall, Fault::Hang, ALWAYS, Unavailable),
         Row(3, "once not stored", Remember, Fault::NotStored, 1, Done),
         Row(3, "never stored", Remember, Fault::NotStored, ALWAYS, Ambiguous),
         Row(4, "queued for replay", Remember, Fault::Replayed, ALWAYS, Ambiguous),
         Row(5, "queued", Remember, Fault::json(200, &later), ALWAYS, Ambiguous),
         Row(6, "with a warning", Remember, Fault::Warned, ALWAYS, Done),
-        Row(7, "500", Remember, Fault::json(500, &failed), ALWAYS, Ambiguous),
-        Row(7, "500", Recall, Fault::json(500, &failed), ALWAYS, Unavailable),
+        Row(7, "500", Remember, Fault::json(500, &failed()), ALWAYS, Ambiguous),
         Row(7, "502", Remember, detail(502, &"store failed".into()), ALWAYS, Ambiguous),
         Row(7, "503 text", Remember, detail(503, &"pool unavailable".into()), ALWAYS, Ambiguous),
         Row(7, "503 object", Remember, detail(503, &open), ALWAYS, Ambiguous),
-        Row(7, "503 plain", Recall, plain(503, "policy deny"), ALWAYS, Unavailable),
-        Row(7, "504", Recall, detail(504, &"timeout".into()), ALWAYS, Unavailable),
-        Row(7, "200 with an error", Remember, Fault::json(200, &failed), ALWAYS, Ambiguous),
-        Row(7, "200 with an error", Recall, Fault::json(200, &failed), ALWAYS, Unavailable),
+        Row(7, "200 with an error", Remember, Fault::json(200, &failed()), ALWAYS, Ambiguous),
         Row(7, "200 not ok", Remember, Fault::json(200, &json!({"ok": false})), ALWAYS, Ambiguous),
         Row(8, "429", Remember, detail(429, &"rate limit".into()), ALWAYS, Unavailable),
         Row(8, "429 for 7 s", Remember, busy("7"), ALWAYS, Unavailable),
+        Row(9, "401", Remember, detail(401, &"Unauthorized".into()), ALWAYS, Unavailable),
+        Row(10, "404 once", Remember, detail(404, &"Not Found".into()), 1, Done),
+        Row(10, "404 always", Remember, page(404), ALWAYS, Unavailable),
+        Row(11, "409", Again, detail(409, &"exists".into()), ALWAYS, Done),
+        Row(12, "413", Remember, plain(413, "too long"), ALWAYS, Broken),
+        Row(12, "400 page", Remember, page(400), ALWAYS, Broken),
+        Row(13, "422 of an item", Remember, mistake(&json!(["body", "items", 0])), ALWAYS, Broken),
+        Row(13, "400", Remember, detail(400, &"unsafe characters".into()), ALWAYS, Broken),
+        Row(14, "200 page", Remember, page(200), ALWAYS, Ambiguous),
+        Row(14, "no results", Remember, Fault::json(200, &json!({})), ALWAYS, Ambiguous),
+        Row(15, "cut", Remember, Fault::Cut, ALWAYS, Ambiguous),
+        Row(16, "doubles and others", Remember, Fault::Repeated, ALWAYS, Done),
+        Row(19, "partly stored", Remember, Fault::PartlyStored(200), 1, Done),
+        Row(19, "partly stored, 503", Remember, Fault::PartlyStored(503), ALWAYS, Ambiguous),
+    ]
+}
+
+/// What a recall meets.
+fn reading() -> Vec<Row> {
+    vec![
+        Row(1, "reset", Recall, Fault::Reset, ALWAYS, Unavailable),
+        Row(2, "late", Recall, Fault::Late(50), ALWAYS, Done),
+        Row(2, "hangs", Recall, Fault::Hang, ALWAYS, Unavailable),
+        Row(7, "500", Recall, Fault::json(500, &failed()), ALWAYS, Unavailable),
+        Row(7, "503 plain", Recall, plain(503, "policy deny"), ALWAYS, Unavailable),
+        Row(7, "504", Recall, detail(504, &"timeout".into()), ALWAYS, Unavailable),
+        Row(7, "200 with an error", Recall, Fault::json(200, &failed()), ALWAYS, Unavailable),
         Row(8, "429 until", Recall, busy("Mon, 03 Nov 2025 12:00:30 GMT"), ALWAYS, Unavailable),
         Row(8, "429 absurd", Recall, busy("1e99"), ALWAYS, Unavailable),
         Row(8, "429 nonsense", Recall, busy("soon"), ALWAYS, Unavailable),
-        Row(9, "401", Remember, detail(401, &"Unauthorized".into()), ALWAYS, Unavailable),
         Row(
             9,
             "403",
@@ -88,18 +109,10 @@ fn rows() -> Vec<Row> {
             ALWAYS,
             Unavailable,
         ),
-        Row(10, "404 once", Remember, detail(404, &"Not Found".into()), 1, Done),
         Row(10, "404 page once", Recall, page(404), 1, Done),
         Row(10, "405 once", Recall, plain(405, "Method not allowed"), 1, Done),
-        Row(10, "404 always", Remember, page(404), ALWAYS, Unavailable),
         Row(10, "404 always", Recall, page(404), ALWAYS, Unavailable),
-        Row(11, "409", Again, detail(409, &"exists".into()), ALWAYS, Done),
-        Row(12, "413", Remember, plain(413, "too long"), ALWAYS, Broken),
-        Row(12, "400 page", Remember, page(400), ALWAYS, Broken),
-        Row(13, "422 of an item", Remember, mistake(&json!(["body", "items", 0])), ALWAYS, Broken),
         Row(13, "422 of the form", Recall, mistake(&json!(["query", "payload"])), 1, Done),
-        Row(13, "400", Remember, detail(400, &"unsafe characters".into()), ALWAYS, Broken),
-        Row(14, "200 page", Remember, page(200), ALWAYS, Ambiguous),
         Row(14, "200 page", Recall, page(200), ALWAYS, Unavailable),
         Row(14, "half of a document", Recall, plain(200, "{\"results\": [{"), ALWAYS, Unavailable),
         Row(
@@ -110,16 +123,15 @@ fn rows() -> Vec<Row> {
             ALWAYS,
             Unavailable,
         ),
-        Row(14, "no results", Remember, Fault::json(200, &json!({})), ALWAYS, Ambiguous),
         Row(14, "null", Recall, plain(200, "null"), ALWAYS, Unavailable),
-        Row(15, "cut", Remember, Fault::Cut, ALWAYS, Ambiguous),
         Row(15, "cut", Recall, Fault::Cut, ALWAYS, Unavailable),
         Row(15, "events", Recall, plain(200, "data: {}\n\ndata: x\n\n"), ALWAYS, Unavailable),
         Row(16, "doubles and others", Recall, Fault::Repeated, ALWAYS, Done),
-        Row(16, "doubles and others", Remember, Fault::Repeated, ALWAYS, Done),
-        Row(19, "partly stored", Remember, Fault::PartlyStored(200), 1, Done),
-        Row(19, "partly stored, 503", Remember, Fault::PartlyStored(503), ALWAYS, Ambiguous),
     ]
+}
+
+fn rows() -> impl Iterator<Item = Row> {
+    writing().into_iter().chain(reading())
 }
 
 async fn is_met(generation: Generation, row: Row) {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod breaking;
+mod double;
 mod faults;
 mod negotiating;
 mod tenants;

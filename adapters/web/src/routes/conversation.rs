@@ -6,6 +6,7 @@ use std::str::Utf8Error;
 use std::sync::Arc;
 use std::time::Duration;
 
+use actix_web::http::header::HeaderMap;
 use actix_ws::{
     AggregatedMessage, AggregatedMessageStream, CloseCode, CloseReason, Closed, ProtocolError,
 };
@@ -26,6 +27,7 @@ use crate::error::Problem;
 use crate::fields::Fields;
 use crate::frame::Wire;
 use crate::gateway::Gateway;
+use crate::trace::Accepting;
 
 /// The most bytes of a frame, or of one that comes in parts.
 pub(super) const MAX_FRAME: usize = MAX_BODY;
@@ -157,7 +159,10 @@ impl Conversation {
         }
         message.session_id = Some(self.session);
         message.idempotency_key = idempotency_key;
-        let receipt = self.gateway.submit_message.run(&self.caller, message).await?;
+        let accepting = Accepting::begin("GET", "/v1/session/{id}/stream", &HeaderMap::new());
+        message.trace = accepting.trace();
+        let submit = self.gateway.submit_message.run(&self.caller, message);
+        let receipt = accepting.run(submit).await?;
         Ok(json!({
             "type": "accepted",
             "request": "message",

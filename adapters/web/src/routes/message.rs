@@ -15,7 +15,7 @@ use crate::error::Problem;
 use crate::fields::Fields;
 use crate::gateway::Gateway;
 use crate::openapi::{params, schema};
-use crate::trace;
+use crate::trace::Accepting;
 
 const KEY: &str = "Idempotency-Key";
 
@@ -42,8 +42,9 @@ pub(crate) async fn submit_message(
 ) -> Result<HttpResponse, Problem> {
     let mut message = read(body.0)?;
     message.idempotency_key = key(request.headers())?;
-    message.trace = trace::of(request.headers());
-    let receipt = gateway.submit_message.run(&caller.0, message).await?;
+    let accepting = Accepting::begin("POST", "/v1/session/message", request.headers());
+    message.trace = accepting.trace();
+    let receipt = accepting.run(gateway.submit_message.run(&caller.0, message)).await?;
     Ok(HttpResponse::Accepted().json(receipt))
 }
 

@@ -14,7 +14,7 @@ use crate::body::Body;
 use crate::error::Problem;
 use crate::gateway::Gateway;
 use crate::openapi::schema;
-use crate::trace;
+use crate::trace::Accepting;
 
 pub(super) fn endpoints() -> Vec<Endpoint> {
     vec![
@@ -61,9 +61,10 @@ pub(crate) async fn request_tool(
     let (Some(session_id), Some(tool_name)) = (session_id, tool_name) else {
         return Err(Problem::internal());
     };
-    let trace = trace::of(request.headers());
+    let accepting = Accepting::begin("POST", "/v1/tool/request", request.headers());
+    let trace = accepting.trace();
     let request = NewToolRequest { session_id, tool_name, args, trace };
-    let call = gateway.request_tool.run(&caller.0, request).await?;
+    let call = accepting.run(gateway.request_tool.run(&caller.0, request)).await?;
     let (status, event) = ("enqueued", request_event(call));
     let receipt = json!({"status": status, "event_id": event, "call_id": call});
     Ok(HttpResponse::Accepted().json(receipt))

@@ -44,8 +44,9 @@ pub async fn write_is_due_at_once_and_until_it_is_settled(fixture: impl Fixture<
     let first = holder.due().await;
     let second = holder.due().await;
 
-    let DueWrite { write, tries, version, .. } = &first[0];
+    let DueWrite { write, tries, version, trace, .. } = &first[0];
     assert_eq!((write, *tries, *version), (&talk.memory("a"), 1, 0));
+    assert_eq!(*trace, None, "the commit belongs to none");
     assert_eq!(second, first);
 }
 

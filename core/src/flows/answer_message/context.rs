@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use futures_util::future::{Either, select};
 use serde_json::json;
+use tracing::Instrument;
 
 use super::drive::Drive;
 use super::histories::History;
@@ -17,6 +18,7 @@ use crate::flows::persist::{UNTIL_DROPPED, retry};
 use crate::ids::EventId;
 use crate::memory::RecallQuery;
 use crate::ports::PortResult;
+use crate::spans;
 use crate::turn::input::{Context, Input, Recalled};
 use crate::turn::prompt;
 use crate::work::session::EventRange;
@@ -134,10 +136,12 @@ impl Drive<'_> {
             except,
         };
         let memory = &self.flow.ports.memory;
-        let recall = std::pin::pin!(memory.recall(&query));
+        let span = spans::recall(query.session_id);
+        let recall = std::pin::pin!(memory.recall(&query).instrument(span.clone()));
         let too_long = self.flow.world.timer.sleep(RECALL_TIME);
         match select(recall, too_long).await {
             Either::Left((Ok(hits), _)) => {
+                spans::recalled(&span, hits.len());
                 let good = hits.into_iter().filter(|hit| hit.score >= LEAST_SCORE);
                 let recalled = good
                     .map(|hit| Recalled {
@@ -149,10 +153,14 @@ impl Drive<'_> {
                 (recalled, None)
             }
             Either::Left((Err(error), _)) => {
+                spans::failed(&span, "unavailable");
                 tracing::warn!(%error, "recall failed: the turn goes on without");
                 (Vec::new(), Some("the memory cannot be reached".into()))
             }
-            Either::Right(_) => (Vec::new(), Some("the memory took too long".into())),
+            Either::Right(_) => {
+                spans::failed(&span, "timeout");
+                (Vec::new(), Some("the memory took too long".into()))
+            }
         }
     }
 }

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, Either, select};
 use futures_util::stream::StreamExt;
+use tracing::Instrument;
 
 use super::deltas::Deltas;
 use super::drive::Drive;
@@ -13,6 +14,7 @@ use crate::observe;
 use crate::outbox::backoff::Backoff;
 use crate::ports::PortResult;
 use crate::ports::model::{About, ModelEvent, ModelRequest, ModelStream};
+use crate::spans;
 use crate::turn::input::{Input, ModelAnswer};
 use crate::turn::prompt;
 use crate::turn::step::Generate;
@@ -39,6 +41,22 @@ impl Drive<'_> {
             return Ok(self.broken_off(String::new(), Usage::default()));
         }
         let request = self.request(generate).await?;
+        let model = &generate.profile.model;
+        let span = spans::chat(self.claim.session_id, model, request.max_tokens);
+        let input = self.ask(generate, request).instrument(span.clone()).await;
+        spans::answered(&span, &input);
+        if let Input::ModelFailed { failure, .. } = &input {
+            let (session, turn) = (self.claim.session_id, self.turn.id());
+            observe::model_failed(session, turn, model, failure, generate.failures);
+            if *failure == ModelFailure::TooLong {
+                // The turn may ask again with less of it.
+                self.history = None;
+            }
+        }
+        Ok(input)
+    }
+
+    async fn ask(&self, generate: &Generate, request: ModelRequest) -> Input {
         let prompt = self.prompt_tokens(&request.messages);
         let mut deltas = Deltas::new(generate);
         let asked = {
@@ -48,11 +66,11 @@ impl Drive<'_> {
                 Either::Right(_) => {
                     let usage =
                         Usage { prompt_tokens: prompt, completion_tokens: 0, estimated: true };
-                    return Ok(self.broken_off(String::new(), usage));
+                    return self.broken_off(String::new(), usage);
                 }
             }
         };
-        let input = match asked {
+        match asked {
             Ok(stream) => {
                 let input = self.stream(stream, &mut deltas, prompt).await;
                 ask_again_if_empty(input, generate)
@@ -60,17 +78,7 @@ impl Drive<'_> {
             Err(failure) => {
                 Input::ModelFailed { failure, text: String::new(), usage: Usage::default() }
             }
-        };
-        if let Input::ModelFailed { failure, .. } = &input {
-            let (session, turn) = (self.claim.session_id, self.turn.id());
-            let model = &generate.profile.model;
-            observe::model_failed(session, turn, model, failure, generate.failures);
-            if *failure == ModelFailure::TooLong {
-                // The turn may ask again with less of it.
-                self.history = None;
-            }
         }
-        Ok(input)
     }
 
     async fn stream(&self, mut stream: ModelStream, deltas: &mut Deltas, prompt: u64) -> Input {

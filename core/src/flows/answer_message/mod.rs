@@ -13,11 +13,13 @@ mod perform;
 use std::sync::Arc;
 
 use async_trait::async_trait;
+use tracing::Instrument;
 
 use super::claims::{Handle, Handled, Told};
 use super::world::World;
 use crate::ports::work::Claim;
 use crate::ports::{Budget, Log, Memory, Model, Policy, PortResult, Store, Toolbox};
+use crate::spans;
 use crate::turn::config::TurnConfig;
 use drive::{Drive, Taken};
 use histories::Histories;
@@ -65,7 +67,11 @@ impl Handle for AnswerMessage {
     async fn handle(&self, claim: &Claim, told: &Told) -> PortResult<Handled> {
         let Some(turn_id) = claim.turn_id else { return Ok(Handled::default()) };
         match Drive::load(self, claim, turn_id, &told.of(turn_id)).await? {
-            Taken::Up(drive) => drive.run().await,
+            Taken::Up(drive) => {
+                let trace = drive.turn.accepted().and_then(|accepted| accepted.trace.as_ref());
+                let span = spans::turn(claim.session_id, turn_id, trace);
+                drive.run().instrument(span).await
+            }
             Taken::Off(handled) => Ok(handled),
         }
     }

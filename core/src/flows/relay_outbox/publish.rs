@@ -1,5 +1,7 @@
 //! One publish to one partition, and what becomes of messages that can never be published.
 
+use tracing::Span;
+
 use super::RelayOutbox;
 use super::TopicPartition;
 use crate::observe;
@@ -8,6 +10,7 @@ use crate::outbox::message::{OutboxMessage, OutboxRow, Record};
 use crate::outbox::topic::Topic;
 use crate::ports::outbox::SettledRow;
 use crate::ports::{PortError, PortResult};
+use crate::spans;
 use crate::unreadable::Unreadable;
 use crate::work::lease::PartitionLease;
 
@@ -115,7 +118,18 @@ impl RelayOutbox {
         // Not when they were committed: what is published again is to be told from what was there.
         let at = self.world.clock.now();
         let records: Vec<Record> = messages.into_iter().map(|message| message.record(at)).collect();
-        self.log.publish(topic, partition, records).await.map(drop)
+        let send = |record: &Record| {
+            let id = record.header("event_id").unwrap_or_default();
+            spans::send(topic, id, record.trace().as_ref())
+        };
+        let spans: Vec<Span> = records.iter().map(send).collect();
+        let published = self.log.publish(topic, partition, records).await;
+        if published.is_err() {
+            for span in &spans {
+                spans::failed(span, "unavailable");
+            }
+        }
+        published.map(drop)
     }
 
     fn letter(

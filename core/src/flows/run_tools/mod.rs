@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{Either, join, join_all, select};
 use serde_json::{Map, Value, json};
+use tracing::Instrument;
 
 use self::held::Held;
 use super::claims::{CancelledTurns, Handle, Handled, Told};
@@ -25,8 +26,9 @@ use crate::policy::{Action, Decision, PolicyRequest};
 use crate::ports::tool::ToolContext;
 use crate::ports::work::Claim;
 use crate::ports::{Notification, Policy, PortResult, Store, Toolbox};
+use crate::spans;
 use crate::tool::{
-    CallChange, CallRecord, CallState, NEEDS_APPROVAL, ToolOutcome, ToolSpec, ToolStatus,
+    CallChange, CallRecord, CallState, NEEDS_APPROVAL, ToolCall, ToolOutcome, ToolSpec, ToolStatus,
 };
 use crate::unreadable::Unreadable;
 use crate::work::commit::{Commit, CommitOutcome, Fence, WorkKind};
@@ -167,14 +169,18 @@ impl RunTools {
             context.cancelled.trigger();
             self.world.timer.sleep(LAST_WORDS).await;
         };
-        let running = self.tools.run(&context, &record.call);
-        match select(running, std::pin::pin!(over)).await {
+        let ToolCall { call_id, tool_name, .. } = &record.call;
+        let span = spans::tool(tool_name, *call_id, record.trace.as_ref());
+        let running = self.tools.run(&context, &record.call).instrument(span.clone());
+        let outcome = match select(std::pin::pin!(running), std::pin::pin!(over)).await {
             Either::Left((outcome, _)) => outcome,
             Either::Right(_) => {
                 let message = "the turn was cancelled while the tool ran";
-                ToolOutcome::failed(record.call.call_id, ToolStatus::Cancelled, message)
+                ToolOutcome::failed(*call_id, ToolStatus::Cancelled, message)
             }
-        }
+        };
+        spans::ran(&span, outcome.status);
+        outcome
     }
 
     /// Counts the try and says so, before anything is done.
