@@ -9,7 +9,7 @@ use soma_core::time::Timestamp;
 use tokio_postgres::Row;
 
 use super::Lanes;
-use crate::columns::{count, limit, platform, read_json, small, tenant, timestamp};
+use crate::columns::{count, limit, platform, read_json, small, tenant, timestamp, trace};
 use crate::database::{Database, Query, Scope, SqlError};
 use crate::erasing;
 use crate::outbox::dead::NewLetters;
@@ -35,7 +35,8 @@ pub(super) async fn due(
     let mut parameters = lanes.parameters();
     parameters.push(&most);
     let select = Query::new(
-        "SELECT id, version, retry_count, payload, tenant, session_id, soma_now()
+        "SELECT id, version, retry_count, payload, tenant, session_id, soma_now(), traceparent,
+                tracestate
            FROM memory_write_outbox
           WHERE due_at <= (SELECT soma_now()) AND lane = ANY (ARRAY(
                     SELECT a.lane
@@ -65,7 +66,8 @@ fn read(row: &Row, at: Timestamp) -> Result<Result<DueWrite, Unreadable>, SqlErr
     let unreadable = match read_json(row.try_get(3)?) {
         Ok(write) => {
             let tries = small(row, 2)?.saturating_add(1);
-            return Ok(Ok(DueWrite { id, version, tries, write }));
+            let trace = trace(row, 7)?;
+            return Ok(Ok(DueWrite { id, version, tries, write, trace }));
         }
         Err(unreadable) => unreadable,
     };
