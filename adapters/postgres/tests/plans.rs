@@ -109,6 +109,7 @@ async fn fill(admin: &Client, rows: u32) {
 }
 
 async fn explain(server: &Server) {
+    server.0.database().check().await.unwrap();
     let client = server.open().await;
     let statements = statements(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"));
     assert!(statements.len() > 30, "{}", statements.len());
