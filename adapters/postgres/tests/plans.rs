@@ -125,7 +125,7 @@ async fn explain(server: &Server) {
 }
 
 async fn plan(client: &Client, statement: &str) -> String {
-    let parameters = (1..).take_while(|place| statement.contains(&format!("${place}"))).count();
+    let parameters = (1..100).take_while(|place| statement.contains(&format!("${place}"))).count();
     let nulls = vec!["NULL"; parameters].join(", ");
     let nulls = if nulls.is_empty() { nulls } else { format!("({nulls})") };
     let sql = format!(
