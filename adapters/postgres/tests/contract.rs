@@ -4,6 +4,8 @@
 mod common;
 #[path = "common/ledger.rs"]
 mod ledger;
+#[path = "common/steer.rs"]
+mod steer;
 #[path = "common/tasks.rs"]
 mod tasks;
 

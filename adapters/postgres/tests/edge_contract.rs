@@ -2,12 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
 mod common;
+#[path = "common/steer.rs"]
+mod steer;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use common::Place;
-use common::clock::DatabaseClock;
 use soma_core::contract::Fixture;
 use soma_core::contract::cache::CacheUnderTest;
 use soma_core::ports::Vault;
@@ -25,7 +26,7 @@ impl Fixture for CacheFixture {
     }
 
     async fn open(&self) -> CacheUnderTest {
-        let clock = Arc::new(DatabaseClock(self.0.admin().await));
+        let clock = Arc::new(steer::DatabaseClock(self.0.admin().await));
         CacheUnderTest { cache: Arc::new(PostgresCache::new(self.0.database())), clock }
     }
 }

@@ -1,10 +1,8 @@
 //! The ports of the ledger over one database, and what gets behind their backs.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use soma_core::contract::clock::Steer;
 use soma_core::contract::damage::{Damage, Damaged};
 use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
@@ -18,6 +16,7 @@ use soma_postgres::{
 use tokio_postgres::Client;
 
 use crate::common::Place;
+use crate::steer::DatabaseClock;
 use crate::tasks::Tasks;
 
 /// Everything over one database.
@@ -38,18 +37,6 @@ pub(crate) async fn ledger(place: &Place) -> Ledger {
         clock: Arc::new(DatabaseClock(place.admin().await)),
         damage: behind.clone(),
         inspect: behind,
-    }
-}
-
-/// Lets time pass in a database.
-struct DatabaseClock(Client);
-
-#[async_trait]
-impl Steer for DatabaseClock {
-    async fn advance(&self, span: Duration) {
-        let micros = i64::try_from(span.as_micros()).unwrap();
-        let sql = "UPDATE test_clock SET now = now + $1::int8 * interval '1 microsecond'";
-        self.0.execute(sql, &[&micros]).await.unwrap();
     }
 }
 

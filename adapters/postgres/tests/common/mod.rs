@@ -113,7 +113,9 @@ fn schema() -> u64 {
         fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
     files.sort();
     let mut hasher = DefaultHasher::new();
-    files.iter().for_each(|file| fs::read_to_string(file).unwrap().hash(&mut hasher));
+    for file in &files {
+        fs::read_to_string(file).unwrap().hash(&mut hasher);
+    }
     include_str!("clock.rs").hash(&mut hasher);
     hasher.finish()
 }
