@@ -87,7 +87,7 @@ pub fn init(filter: &Targets, logs: Logs) -> Result<MetricsHandle, TelemetryErro
 }
 
 /// The filter without what libraries of others have to say: at `info` that is for who builds with them,
-/// and `actix_http` takes a bad request for an error of the server. Levels of parts that are named count,
+/// `actix_http` takes a bad request for an error of the server, and `rskafka` each call that is tried again. Levels of parts that are named count,
 /// and so does what is said at `debug`.
 fn without_chatter(filter: &Targets) -> Targets {
     let level = filter.default_level().unwrap_or(LevelFilter::OFF);
@@ -97,7 +97,8 @@ fn without_chatter(filter: &Targets) -> Targets {
     let quiet = Targets::new()
         .with_default(level.min(LevelFilter::WARN))
         .with_target("soma", level)
-        .with_target("actix_http", LevelFilter::OFF);
+        .with_target("actix_http", LevelFilter::OFF)
+        .with_target("rskafka", LevelFilter::OFF);
     filter.iter().fold(quiet, |quiet, (part, level)| quiet.with_target(part, level))
 }
 

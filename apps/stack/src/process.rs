@@ -65,6 +65,8 @@ struct Process {
     engines: Engines,
     metrics: Metrics,
     stop: Stop,
+    /// Given once the service has stopped: until then operators are answered.
+    over: Stop,
     spawner: TokioSpawner,
     neighbours: Neighbours,
     probes: Arc<Probes>,
@@ -99,6 +101,7 @@ impl Process {
             stop: stop.clone(),
             started: OnceLock::new(),
         });
+        let over = Stop::new();
         let (port, variable) = operations_port(unit, engines.operations.ports);
         let address = SocketAddr::new(engines.operations.host, port);
         let operations = listen(address, &format!("with {variable} or METRICS_HOST"))?;
@@ -106,7 +109,7 @@ impl Process {
             tracing::info!(service = unit.name(), operations = %address, "the process starts");
         }
         let served = Operations { health: Arc::clone(&health) as _, metrics: Arc::clone(&metrics) };
-        let serving = serve_operations(served, operations, Arc::clone(&world.timer), Stop::new());
+        let serving = serve_operations(served, operations, Arc::clone(&world.timer), over.clone());
         world.spawner.spawn(
             async move {
                 if let Err(error) = serving.await {
@@ -121,6 +124,7 @@ impl Process {
             engines,
             metrics,
             stop,
+            over,
             spawner,
             neighbours,
             probes,
@@ -136,14 +140,18 @@ impl Process {
         let supervisor = self.supervisor(&composition, &hub)?;
         self.watch(engines, &hub);
         supervisor.start(self.unit.name());
-        match self.listener.as_ref().and_then(|listener| listener.local_addr().ok()) {
-            Some(address) => {
-                tracing::info!(url = %format!("http://{address}"), "the gateway is up");
-            }
-            None => tracing::info!(service = self.unit.name(), "the service is up"),
-        }
+        let address = self.listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let url = address.map(|address| format!("http://{address}"));
+        tracing::info!(service = self.unit.name(), url, "the service is up");
         self.stop.wait().await;
         supervisor.stop_all().await;
+        self.end().await;
+        Ok(())
+    }
+
+    /// Gives what was begun the drain time, and sends the last notifications.
+    async fn end(&self) {
+        self.over.trigger();
         let left = self.spawner.drain(&TokioTimer, self.config.drain).await;
         if left > 0 {
             tracing::debug!(left, "tasks were ended when the drain time was over");
@@ -152,7 +160,6 @@ impl Process {
         if flushed.is_err() {
             tracing::debug!("the last notifications did not leave in time");
         }
-        Ok(())
     }
 
     /// The ports over the engines, once those are there; none if the process is to stop before.

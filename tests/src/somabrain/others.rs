@@ -14,11 +14,10 @@ pub(super) fn answer(brain: &mut Brain, asked: &Asked, path: &str) -> Option<Rep
         return Some(persona(brain, asked, id));
     }
     Some(match (method, path) {
-        ("GET", "/health") => Reply::ok(&health(brain)),
         ("GET", "/healthz") if brain.generation.is_django() => {
             Reply::ok(&json!({"status": "healthy", "timestamp": now()}))
         }
-        ("GET", "/healthz") => Reply::ok(&health(brain)),
+        ("GET", "/health" | "/healthz") => Reply::ok(&health(brain)),
         ("GET", "/readyz") if brain.generation.is_django() => {
             Reply::ok(&json!({"status": "ready", "checks": {}}))
         }

@@ -1,10 +1,9 @@
 //! The thread that copies what was committed from the write-ahead log into the file, so that no
 //! commit waits for it.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread::{self, JoinHandle, Thread};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
 
 use rusqlite::Connection;
 
@@ -16,67 +15,64 @@ const PAUSE: Duration = Duration::from_millis(500);
 /// has not got round to: a log that is written to without a pause is never copied whole beside it.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
-    state: Arc<State>,
+    due: Due,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Tells the thread that there is something to copy.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Due {
+    shared: Arc<(Mutex<State>, Condvar)>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     /// Something was committed that may not have been copied.
-    is_due: AtomicBool,
-    is_over: AtomicBool,
-}
-
-/// Tells the thread that there is something to copy.
-#[derive(Clone, Debug)]
-pub(super) struct Due {
-    state: Arc<State>,
-    thread: Thread,
-}
-
-impl Due {
-    /// Something was committed.
-    pub(super) fn tell(&self) {
-        if !self.state.is_due.swap(true, Ordering::AcqRel) {
-            self.thread.unpark();
-        }
-    }
+    is_due: bool,
+    is_over: bool,
 }
 
 impl Checkpoints {
     pub(super) fn start(connection: Connection) -> std::io::Result<Self> {
-        let state = Arc::new(State::default());
-        let shared = Arc::clone(&state);
+        let due = Due::default();
+        let told = due.clone();
         let thread = thread::Builder::new()
             .name("sqlite-checkpoints".into())
-            .spawn(move || shared.run(&connection))?;
-        Ok(Self { state, thread: Some(thread) })
+            .spawn(move || told.run(&connection))?;
+        Ok(Self { due, thread: Some(thread) })
     }
 
-    /// What tells it; none once it is over.
-    pub(super) fn due(&self) -> Option<Due> {
-        let thread = self.thread.as_ref()?.thread().clone();
-        Some(Due { state: Arc::clone(&self.state), thread })
+    /// What tells it.
+    pub(super) fn due(&self) -> Due {
+        self.due.clone()
     }
 }
 
 impl Drop for Checkpoints {
     /// Waits until its connection is closed: the writer's is to be the last.
     fn drop(&mut self) {
-        self.state.is_over.store(true, Ordering::Release);
-        if let Some(thread) = self.thread.take() {
-            thread.thread().unpark();
-            if thread.join().is_err() {
-                tracing::error!("the thread for the database's checkpoints died");
-            }
+        self.due.state().is_over = true;
+        self.due.changed().notify_all();
+        if let Some(thread) = self.thread.take()
+            && thread.join().is_err()
+        {
+            tracing::error!("the thread for the database's checkpoints died");
         }
     }
 }
 
-impl State {
+impl Due {
+    /// Something was committed.
+    pub(super) fn tell(&self) {
+        let mut state = self.state();
+        if !state.is_due {
+            state.is_due = true;
+            self.changed().notify_all();
+        }
+    }
+
     fn run(&self, connection: &Connection) {
-        while self.waits_for_work() && self.rests() {
-            self.is_due.store(false, Ordering::Release);
+        while self.waits() {
             // Left undone, by a full disk or a lock, it is done the next time, or by the writer, who
             // says what is wrong.
             let done = connection
@@ -87,26 +83,22 @@ impl State {
         }
     }
 
-    /// Comes back when something was committed; false if it is over.
-    fn waits_for_work(&self) -> bool {
-        while !self.is_over() && !self.is_due.load(Ordering::Acquire) {
-            thread::park();
-        }
-        !self.is_over()
+    /// Comes back a while after something was committed; false if it is over.
+    fn waits(&self) -> bool {
+        let is_idle = |state: &mut State| !state.is_due && !state.is_over;
+        let waited = self.changed().wait_while(self.state(), is_idle);
+        let state = waited.unwrap_or_else(PoisonError::into_inner);
+        let rested = self.changed().wait_timeout_while(state, PAUSE, |state| !state.is_over);
+        let (mut state, _) = rested.unwrap_or_else(PoisonError::into_inner);
+        state.is_due = false;
+        !state.is_over
     }
 
-    /// Comes back after the pause; false if it is over.
-    fn rests(&self) -> bool {
-        let until = Instant::now() + PAUSE;
-        while !self.is_over()
-            && let Some(rest) = until.checked_duration_since(Instant::now())
-        {
-            thread::park_timeout(rest);
-        }
-        !self.is_over()
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.shared.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn is_over(&self) -> bool {
-        self.is_over.load(Ordering::Acquire)
+    fn changed(&self) -> &Condvar {
+        &self.shared.1
     }
 }

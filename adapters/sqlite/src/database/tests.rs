@@ -221,12 +221,13 @@ async fn what_is_committed_reaches_the_file_without_the_writer() {
         let file = Connection::open(&alone).unwrap();
         file.query_row("SELECT name FROM names", [], |row| row.get::<_, String>(0))
     };
+    #[expect(clippy::disallowed_methods, reason = "a thread of the database is waited for")]
     let looks = async {
         while copied().is_err() {
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(60), looks).await.unwrap();
+    tokio::time::timeout(Duration::from_mins(1), looks).await.unwrap();
 
     assert_eq!(copied().unwrap(), "copied");
     drop(database);

@@ -38,7 +38,7 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    pub(super) fn start(connection: Connection, due: Option<Due>) -> std::io::Result<Self> {
+    pub(super) fn start(connection: Connection, due: Due) -> std::io::Result<Self> {
         let (queue, jobs) = mpsc::channel(QUEUE);
         let condition = Arc::new(Condition::default());
         let synchronous = Durability::Full;
@@ -140,7 +140,7 @@ struct Work {
     connection: Connection,
     synchronous: Durability,
     condition: Arc<Condition>,
-    due: Option<Due>,
+    due: Due,
 }
 
 impl Work {
@@ -223,9 +223,7 @@ impl Work {
 
     fn commit(&self) -> Result<(), Undone> {
         self.statement("COMMIT").map_err(Undone::commit)?;
-        if let Some(due) = &self.due {
-            due.tell();
-        }
+        self.due.tell();
         Ok(())
     }
 

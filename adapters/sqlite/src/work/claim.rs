@@ -96,11 +96,11 @@ pub(super) fn heartbeat(
     let mut told = Heartbeat::default();
     for named in holding {
         let session = named.session_id.as_uuid();
-        if !held.exists(params![session, text, owner.as_uuid(), named.epoch])? {
-            told.lost.push(*named);
-        } else {
+        if held.exists(params![session, text, owner.as_uuid(), named.epoch])? {
             let turns = cancelled(connection, kind, named.session_id)?.into_iter();
             told.cancelled.extend(turns.map(|turn_id| CancelledTurn { holding: *named, turn_id }));
+        } else {
+            told.lost.push(*named);
         }
     }
     Ok(told)

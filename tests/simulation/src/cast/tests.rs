@@ -258,7 +258,15 @@ fn nobody_asks_for_a_fatal_tool_on_a_fair_day() {
     let is_fatal = |act: &Act| match act {
         Act::Say { words, .. } => words.rounds.iter().any(|round| round.contains(['k', 'K', 'y'])),
         Act::Request(initial) => ['k', 'K', 'y'].contains(initial),
-        _ => false,
+        Act::Read { .. }
+        | Act::SayAgain
+        | Act::Misuse
+        | Act::Wait(_)
+        | Act::Leave
+        | Act::Cancel
+        | Act::Pry
+        | Act::Look
+        | Act::Delete => false,
     };
 
     assert!(!drawn(true).iter().any(is_fatal));
