@@ -20,5 +20,6 @@ mod real_models;
 mod servers;
 mod services;
 mod soma;
+mod stack;
 mod stopping;
 mod traces;

@@ -30,12 +30,35 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 type Metrics = Arc<dyn Fn() -> String + Send + Sync>;
 
-/// Runs a service as this process, until it is told to stop.
+/// Runs a service as this process, until it is told to stop. With the argument `migrate` it brings the
+/// database to the schema of this build in place of that, as the role that owns it.
 pub fn main(unit: Unit) -> ExitCode {
-    match run(unit) {
+    let mut arguments = std::env::args().skip(1);
+    let done = match (arguments.next().as_deref(), arguments.next()) {
+        (None, _) => run(unit),
+        (Some("migrate"), None) => migrate(unit),
+        _ => Err(Fatal::new("it takes no argument but `migrate`", "")),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fatal) => fatal.report(&name(unit)),
     }
+}
+
+fn migrate(unit: Unit) -> Result<(), Fatal> {
+    let (config, engines) = Engines::load(&process_env)?;
+    telemetry::init(&config.log, Logs::of_service())?;
+    let Some(owner) = &engines.postgres.owner_dsn else {
+        return Err(Fatal::new("the owner of the schema is not known", "set POSTGRES_OWNER_DSN"));
+    };
+    let owner = engines::postgres(&engines, owner.expose(), &name(unit));
+    let migrated = async move {
+        let steps = soma_postgres::migrate(&owner).await;
+        let steps = steps.map_err(|error| Fatal::new(error, "see to POSTGRES_OWNER_DSN"))?;
+        tracing::info!(steps, "the database is at the schema of this build");
+        Ok(())
+    };
+    soma_runtime::block_on(migrated).map_err(|error| Fatal::new(error, ""))?
 }
 
 fn run(unit: Unit) -> Result<(), Fatal> {
