@@ -4,7 +4,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use soma_runtime::config::{Config, ConfigError, Mode, NotEmbeddable, setting, unknown};
+use soma_runtime::config::{Config, ConfigError, Engines, Mode, NotEmbeddable, setting, unknown};
 
 const SAMPLE: &str = include_str!("../../../docs/config/soma.toml");
 
@@ -59,10 +59,35 @@ fn sample_file_has_every_setting_with_both_of_its_names() {
     }
 }
 
+/// What is wrong for a service on engines, which has no folder: `variables` come before what it needs.
+fn service_problems(but: setting::Setting, variables: &[(&str, &str)], toml: &str) -> Vec<String> {
+    let needed = [
+        ("POSTGRES_DSN", "postgres://soma@db/soma"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "kafka:9092"),
+        ("REDIS_URL", "redis://redis"),
+        ("SOMA_BASE_URL", "http://brain:9696"),
+    ];
+    let needed = needed.iter().filter(|(variable, _)| *variable != but.variable);
+    let all: Vec<_> = variables.iter().chain(needed).collect();
+    let env = |name: &str| {
+        let found = all.iter().find(|(variable, _)| *variable == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let error = Engines::of(&env, toml).unwrap_err();
+    error.problems.iter().map(ToString::to_string).collect()
+}
+
 #[test]
 fn every_setting_is_read_from_either_place() {
     for setting in setting::ALL {
         let (section, key) = setting.key.split_once('.').unwrap();
+        let problems = |variables: &[(&str, &str)], toml: &str| {
+            if *setting == setting::DATA {
+                problems(variables, toml)
+            } else {
+                service_problems(*setting, variables, toml)
+            }
+        };
 
         let in_env = problems(&[(setting.variable, "\u{7}")], "");
         let in_file = problems(&[], &format!("[{section}]\n{key} = \"\\u0007\""));
