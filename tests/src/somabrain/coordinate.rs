@@ -9,7 +9,7 @@ pub(super) fn coordinate(universe: &str, key: &str) -> [f64; 3] {
     let axis = |from: usize| {
         let number = digest.iter().skip(from).take(4);
         let number = number.fold(0_u32, |number, byte| number << 8 | u32::from(*byte));
-        2.0 * f64::from(number) / 4_294_967_295.0 - 1.0
+        f64::from(number) / 2_147_483_648.0 - 1.0
     };
     [axis(0), axis(4), axis(8)]
 }

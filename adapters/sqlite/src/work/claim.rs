@@ -1,6 +1,6 @@
 //! Claims of sessions: who gets what, and how it stands.
 
-use rusqlite::{Connection, OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, Row, params};
 use soma_core::ids::{OwnerId, SessionId, TenantId, TurnId};
 use soma_core::ports::work::{
     CancelledTurn, Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release,
@@ -114,21 +114,22 @@ fn cancelled(
 ) -> Result<Vec<TurnId>, SqlError> {
     let sql = match kind {
         WorkKind::Turns => {
-            "SELECT turn_id FROM
-               (SELECT turn_id, cancel_requested FROM turns
-                 WHERE session_id = ?1 AND state <> 'done' ORDER BY number LIMIT 1)
-              WHERE cancel_requested"
+            "SELECT turn_id, cancel_requested FROM turns
+              WHERE session_id = ?1 AND state <> 'done' ORDER BY number LIMIT 1"
         }
         WorkKind::Calls => {
-            "SELECT DISTINCT t.turn_id FROM tool_calls c
+            "SELECT DISTINCT t.turn_id, t.cancel_requested FROM tool_calls c
                JOIN turns t ON t.turn_id = c.turn_id
-              WHERE c.session_id = ?1 AND c.outcome IS NULL AND t.cancel_requested
-              ORDER BY t.turn_id"
+              WHERE c.session_id = ?1 AND c.outcome IS NULL ORDER BY t.turn_id"
         }
     };
     let mut select = connection.prepare_cached(sql)?;
-    let turns = select.query_map([session.as_uuid()], |row| row.get(0).map(TurnId::from_uuid))?;
-    Ok(turns.collect::<Result<_, _>>()?)
+    let turn = |row: &Row<'_>| {
+        let is_cancelled: bool = row.get(1)?;
+        Ok(is_cancelled.then_some(TurnId::from_uuid(row.get(0)?)))
+    };
+    let turns = select.query_map([session.as_uuid()], turn)?;
+    Ok(turns.filter_map(Result::transpose).collect::<Result<_, _>>()?)
 }
 
 /// Gives a claim up, if it is still held.
