@@ -151,18 +151,30 @@ async fn row_with_an_id_that_was_handed_out_before_is_found_in_the_end() {
     for number in 0..10 {
         insert(&client, Uuid::from_u128(number), &number.to_string()).await;
     }
-    relay.drain().await;
-    client.batch_execute("SELECT setval('outbox_id_seq', 1)").await.unwrap();
-    insert(&client, Uuid::from_u128(1), "again").await;
+    pass_over_a_row(&relay, &client).await;
 
-    let at_first = relay.read().await;
     let mut in_the_end = Vec::new();
     for _ in 0..300 {
         in_the_end.extend(relay.read().await.iter().map(text));
     }
 
-    assert_eq!(at_first, [], "reading began at the watermark");
     assert!(in_the_end.contains(&"again".to_owned()));
+}
+
+/// Queues a row whose id was handed out before, such that a read begins above it.
+///
+/// The watermark stays low while a transaction is open anywhere on the server, as those of other tests
+/// are: so it is tried again.
+async fn pass_over_a_row(relay: &Relay, client: &Client) {
+    for _ in 0..500 {
+        relay.drain().await;
+        client.batch_execute("SELECT setval('outbox_id_seq', 1)").await.unwrap();
+        insert(client, Uuid::from_u128(1), "again").await;
+        if relay.read().await.is_empty() {
+            return;
+        }
+    }
+    panic!("every read begins at the beginning");
 }
 
 /// Commits texts under a key of its own, some slowly, and some not at all. Returns those that were.
