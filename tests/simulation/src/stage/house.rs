@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use soma_core::flows::hub::Hub;
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
 use soma_core::ports::{Model, Toolbox};
 use soma_simulated::{Chance, Nature, Process};
 
@@ -31,6 +33,7 @@ pub struct House {
     base: Ports,
     furnish: Arc<dyn Furnish>,
     settings: Settings,
+    liveness: Liveness,
     living: Mutex<BTreeMap<Instance, Living>>,
 }
 
@@ -46,8 +49,14 @@ pub struct Living {
 
 impl House {
     /// A house in which nobody lives.
-    pub fn new(nature: Nature, base: Ports, furnish: Arc<dyn Furnish>, settings: Settings) -> Self {
-        Self { nature, base, furnish, settings, living: Mutex::default() }
+    pub fn new(
+        nature: Nature,
+        base: Ports,
+        furnish: Arc<dyn Furnish>,
+        settings: Settings,
+        liveness: Liveness,
+    ) -> Self {
+        Self { nature, base, furnish, settings, liveness, living: Mutex::default() }
     }
 
     /// Gives an instance a new life.
@@ -58,7 +67,7 @@ impl House {
         let composition = Composition {
             ports: self.ports(&process),
             settings: self.settings.clone(),
-            world: process.world(),
+            world: World { liveness: self.liveness, ..process.world() },
         };
         let gateway = composition.gateway(&Hub::new(), &stop);
         let service = composition.service(unit, || Arc::new(gateway.clone()) as Arc<dyn Service>);

@@ -107,6 +107,7 @@ impl Stage {
             ports,
             Arc::new(furniture),
             plan.setup.settings(plan.budget),
+            plan.setup.liveness,
         ));
         // What befalls them does so at any moment, however late their own sleeps end.
         let world = World { timer: process.punctual_timer(), ..world };
