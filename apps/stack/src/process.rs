@@ -203,6 +203,8 @@ impl Process {
         let given = (&self.config, engines);
         let (ports, provider) =
             engines::ports(given, &self.neighbours, &database, Arc::clone(&log))?;
+        #[cfg(feature = "fail-points")]
+        let ports = crate::fail_point::set(ports)?;
         self.probes.started();
         let queues = Queues::of(&ports, world);
         let _ = self.health.started.set(Started { queues, provider });
