@@ -1,0 +1,111 @@
+//! The whole platform under faults: processes that are killed at every point of their work, stopped or
+//! suspended, and engines that restart, while clients talk. After each fault everything is checked.
+//!
+//! `tests/run system --long` (`SOMA_TEST_LONG`) does all of them, and prints a table; without it a few are
+//! done.
+
+mod audit;
+mod instance;
+mod load;
+mod platform;
+mod points;
+
+use std::time::Duration;
+
+use audit::Outcome;
+use platform::Platform;
+use points::POINTS;
+
+use crate::processes::SERVICES;
+
+/// Prints a row of the table.
+#[expect(clippy::print_stdout, reason = "the table is what is wanted of the long run")]
+fn row(fault: &str, outcome: Outcome) {
+    let Outcome { answers, restarted, failed, longest } = outcome;
+    println!("| {fault} | {answers} | {restarted} | {failed} | {:.1} s |", longest.as_secs_f64());
+    assert_eq!(failed, 0, "{fault}: every message is answered");
+}
+
+fn long() -> bool {
+    std::env::var_os("SOMA_TEST_LONG").is_some()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn nothing_is_lost_doubled_or_out_of_order_whatever_fails() {
+    let Some(platform) = Platform::start().await else { return };
+    killed_at_points(&platform).await;
+    killed_at_random(&platform).await;
+    stopped(&platform).await;
+    engines(&platform).await;
+    if long() {
+        suspended(&platform).await;
+    }
+}
+
+async fn killed_at_points(platform: &Platform) {
+    for (number, (service, point)) in POINTS.iter().enumerate() {
+        if long() || number % 12 == 3 {
+            let fault = async || platform.instance(service, number).fail_at(point).await;
+            row(&format!("{service} aborts at {point}"), platform.under_load(fault).await);
+        }
+    }
+}
+
+async fn killed_at_random(platform: &Platform) {
+    let kills = if long() { 20 } else { 3 };
+    for number in 0..kills {
+        let instance = platform.any(number * 5 + 2);
+        let fault = async || {
+            let moment = Duration::from_millis(u64::try_from(number * 137 % 400).unwrap());
+            tokio::time::sleep(moment).await;
+            instance.kill().await;
+        };
+        row(&format!("kill -9 of {}", instance.service), platform.under_load(fault).await);
+    }
+}
+
+async fn stopped(platform: &Platform) {
+    let stops = if long() { 12 } else { 1 };
+    for service in SERVICES {
+        let fault = async || {
+            for number in 0..stops {
+                platform.instance(service, number).stop().await;
+            }
+        };
+        row(&format!("{stops} stops of {service}"), platform.under_load(fault).await);
+    }
+}
+
+async fn suspended(platform: &Platform) {
+    for service in SERVICES {
+        let fault = async || {
+            let instance = platform.instance(service, 0);
+            instance.signal("STOP");
+            tokio::time::sleep(Duration::from_secs(15)).await;
+            instance.signal("CONT");
+        };
+        row(&format!("{service} suspended for 15 s"), platform.under_load(fault).await);
+    }
+}
+
+async fn engines(platform: &Platform) {
+    let set = &platform.set;
+    for server in ["kafka", "postgres", "opa"] {
+        let fault = async || {
+            set.control(&["kill", server]);
+            set.control(&["start", server]);
+        };
+        row(&format!("{server} killed and started"), platform.under_load(fault).await);
+    }
+    let fault = async || {
+        set.control(&["kill", "redis"]);
+        set.control(&["start", "--empty", "redis"]);
+    };
+    row("redis killed, and started empty", platform.under_load(fault).await);
+    if long() {
+        for server in ["kafka", "postgres", "redis", "opa"] {
+            let fault = async || platform.away(server, Duration::from_secs(15)).await;
+            row(&format!("{server} suspended for 15 s"), platform.under_load(fault).await);
+        }
+    }
+}

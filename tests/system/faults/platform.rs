@@ -1,0 +1,122 @@
+//! The whole platform, two processes of each service, on servers of its own that can be stopped.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use futures_util::future::join_all;
+use soma_tests::stub_model::{StubModel, by_markers};
+
+use super::audit::{Outcome, Records};
+use super::instance::Instance;
+use super::load::Load;
+use crate::processes::{Addresses, Engines, SERVICES};
+use crate::set::{KAFKA, OPA, POSTGRES, REDIS, Set};
+
+/// How many clients talk at once.
+const CLIENTS: usize = 6;
+
+/// The policies of the platform, for OPA.
+const POLICIES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../adapters/policy/bundle");
+
+/// The platform on its servers.
+pub(crate) struct Platform {
+    instances: Vec<Instance>,
+    gateways: [String; 2],
+    records: Records,
+    stub: StubModel,
+    pub(crate) set: Set,
+    /// Kept running until the services are gone.
+    _engines: Engines,
+}
+
+impl Platform {
+    /// None, and a line that says so, if the servers cannot be had; in CI that fails.
+    pub(crate) async fn start() -> Option<Self> {
+        let set = Set::start(&["kafka", "opa", "postgres", "redis"])?;
+        let [Some(kafka), Some(opa), Some(postgres), Some(redis)] =
+            [KAFKA, OPA, POSTGRES, REDIS].map(|variable| set.address(variable).map(str::to_owned))
+        else {
+            return None;
+        };
+        load_policies(&set);
+        let addresses = Addresses { postgres, kafka: kafka.clone(), redis };
+        let mut engines = Engines::at(&addresses).await;
+        let stub = StubModel::start(by_markers).unwrap();
+        engines.settings.extend([
+            ("OPA_URL", opa),
+            ("SLM_BASE_URL", stub.base_url()),
+            ("SLM_MODEL", "stub".into()),
+        ]);
+        let of = |name: &str| {
+            let found = engines.settings.iter().find(|(it, _)| *it == name);
+            found.map(|(_, value)| value.clone()).unwrap_or_default()
+        };
+        let records =
+            Records { database: of("POSTGRES_OWNER_DSN"), kafka, prefix: of("KAFKA_TOPIC_PREFIX") };
+        let ports = free_ports();
+        let places = SERVICES.into_iter().flat_map(|service| [(service, 0), (service, 1)]);
+        let instances = places.map(|(service, number)| {
+            let mut settings = engines.settings.clone();
+            if service == "gateway" {
+                settings.push(("GATEWAY_PORT", ports[number].to_string()));
+            }
+            Instance::start(service, settings)
+        });
+        let instances = join_all(instances).await;
+        let gateways = ports.map(|port| format!("http://127.0.0.1:{port}"));
+        Some(Self { instances, gateways, records, stub, set, _engines: engines })
+    }
+
+    /// One of the two processes of a service.
+    pub(crate) fn instance(&self, service: &str, number: usize) -> &Instance {
+        let mut of_service = self.instances.iter().filter(|instance| instance.service == service);
+        of_service.nth(number % 2).unwrap()
+    }
+
+    /// Any of the processes.
+    pub(crate) fn any(&self, number: usize) -> &Instance {
+        &self.instances[number % self.instances.len()]
+    }
+
+    /// Has clients talk while something goes wrong, and some time longer; then checks everything.
+    pub(crate) async fn under_load(&self, fault: impl AsyncFnOnce()) -> Outcome {
+        let asked = self.stub.log().len();
+        let load = Load::start(&self.gateways, CLIENTS, message);
+        load.until_answered(1).await;
+        fault().await;
+        load.until_answered(2).await;
+        let talks = load.end().await;
+        self.records.check(&self.gateways[0], &talks, &self.stub.log()[asked..]).await
+    }
+
+    /// Leaves a server for so long.
+    pub(crate) async fn away(&self, server: &str, pause: Duration) {
+        self.set.control(&["pause", server]);
+        tokio::time::sleep(pause).await;
+        self.set.control(&["resume", server]);
+    }
+}
+
+/// Answers that stream for a while; every third asks for a tool.
+fn message(client: usize, number: usize) -> String {
+    let tool = if (client + number) % 3 == 0 { r#" [tool echo {"text":"hi"}]"# } else { "" };
+    format!("client {client} message {number} [words 12] [pace 8ms]{tool}")
+}
+
+/// Two ports that nothing listens on, and that the system gives to nobody who asks for any.
+fn free_ports() -> [u16; 2] {
+    let from = 16_000 + u16::try_from(std::process::id() % 3_000).unwrap_or_default();
+    let mut free = (from..20_000).filter(|port| TcpListener::bind(("127.0.0.1", *port)).is_ok());
+    [free.next().unwrap(), free.next().unwrap()]
+}
+
+/// OPA reads its policies when it starts.
+fn load_policies(set: &Set) {
+    let folder = set.folder().join("opa/policies");
+    for entry in std::fs::read_dir(POLICIES).unwrap() {
+        let file = entry.unwrap();
+        std::fs::copy(file.path(), folder.join(file.file_name())).unwrap();
+    }
+    set.control(&["kill", "opa"]);
+    set.control(&["start", "opa"]);
+}
