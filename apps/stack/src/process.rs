@@ -15,7 +15,7 @@ use soma_runtime::config::{Config, Engines, OperationsPorts, process_env};
 use soma_runtime::report::Fatal;
 use soma_runtime::shutdown::stop_on_signals;
 use soma_runtime::telemetry::{self, Logs};
-use soma_services::{Composition, Factory, Supervisor, Unit};
+use soma_services::{Background, Composition, Factory, Supervisor, Unit};
 use soma_tokio::{TokioSpawner, TokioTimer};
 use soma_web::{Operations, serve_operations};
 use tokio::runtime::Handle;
@@ -94,8 +94,35 @@ struct Process {
     neighbours: Neighbours,
     probes: Arc<Probes>,
     health: Arc<ProcessHealth>,
-    /// Where the gateway listens.
-    listener: Option<Arc<TcpListener>>,
+    duty: Duty,
+}
+
+/// What a process is there for.
+enum Duty {
+    /// To serve clients, who connect here.
+    Gateway(Arc<TcpListener>),
+    /// A service that nobody calls.
+    Background(Background),
+}
+
+impl Duty {
+    fn begin(unit: Unit, config: &Config) -> Result<Self, Fatal> {
+        if let Some(make) = unit.background() {
+            return Ok(Self::Background(make));
+        }
+        let address = SocketAddr::new(config.bind, config.port);
+        Ok(Self::Gateway(Arc::new(listen(address, "with GATEWAY_PORT or SOMA_BIND")?)))
+    }
+
+    /// Where clients reach it, if they do.
+    fn url(&self) -> Option<String> {
+        match self {
+            Self::Gateway(listener) => {
+                listener.local_addr().ok().map(|address| format!("http://{address}"))
+            }
+            Self::Background(_) => None,
+        }
+    }
 }
 
 impl Process {
@@ -107,12 +134,7 @@ impl Process {
         metrics: Metrics,
         stop: Stop,
     ) -> Result<Self, Fatal> {
-        let listener = if unit == Unit::Gateway {
-            let address = SocketAddr::new(config.bind, config.port);
-            Some(Arc::new(listen(address, "with GATEWAY_PORT or SOMA_BIND")?))
-        } else {
-            None
-        };
+        let duty = Duty::begin(unit, &config)?;
         let spawner = TokioSpawner::new(Handle::current());
         let neighbours = Neighbours::open(&engines, &spawner)?;
         let world = &neighbours.world;
@@ -152,7 +174,7 @@ impl Process {
             neighbours,
             probes,
             health,
-            listener,
+            duty,
         })
     }
 
@@ -163,9 +185,7 @@ impl Process {
         let supervisor = self.supervisor(&composition, &hub)?;
         self.watch(engines, &hub);
         supervisor.start(self.unit.name());
-        let address = self.listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let url = address.map(|address| format!("http://{address}"));
-        tracing::info!(service = self.unit.name(), url, "the service is up");
+        tracing::info!(service = self.unit.name(), url = self.duty.url(), "the service is up");
         self.stop.wait().await;
         supervisor.stop_all().await;
         self.end().await;
@@ -215,26 +235,21 @@ impl Process {
     }
 
     fn supervisor(&self, composition: &Composition, hub: &Hub) -> Result<Supervisor, Fatal> {
-        let reached = match &self.listener {
-            Some(listener) => Some(Reached {
-                health: Arc::clone(&self.health) as _,
-                hub: hub.clone(),
-                metrics: Arc::clone(&self.metrics),
-                listener: Arc::clone(listener),
-                hosts: hosts(&self.config)?,
-            }),
-            None => None,
+        let (config, composed) = (self.config.clone(), composition.clone());
+        let factory: Factory = match &self.duty {
+            Duty::Gateway(listener) => {
+                let reached = Reached {
+                    health: Arc::clone(&self.health) as _,
+                    hub: hub.clone(),
+                    metrics: Arc::clone(&self.metrics),
+                    listener: Arc::clone(listener),
+                    hosts: hosts(&self.config)?,
+                };
+                Box::new(move |stop| gateway(&config, &composed, &reached, stop))
+            }
+            &Duty::Background(make) => Box::new(move |_| make(&composed)),
         };
-        let (unit, config) = (self.unit, self.config.clone());
-        let composed = composition.clone();
-        let make = move |stop: &Stop| match &reached {
-            Some(reached) => gateway(&config, &composed, reached, stop),
-            None => composed.service(unit, || {
-                // Only a gateway is made so, and it has a listener.
-                Arc::new(composed.gateway(&Hub::new(), stop))
-            }),
-        };
-        let factories = BTreeMap::from([(unit.name(), Box::new(make) as Factory)]);
+        let factories = BTreeMap::from([(self.unit.name(), factory)]);
         Ok(Supervisor::new(factories, composition.world.clone()))
     }
 

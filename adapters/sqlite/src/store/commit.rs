@@ -66,8 +66,8 @@ fn record_decision(
     connection
         .prepare_cached(
             "INSERT INTO policy_decisions
-                 (tenant, session_id, action, resource, allow, reasons, input, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (tenant, session_id, action, resource, allow, reasons, input, bundle, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             commit.tenant.as_str(),
@@ -77,6 +77,7 @@ fn record_decision(
             decision.allow,
             serde_json::to_string(&decision.reasons)?,
             decision.input.0,
+            decision.bundle.map(|bundle| bundle.0),
             commit.at.as_micros(),
         ])?;
     Ok(())

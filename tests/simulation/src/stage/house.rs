@@ -12,7 +12,7 @@ use soma_core::ports::{Model, Toolbox};
 use soma_simulated::{Chance, Nature, Process};
 
 use crate::cast::Gateways;
-use crate::platform::{Composition, Gateway, Instance, Ports, Settings, Unit};
+use crate::platform::{Composition, Gateway, Instance, Ports, Settings};
 
 /// Makes what an instance has of its own: the model and the tools die with it.
 pub trait Furnish: Send + Sync {
@@ -69,15 +69,19 @@ impl House {
             settings: self.settings.clone(),
             world: World { liveness: self.liveness, ..process.world() },
         };
-        let gateway = composition.gateway(&Hub::new(), &stop);
-        let service = composition.service(unit, || Arc::new(gateway.clone()) as Arc<dyn Service>);
+        let (service, gateway): (Arc<dyn Service>, _) = match unit.background() {
+            Some(make) => (make(&composition), None),
+            None => {
+                let gateway = composition.gateway(&Hub::new(), &stop);
+                let called = Gateway::new(gateway.clone(), process.gone(), stop.clone());
+                (Arc::new(gateway), Some(called))
+            }
+        };
         let (until, life) = (stop.clone(), process.clone());
         process.spawn(async move {
             service.run(&until).await;
             life.crash();
         });
-        let gateway = (unit == Unit::Gateway)
-            .then(|| Gateway::new(gateway.clone(), process.gone(), stop.clone()));
         let living = Living { process, stop, gateway };
         self.living().insert(instance, living.clone());
         living
