@@ -90,7 +90,7 @@ impl Bundle {
                     policies += 1;
                     loading.policy(&path, read()?);
                 }
-                Kind::Data => loading.data(&path, read()?),
+                Kind::Data => loading.data(&path, &read()?),
                 Kind::Other => {}
             }
         }
@@ -117,9 +117,9 @@ impl Loading {
         }
     }
 
-    fn data(&mut self, path: &Path, text: String) {
-        self.keep(path, &text);
-        let added = Value::from_json_str(&text).and_then(|data| self.engine.add_data(data));
+    fn data(&mut self, path: &Path, text: &str) {
+        self.keep(path, text);
+        let added = Value::from_json_str(text).and_then(|data| self.engine.add_data(data));
         if let Err(error) = added {
             self.problem(&format!("--> {}\nerror: {error:#}", path.display()));
         }

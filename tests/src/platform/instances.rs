@@ -81,14 +81,14 @@ impl Platform {
         };
         let composition =
             Composition { ports, settings: self.settings.clone(), world: self.stage.world(&tasks) };
-        let (service, gateway): (Arc<dyn Service>, _) = match instance.unit.background() {
-            Some(make) => (make(&composition), None),
-            None => {
+        let (service, gateway): (Arc<dyn Service>, _) =
+            if let Some(make) = instance.unit.background() {
+                (make(&composition), None)
+            } else {
                 let gateway = composition.gateway(&Hub::new(), &stop);
                 let called = Gateway::new(gateway.clone(), Stop::new(), stop.clone());
                 (Arc::new(gateway), Some(called))
-            }
-        };
+            };
         let (seen, over) = (stop.clone(), ended.clone());
         tasks.spawn(Box::pin(async move {
             service.run(&seen).await;

@@ -69,13 +69,12 @@ impl House {
             settings: self.settings.clone(),
             world: World { liveness: self.liveness, ..process.world() },
         };
-        let (service, gateway): (Arc<dyn Service>, _) = match unit.background() {
-            Some(make) => (make(&composition), None),
-            None => {
-                let gateway = composition.gateway(&Hub::new(), &stop);
-                let called = Gateway::new(gateway.clone(), process.gone(), stop.clone());
-                (Arc::new(gateway), Some(called))
-            }
+        let (service, gateway): (Arc<dyn Service>, _) = if let Some(make) = unit.background() {
+            (make(&composition), None)
+        } else {
+            let gateway = composition.gateway(&Hub::new(), &stop);
+            let called = Gateway::new(gateway.clone(), process.gone(), stop.clone());
+            (Arc::new(gateway), Some(called))
         };
         let (until, life) = (stop.clone(), process.clone());
         process.spawn(async move {

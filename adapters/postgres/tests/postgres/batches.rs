@@ -1,19 +1,9 @@
 //! Commits that go into one transaction: what one of them suffers, the others do not notice.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
-#[path = "common/ledger.rs"]
-mod ledger;
-#[path = "common/steer.rs"]
-mod steer;
-#[path = "common/tasks.rs"]
-mod tasks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use common::Place;
 use futures_util::future::join_all;
 use soma_core::contract::ledger::Ledger;
 use soma_core::contract::talk::talk;
@@ -22,6 +12,8 @@ use soma_core::digest::Digest32;
 use soma_core::policy::{Action, Decision};
 use soma_core::ports::PortError;
 use soma_core::work::commit::{Commit, CommitOutcome};
+
+use crate::common::{self, Place, ledger};
 
 struct Server(Place);
 
