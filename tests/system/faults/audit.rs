@@ -39,13 +39,13 @@ pub(crate) struct Records {
 }
 
 /// How a load went.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Outcome {
     pub(crate) answers: usize,
     /// Answers that began anew because their worker was lost.
     pub(crate) restarted: usize,
-    /// Messages that ended without an answer.
-    pub(crate) failed: usize,
+    /// Messages that ended without an answer, by the reason.
+    pub(crate) failed: BTreeMap<String, usize>,
     /// The longest that a message waited for its answer.
     pub(crate) longest: Duration,
 }
@@ -139,9 +139,9 @@ async fn check_talk(gateway: &str, talk: &Talk, outcome: &mut Outcome) {
         match event.kind {
             EventType::AssistantFinal => outcome.answers += 1,
             EventType::TurnFailed => {
-                outcome.failed += 1;
+                let reason = event.metadata["reason"].as_str().unwrap();
+                *outcome.failed.entry(reason.to_owned()).or_default() += 1;
                 failed.insert(event.turn_id.unwrap().to_string());
-                assert_ne!(event.metadata["reason"], Value::Null, "{event:?}");
             }
             EventType::AssistantRestarted => outcome.restarted += 1,
             _ => {}
