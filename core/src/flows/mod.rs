@@ -13,6 +13,7 @@ pub mod hub;
 pub mod ingest_work;
 pub mod list_sessions;
 mod memory_lanes;
+pub mod operate_dead_letters;
 pub mod overload;
 mod persist;
 pub mod read_session;
