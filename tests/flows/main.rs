@@ -22,6 +22,7 @@ mod policies;
 mod queueing;
 mod reasoning;
 mod records;
+mod redriving;
 mod relaying;
 mod releasing;
 mod requests;

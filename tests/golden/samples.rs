@@ -10,7 +10,7 @@ use soma_core::conversation::profile::ModelProfile;
 use soma_core::digest::Digest32;
 use soma_core::ids::{CallId, EventId, PersonaId, SessionId, TenantId, TurnId};
 use soma_core::memory::{MemoryWrite, WalEvent};
-use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::dead::{DeadLetter, Headers, Origin};
 use soma_core::outbox::message::{OutboxMessage, Record};
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire;
@@ -373,10 +373,21 @@ fn letter() -> DeadLetter {
         payload: "not json".into(),
         error: "expected value at line 1 column 1".into(),
         at: AT,
+        origin: Origin::Untold,
     }
 }
 
 /// What was set aside.
 pub(crate) fn dead_letters() -> Vec<(String, DeadLetter)> {
-    named([("record", letter())])
+    let headers =
+        Headers { kind: Some("tool.result".into()), event_id: Some(uuid(9)), trace: None };
+    let with = |origin| DeadLetter { origin, ..letter() };
+    named([
+        ("record", letter()),
+        ("message", with(Origin::Message(Box::new(headers)))),
+        ("cut", with(Origin::Cut)),
+        ("altered", with(Origin::Altered)),
+        ("memory_write", with(Origin::MemoryWrite)),
+        ("state", with(Origin::State)),
+    ])
 }

@@ -17,6 +17,7 @@ use soma_core::outbox::message::{OutboxRow, Record};
 use soma_core::outbox::partition::Partition;
 use soma_core::outbox::topic::Topic;
 use soma_core::policy::{Decision, PolicyRequest};
+use soma_core::ports::dead_letters::{KeptLetter, LetterDepth, LetterRange, Redriven};
 use soma_core::ports::leases::Renewed;
 use soma_core::ports::log::{Bounds, Fetched};
 use soma_core::ports::memory_queue::{DueForget, DueWrite, SettledWrite};
@@ -27,8 +28,8 @@ use soma_core::ports::tool::ToolContext;
 use soma_core::ports::vault::KeyRecord;
 use soma_core::ports::work::{Claim, ClaimRequest, Claimed, Heartbeat, Holding, Release};
 use soma_core::ports::{
-    Authenticator, Budget, Cache, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy,
-    PortResult, RateLimit, Replica, Store, Toolbox, UsageLedger, Vault, Work,
+    Authenticator, Budget, Cache, DeadLetters, Decisions, Leases, Log, Memory, MemoryQueue, Model,
+    Outbox, Policy, PortResult, RateLimit, Replica, Store, Toolbox, UsageLedger, Vault, Work,
 };
 use soma_core::time::Timestamp;
 use soma_core::tool::{CallRecord, ToolCall, ToolOutcome, ToolSpec};
@@ -37,6 +38,7 @@ use soma_core::work::commit::{Commit, CommitOutcome, WorkKind};
 use soma_core::work::ingest::{BatchOutcome, ReplicaBatch, WorkBatch};
 use soma_core::work::lease::{Member, PartitionLease, Resource};
 use soma_core::work::session::{EventRange, Session, TurnRecord};
+use uuid::Uuid;
 
 use crate::decorated::{Decorated, Intercept};
 use crate::point::{Effect, OwnPoint};
@@ -178,6 +180,24 @@ ports! {
         ReadOutbox: Reads read(lanes: &[Lane], after: u64, limit: usize) -> Vec<OutboxRow>;
         SettleOutbox: Writes settle(settlements: &[Settlement]) -> Vec<bool>;
         OutboxDepth: Reads depth() -> OutboxDepth;
+    }
+    DeadLetters {
+        ListLetters: Reads list(
+            topic: Option<Topic>,
+            range: LetterRange,
+            limit: usize
+        ) -> Vec<KeptLetter>;
+        Letter: Reads letter(id: Uuid) -> Option<KeptLetter>;
+        Redrive: Writes redrive(ids: &[Uuid], at: Timestamp) -> Vec<Redriven>;
+        DropLetters: Writes drop_letters(ids: &[Uuid]) -> Vec<bool>;
+        LetterDepth: Reads depth() -> Vec<LetterDepth>;
+    }
+    Decisions {
+        RecordDecisions: Writes record(
+            tenant: &TenantId,
+            decisions: &[Decision],
+            at: Timestamp
+        ) -> ();
     }
     MemoryQueue {
         DueMemory: Reads due(lanes: &[PartitionLease], limit: usize) -> Vec<DueWrite>;

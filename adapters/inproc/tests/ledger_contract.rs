@@ -10,6 +10,7 @@ use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
 use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
+use soma_core::policy::Decision;
 use soma_inproc::{InprocBudget, InprocLedger};
 
 struct Inproc;
@@ -52,9 +53,15 @@ impl Inspect for Behind {
     async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
         self.0.replica_rows(tenant)
     }
+
+    async fn decisions(&self, tenant: &TenantId) -> Vec<Decision> {
+        self.0.decisions_outside(tenant)
+    }
 }
 
 soma_core::contract_tests!(budget, Inproc);
+soma_core::contract_tests!(dead_letters, Inproc);
+soma_core::contract_tests!(decisions, Inproc);
 soma_core::contract_tests!(leases, Inproc);
 soma_core::contract_tests!(memory_queue, Inproc);
 soma_core::contract_tests!(outbox, Inproc);

@@ -15,6 +15,8 @@ mod blob;
 mod cache;
 mod columns;
 mod database;
+mod dead_letters;
+mod decisions;
 mod erasing;
 mod leases;
 mod memory_queue;
@@ -27,6 +29,8 @@ mod work;
 
 pub use cache::PostgresCache;
 pub use database::{Database, OpenError, Settings, migrate};
+pub use dead_letters::PostgresDeadLetters;
+pub use decisions::PostgresDecisions;
 pub use leases::PostgresLeases;
 pub use memory_queue::PostgresMemoryQueue;
 pub use outbox::PostgresOutbox;

@@ -19,6 +19,7 @@ use soma_core::contract::ledger::Ledger;
 use soma_core::contract::rate_limit::RateLimitUnderTest;
 use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
+use soma_core::policy::Decision;
 use soma_inproc::{InprocBudget, InprocLedger, InprocRateLimit};
 use soma_redis::{Options, Redis, RedisBudget, RedisCache, RedisRateLimit};
 
@@ -81,6 +82,10 @@ impl Damage for Untouched {
 #[async_trait]
 impl Inspect for Untouched {
     async fn replica(&self, _tenant: &TenantId) -> Vec<WalEvent> {
+        Vec::new()
+    }
+
+    async fn decisions(&self, _tenant: &TenantId) -> Vec<Decision> {
         Vec::new()
     }
 }

@@ -6,6 +6,8 @@
 mod cache;
 mod columns;
 mod database;
+mod dead_letters;
+mod decisions;
 mod forgets;
 mod leases;
 mod log;
@@ -22,6 +24,8 @@ mod work;
 
 pub use cache::SqliteCache;
 pub use database::{Database, OpenError};
+pub use dead_letters::SqliteDeadLetters;
+pub use decisions::SqliteDecisions;
 pub use leases::SqliteLeases;
 pub use log::{PARTITIONS, SqliteLog};
 pub use memory::SqliteMemory;

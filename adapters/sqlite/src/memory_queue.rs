@@ -9,7 +9,7 @@ use rusqlite::{Connection, Row, params};
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
 use soma_core::observe::{self, SetAside};
-use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::dead::{DeadLetter, Origin};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire;
@@ -201,6 +201,7 @@ fn read(row: &Row<'_>, at: Timestamp) -> Result<Result<DueWrite, Unreadable>, Sq
         payload: unreadable.raw,
         error: format!("the memory cannot be read: {}", unreadable.error),
         at,
+        origin: Origin::State,
     };
     Ok(Err(Unreadable { id: row.get(0)?, version: row.get(1)?, letter }))
 }

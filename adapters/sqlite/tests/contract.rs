@@ -15,8 +15,8 @@ use soma_core::contract::damage::{Damage, Damaged};
 use soma_core::contract::ledger::Ledger;
 use soma_inproc::InprocBudget;
 use soma_sqlite::{
-    Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica, SqliteStore,
-    SqliteUsageLedger, SqliteWork,
+    Database, SqliteDeadLetters, SqliteDecisions, SqliteLeases, SqliteMemoryQueue, SqliteOutbox,
+    SqliteReplica, SqliteStore, SqliteUsageLedger, SqliteWork,
 };
 use tempfile::TempDir;
 
@@ -47,18 +47,21 @@ impl Fixture for Sqlite {
         let clock = Arc::new(ManualClock::default());
         let usage = Arc::new(SqliteUsageLedger::new(database.clone()));
         let replica = SqliteReplica::new(database.clone());
+        let decisions = SqliteDecisions::new(database.clone());
         Ledger {
             store: Arc::new(SqliteStore::new(database.clone())),
             work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
             leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
             outbox: Arc::new(SqliteOutbox::new(database.clone())),
+            dead_letters: Arc::new(SqliteDeadLetters::new(database.clone())),
+            decisions: Arc::new(decisions.clone()),
             memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
             replica: Arc::new(replica.clone()),
             budget: Arc::new(InprocBudget::new(Arc::clone(&usage) as _)),
             usage,
             clock,
             damage: Arc::new(Damages(self.path())),
-            inspect: Arc::new(Rows(replica)),
+            inspect: Arc::new(Rows(replica, decisions)),
         }
     }
 }
@@ -111,6 +114,8 @@ impl Damage for Damages {
 }
 
 soma_core::contract_tests!(budget, Sqlite);
+soma_core::contract_tests!(dead_letters, Sqlite);
+soma_core::contract_tests!(decisions, Sqlite);
 soma_core::contract_tests!(leases, Sqlite);
 soma_core::contract_tests!(memory_queue, Sqlite);
 soma_core::contract_tests!(outbox, Sqlite);

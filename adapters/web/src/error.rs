@@ -50,6 +50,7 @@ kinds! {
     FOREIGN_ORIGIN: "foreign-origin", FORBIDDEN, "Pages of that origin may not ask this gateway";
     NO_SESSION: "no-such-session", NOT_FOUND, "There is no such session";
     NO_TOOL: "no-such-tool", NOT_FOUND, "There is no such tool";
+    NO_LETTER: "no-such-dead-letter", NOT_FOUND, "There is no such dead letter";
     NO_ROUTE: "no-such-route", NOT_FOUND, "There is nothing at this address";
     METHOD: "method-not-allowed", METHOD_NOT_ALLOWED, "The method is not allowed here";
     SLOW_BODY: "slow-body", REQUEST_TIMEOUT, "The body took too long to arrive";
@@ -215,6 +216,7 @@ impl From<Refusal> for Problem {
             }
             Refusal::NoSession => Self::new(NO_SESSION),
             Refusal::NoTool => Self::new(NO_TOOL),
+            Refusal::NoLetter => Self::new(NO_LETTER),
             Refusal::Busy => Self::new(BUSY),
             Refusal::KeyReused => Self::new(KEY_REUSED),
             Refusal::NoSuchPosition => Self::new(NO_POSITION),

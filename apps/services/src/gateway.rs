@@ -8,6 +8,7 @@ use soma_core::flows::delete_session::DeleteSession;
 use soma_core::flows::follow_session::FollowSession;
 use soma_core::flows::hub::Hub;
 use soma_core::flows::list_sessions::ListSessions;
+use soma_core::flows::operate_dead_letters::OperateDeadLetters;
 use soma_core::flows::overload::Gate;
 use soma_core::flows::read_session::ReadSession;
 use soma_core::flows::request_tool::RequestTool;
@@ -31,6 +32,7 @@ pub struct Gateway {
     pub read: ReadSession,
     pub list: ListSessions,
     pub request_tool: RequestTool,
+    pub dead_letters: OperateDeadLetters,
     /// What it knows of running answers.
     pub hub: Hub,
     tail: TailOutbound,
@@ -56,6 +58,12 @@ impl Gateway {
             list: ListSessions::new(store()),
             request_tool: RequestTool::new(store(), policy, tools, world())
                 .behind(gate(WorkKind::Calls)),
+            dead_letters: OperateDeadLetters::new(
+                Arc::clone(&ports.dead_letters),
+                Arc::clone(&ports.policy),
+                Arc::clone(&ports.decisions),
+                world(),
+            ),
             tail: TailOutbound::new(Arc::clone(&ports.log), store(), hub.clone(), world()),
             hub: hub.clone(),
         }

@@ -6,8 +6,8 @@ use soma_core::flows::consume::{Apply, Consume};
 use soma_core::flows::world::World;
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::{
-    Budget, Clock, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy, RateLimit, Replica,
-    Store, Timer, Toolbox, UsageLedger, Work,
+    Budget, Clock, DeadLetters, Decisions, Leases, Log, Memory, MemoryQueue, Model, Outbox, Policy,
+    RateLimit, Replica, Store, Timer, Toolbox, UsageLedger, Work,
 };
 use soma_decorators::{Decorated, Intercept};
 use soma_inproc::{
@@ -24,6 +24,8 @@ pub struct Ports {
     pub work: Arc<dyn Work>,
     pub leases: Arc<dyn Leases>,
     pub outbox: Arc<dyn Outbox>,
+    pub dead_letters: Arc<dyn DeadLetters>,
+    pub decisions: Arc<dyn Decisions>,
     pub memory_queue: Arc<dyn MemoryQueue>,
     pub replica: Arc<dyn Replica>,
     pub usage: Arc<dyn UsageLedger>,
@@ -61,6 +63,8 @@ impl Ports {
             work: Arc::clone(ledger) as _,
             leases: Arc::clone(ledger) as _,
             outbox: Arc::clone(ledger) as _,
+            dead_letters: Arc::clone(ledger) as _,
+            decisions: Arc::clone(ledger) as _,
             memory_queue: Arc::clone(ledger) as _,
             replica: Arc::clone(ledger) as _,
             usage: Arc::clone(ledger) as _,
@@ -90,6 +94,8 @@ impl Ports {
             work,
             leases,
             outbox,
+            dead_letters,
+            decisions,
             memory_queue,
             replica,
             usage,

@@ -11,8 +11,8 @@ use soma_inproc::{InprocBudget, InprocRateLimit, InprocWake};
 use soma_kafka::{KafkaLog, KafkaSettings, Mechanism, Sasl, Tls};
 use soma_policy::{OpaConfig, OpaPolicy};
 use soma_postgres::{
-    Database, PostgresLeases, PostgresMemoryQueue, PostgresOutbox, PostgresReplica, PostgresStore,
-    PostgresUsageLedger, PostgresWork,
+    Database, PostgresDeadLetters, PostgresDecisions, PostgresLeases, PostgresMemoryQueue,
+    PostgresOutbox, PostgresReplica, PostgresStore, PostgresUsageLedger, PostgresWork,
 };
 use soma_redis::{Options, Redis, RedisBudget, RedisRateLimit, RedisWake};
 use soma_runtime::config::{Config, Engines, Kafka, SaslMechanism};
@@ -111,6 +111,8 @@ pub(crate) fn ports(
         work: Arc::new(PostgresWork::new(Arc::clone(database))),
         leases: Arc::new(PostgresLeases::new(Arc::clone(database))),
         outbox: Arc::new(PostgresOutbox::new(Arc::clone(database))),
+        dead_letters: Arc::new(PostgresDeadLetters::new(Arc::clone(database))),
+        decisions: Arc::new(PostgresDecisions::new(Arc::clone(database))),
         memory_queue: Arc::new(PostgresMemoryQueue::new(Arc::clone(database))),
         replica: Arc::new(PostgresReplica::new(Arc::clone(database))),
         usage,

@@ -20,7 +20,9 @@ use crate::outbox::message::{OutboxMessage, OutboxRow};
 use crate::outbox::topic::Topic;
 use crate::outbox::wire::Subject;
 use crate::ports::work::{Claim, ClaimRequest};
-use crate::ports::{Budget, Leases, MemoryQueue, Outbox, Replica, Store, UsageLedger, Work};
+use crate::ports::{
+    Budget, DeadLetters, Decisions, Leases, MemoryQueue, Outbox, Replica, Store, UsageLedger, Work,
+};
 use crate::time::Timestamp;
 use crate::work::commit::{Commit, CommitOutcome, WorkKind};
 use crate::work::ingest::{Arrival, Batch, BatchOutcome};
@@ -74,10 +76,14 @@ pub struct Ledger {
     pub leases: Arc<dyn Leases>,
     /// Messages to be published.
     pub outbox: Arc<dyn Outbox>,
+    /// What was set aside.
+    pub dead_letters: Arc<dyn DeadLetters>,
     /// Memories to be written.
     pub memory_queue: Arc<dyn MemoryQueue>,
     /// Memories that were written.
     pub replica: Arc<dyn Replica>,
+    /// What was decided in no session.
+    pub decisions: Arc<dyn Decisions>,
     /// Tokens.
     pub budget: Arc<dyn Budget>,
     /// What counters of tokens are rebuilt from.
@@ -103,15 +109,26 @@ impl Ledger {
     ) -> Self
     where
         B: Damage + Inspect + 'static,
-        L: Store + Work + Leases + Outbox + MemoryQueue + Replica + UsageLedger + 'static,
+        L: Store
+            + Work
+            + Leases
+            + Outbox
+            + DeadLetters
+            + MemoryQueue
+            + Replica
+            + Decisions
+            + UsageLedger
+            + 'static,
     {
         Self {
             store: ledger.clone(),
             work: ledger.clone(),
             leases: ledger.clone(),
             outbox: ledger.clone(),
+            dead_letters: ledger.clone(),
             memory_queue: ledger.clone(),
             replica: ledger.clone(),
+            decisions: ledger.clone(),
             budget,
             usage: ledger,
             clock,

@@ -35,6 +35,8 @@ pub mod budget;
 pub mod cache;
 pub mod clock;
 pub mod damage;
+pub mod dead_letters;
+pub mod decisions;
 pub mod inspect;
 pub mod leases;
 pub mod ledger;

@@ -11,7 +11,7 @@ use crate::conversation::model::{ModelFailure, Usage};
 use crate::digest::{Digest32, Nonce};
 use crate::ids::{CallId, EventId, SessionId, TenantId, TurnId, derive};
 use crate::memory::MemoryWrite;
-use crate::outbox::dead::DeadLetter;
+use crate::outbox::dead::{DeadLetter, Origin};
 use crate::outbox::message::{OutboxMessage, encode};
 use crate::outbox::topic::Topic;
 use crate::outbox::wire::Subject;
@@ -208,6 +208,7 @@ impl Talk {
             payload: text.into(),
             error: "unreadable".into(),
             at: NOW,
+            origin: Origin::Untold,
         }
     }
 

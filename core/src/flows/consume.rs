@@ -18,7 +18,7 @@ use super::world::World;
 use crate::digest::Digest32;
 use crate::ids::OwnerId;
 use crate::observe::{self, SetAside};
-use crate::outbox::dead::DeadLetter;
+use crate::outbox::dead::{DeadLetter, Headers, Origin};
 use crate::outbox::message::Record;
 use crate::outbox::partition::Partition;
 use crate::outbox::topic::Topic;
@@ -34,8 +34,6 @@ const MAX_BYTES: usize = 1 << 20;
 /// How long a fetch may wait for a record: it is told of each that comes.
 const WAIT: Duration = Duration::from_secs(5);
 const PAUSE: Duration = Duration::from_millis(100);
-/// The most of a record that a dead letter keeps, in bytes.
-const LONGEST_LETTER: usize = 256 * 1024;
 
 /// What a batch of records does.
 #[async_trait]
@@ -157,7 +155,11 @@ impl Consume {
         offset: u64,
         found: Unreadable,
     ) -> PortResult<Option<PartitionLease>> {
-        let letter = self.letter(lease, offset, found.raw, &found.error);
+        let nothing_there = found.raw.is_empty();
+        let mut letter = self.letter(lease, offset, found.raw, &found.error);
+        if nothing_there {
+            letter.origin = Origin::State;
+        }
         let moved = self.move_to(lease, offset + 1, &[], vec![letter.clone()]).await?;
         if moved.is_some() {
             observe::dead_letter(&letter, SetAside::Unreadable);
@@ -236,7 +238,7 @@ impl Consume {
         let Bounds { earliest, next } = bounds;
         let position = lease.next_offset;
         let value = json!({"position": position, "earliest": earliest, "next": next}).to_string();
-        self.letter(lease, position, value, error)
+        DeadLetter { origin: Origin::State, ..self.letter(lease, position, value, error) }
     }
 
     /// A dead letter about an offset that has no record.
@@ -282,16 +284,17 @@ pub(super) fn dead_letter(
         Resource::Lane(_) => (Topic::ConversationOutbound, None),
         Resource::MemoryLane(_) => (Topic::MemoryWal, None),
     };
-    let value = &place.record.value;
-    let kept = value.get(..LONGEST_LETTER).unwrap_or(value);
+    let Positioned { offset, record } = place;
+    let (payload, origin) = Origin::message(&record.value, Headers::of(record));
     DeadLetter {
         topic,
         partition,
-        offset: Some(place.offset),
-        key: place.record.key.clone(),
-        tenant: place.record.header("tenant").and_then(|tenant| tenant.parse().ok()),
-        payload: String::from_utf8_lossy(kept).replace('\0', "\u{fffd}"),
+        offset: Some(*offset),
+        key: record.key.clone(),
+        tenant: record.header("tenant").and_then(|tenant| tenant.parse().ok()),
+        payload,
         error: error.into(),
         at,
+        origin,
     }
 }

@@ -14,6 +14,7 @@ pub mod ingest_work;
 pub mod list_sessions;
 pub mod liveness;
 mod memory_lanes;
+pub mod operate_dead_letters;
 pub mod overload;
 mod persist;
 pub mod read_session;

@@ -33,6 +33,9 @@ pub enum Refusal {
     /// There is no such tool.
     #[error("there is no such tool")]
     NoTool,
+    /// There is no such dead letter of this topic.
+    #[error("there is no such dead letter")]
+    NoLetter,
     /// A turn of the session is running, and the client did not want to wait.
     #[error("the session is busy")]
     Busy,

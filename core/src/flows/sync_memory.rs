@@ -21,7 +21,7 @@ use crate::ids::OwnerId;
 use crate::memory::MemoryWrite;
 use crate::observe::{self, SetAside};
 use crate::outbox::backoff::Backoff;
-use crate::outbox::dead::DeadLetter;
+use crate::outbox::dead::{DeadLetter, Origin};
 use crate::outbox::topic::Topic;
 use crate::ports::memory_queue::{DueWrite, SettledWrite, WriteOutcome};
 use crate::ports::{
@@ -239,6 +239,7 @@ impl SyncMemory {
             payload: serde_json::to_string(&due.write).unwrap_or_default(),
             error: error.into(),
             at: self.world.clock.now(),
+            origin: Origin::MemoryWrite,
         }
     }
 }

@@ -7,5 +7,6 @@ pub mod message;
 pub mod partition;
 #[cfg(test)]
 mod properties;
+pub mod redrive;
 pub mod topic;
 pub mod wire;

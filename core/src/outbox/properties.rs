@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::backoff::Backoff;
-use super::dead::DeadLetter;
+use super::dead::{DeadLetter, Origin};
 use super::lane::{LANES, Lane};
 use super::message::{OutboxMessage, Record};
 use super::partition::partition_of;
@@ -200,6 +200,7 @@ fn letter() -> impl Strategy<Value = DeadLetter> {
             payload,
             error,
             at: Timestamp::from_micros(at),
+            origin: Origin::Untold,
         },
     )
 }
@@ -211,6 +212,7 @@ fn dead_letter_is_the_same_however_often_and_whyever_it_is_set_aside() {
         let again = DeadLetter {
             error,
             at: Timestamp::from_micros(at),
+            origin: Origin::State,
             tenant: Some(tenant.clone()),
             ..letter.clone()
         };

@@ -6,6 +6,8 @@
 pub mod authenticator;
 pub mod budget;
 pub mod cache;
+pub mod dead_letters;
+pub mod decisions;
 pub mod error;
 pub mod leases;
 pub mod log;
@@ -27,6 +29,8 @@ pub mod world;
 pub use authenticator::Authenticator;
 pub use budget::Budget;
 pub use cache::Cache;
+pub use dead_letters::DeadLetters;
+pub use decisions::Decisions;
 pub use error::{PortError, PortResult};
 pub use leases::Leases;
 pub use log::Log;

@@ -98,7 +98,7 @@ impl State {
             self.memory.upsert(write, commit.trace.clone());
         }
         for decision in commit.decisions {
-            self.decisions.push((commit.session_id, decision));
+            self.decisions.push((commit.tenant.clone(), Some(commit.session_id), decision));
         }
         let trace = commit.trace.as_ref();
         self.outbox.refer(&commit.tenant, &events, trace, commit.at);

@@ -6,7 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use soma_core::ids::{SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, WalEvent};
-use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::dead::{DeadLetter, Origin};
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire;
@@ -218,5 +218,6 @@ fn unreadable_letter(id: u64, write: &MemoryWrite, at: Timestamp) -> DeadLetter 
         payload: "damaged".into(),
         error: "it was damaged".into(),
         at,
+        origin: Origin::State,
     }
 }

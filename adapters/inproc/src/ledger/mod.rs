@@ -6,6 +6,8 @@
 mod commit;
 mod conversation;
 mod damage;
+mod dead_letters;
+mod decisions;
 mod leases;
 mod memory_queue;
 mod outbox;
@@ -27,6 +29,7 @@ use state::State;
 
 /// [`Store`](soma_core::ports::Store), [`Work`](soma_core::ports::Work),
 /// [`Leases`](soma_core::ports::Leases), [`Outbox`](soma_core::ports::Outbox),
+/// [`DeadLetters`](soma_core::ports::DeadLetters), [`Decisions`](soma_core::ports::Decisions),
 /// [`MemoryQueue`](soma_core::ports::MemoryQueue), [`Replica`](soma_core::ports::Replica),
 /// [`Budget`](soma_core::ports::Budget) and [`UsageLedger`](soma_core::ports::UsageLedger) over one state: what a commit changes is seen by all of
 /// them at once.

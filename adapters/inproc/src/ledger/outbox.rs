@@ -14,9 +14,9 @@ use soma_core::time::Timestamp;
 use soma_core::trace::TraceContext;
 use soma_core::unreadable::Unreadable;
 use soma_core::work::lease::Resource;
-use uuid::Uuid;
 
 use super::InprocLedger;
+use super::dead_letters::LetterTable;
 use super::state::State;
 
 /// What a row publishes.
@@ -42,7 +42,7 @@ struct Row {
 #[derive(Debug, Default)]
 pub(super) struct OutboxTable {
     rows: BTreeMap<u64, Row>,
-    dead: BTreeMap<Uuid, DeadLetter>,
+    pub(super) dead: LetterTable,
     last_id: u64,
 }
 
@@ -75,9 +75,10 @@ impl OutboxTable {
 
     /// Keeps a dead letter and publishes it, unless one of its origin is kept.
     pub(super) fn set_aside(&mut self, letter: DeadLetter) {
-        if !self.dead.contains_key(&letter.id()) {
-            self.enqueue(letter.message(&platform()), letter.at);
-            self.dead.insert(letter.id(), letter);
+        let message = letter.message(&platform());
+        let at = letter.at;
+        if self.dead.keep(letter) {
+            self.enqueue(message, at);
         }
     }
 
@@ -100,8 +101,7 @@ impl OutboxTable {
     pub(super) fn erase(&mut self, tenant: &TenantId, session: SessionId) {
         let key = session.to_string();
         self.rows.retain(|_, row| !(row.tenant == *tenant && row.key == key));
-        let of = Some(tenant);
-        self.dead.retain(|_, letter| !(letter.tenant.as_ref() == of && letter.key == key));
+        self.dead.erase(tenant, &key);
     }
 }
 
@@ -139,7 +139,7 @@ impl State {
 
 /// Who a dead letter belongs to whose tenant is not known.
 #[expect(clippy::expect_used, reason = "the name is a constant and valid")]
-fn platform() -> TenantId {
+pub(super) fn platform() -> TenantId {
     TenantId::new("platform").expect("a valid name")
 }
 

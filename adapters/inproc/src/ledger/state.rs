@@ -24,7 +24,8 @@ pub(super) struct State {
     pub(super) session_of_turn: BTreeMap<TurnId, SessionId>,
     pub(super) session_of_call: BTreeMap<CallId, SessionId>,
     pub(super) requests: BTreeMap<(TenantId, String), ClientRequest>,
-    pub(super) decisions: Vec<(SessionId, Decision)>,
+    /// In a session, or in none.
+    pub(super) decisions: Vec<(TenantId, Option<SessionId>, Decision)>,
     pub(super) outbox: OutboxTable,
     pub(super) memory: MemoryTable,
     pub(super) usage: UsageTable,

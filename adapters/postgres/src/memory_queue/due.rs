@@ -2,7 +2,7 @@
 
 use soma_core::ids::SessionId;
 use soma_core::observe::{self, SetAside};
-use soma_core::outbox::dead::DeadLetter;
+use soma_core::outbox::dead::{DeadLetter, Origin};
 use soma_core::outbox::topic::Topic;
 use soma_core::ports::memory_queue::DueWrite;
 use soma_core::time::Timestamp;
@@ -80,6 +80,7 @@ fn read(row: &Row, at: Timestamp) -> Result<Result<DueWrite, Unreadable>, SqlErr
         payload: unreadable.raw,
         error: format!("the memory cannot be read: {}", unreadable.error),
         at,
+        origin: Origin::State,
     };
     Ok(Err(Unreadable { id, version, letter }))
 }

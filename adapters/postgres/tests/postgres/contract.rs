@@ -24,6 +24,8 @@ impl Fixture for Postgres {
 }
 
 soma_core::contract_tests!(budget, Postgres);
+soma_core::contract_tests!(dead_letters, Postgres);
+soma_core::contract_tests!(decisions, Postgres);
 soma_core::contract_tests!(leases, Postgres);
 soma_core::contract_tests!(memory_queue, Postgres);
 soma_core::contract_tests!(outbox, Postgres);

@@ -31,6 +31,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0020_trace_context.sql"),
     include_str!("../../migrations/0021_packed.sql"),
     include_str!("../../migrations/0022_policy_bundles.sql"),
+    include_str!("../../migrations/0023_dead_letters.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

@@ -17,8 +17,8 @@ pub(crate) fn keep(
     let kept = connection
         .prepare_cached(
             "INSERT INTO dlq
-                 (letter_id, tenant, topic, partition, position, key, payload, error, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT (letter_id) DO NOTHING",
+                 (letter_id, tenant, topic, partition, position, key, payload, error, at, origin)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (letter_id) DO NOTHING",
         )?
         .execute(params![
             letter.id(),
@@ -30,6 +30,7 @@ pub(crate) fn keep(
             letter.payload,
             letter.error,
             letter.at.as_micros(),
+            serde_json::to_string(&letter.origin)?,
         ])?;
     if kept > 0 {
         enqueue(connection, &letter.message(tenant), letter.at)?;

@@ -1,13 +1,13 @@
 //! A commit, applied: all of it in the savepoint of one job.
 
-use rusqlite::{Connection, params};
-use soma_core::policy::Decision;
+use rusqlite::Connection;
 use soma_core::work::commit::{Commit, CommitOutcome};
 use soma_core::work::session::Session;
 
 use super::admission::{self, Admission};
 use super::{calls, events, requests, sessions, turns};
 use crate::database::SqlError;
+use crate::decisions;
 use crate::memory_queue;
 use crate::outbox::{dead, enqueue};
 use crate::usage;
@@ -24,7 +24,10 @@ pub(super) fn apply(connection: &Connection, commit: Commit) -> Result<CommitOut
     commit.usage.iter().try_for_each(|change| usage::apply(connection, change))?;
     let trace = commit.trace.as_ref();
     commit.memory.iter().try_for_each(|write| memory_queue::put(connection, write, trace))?;
-    commit.decisions.iter().try_for_each(|made| record_decision(connection, &commit, made))?;
+    let session_id = Some(commit.session_id);
+    for made in &commit.decisions {
+        decisions::insert(connection, &commit.tenant, session_id, made, commit.at)?;
+    }
     requests::remember(connection, &commit)?;
     let changed = commit.turn.as_ref().is_some_and(|progress| Some(progress.state) != turn);
     ready::follow(connection, &commit, changed)?;
@@ -55,30 +58,5 @@ fn move_turns(
     if let Some(progress) = &commit.turn {
         turns::progress(connection, session, progress)?;
     }
-    Ok(())
-}
-
-fn record_decision(
-    connection: &Connection,
-    commit: &Commit,
-    decision: &Decision,
-) -> Result<(), SqlError> {
-    connection
-        .prepare_cached(
-            "INSERT INTO policy_decisions
-                 (tenant, session_id, action, resource, allow, reasons, input, bundle, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
-        )?
-        .execute(params![
-            commit.tenant.as_str(),
-            commit.session_id.as_uuid(),
-            decision.action.as_str(),
-            decision.resource,
-            decision.allow,
-            serde_json::to_string(&decision.reasons)?,
-            decision.input.0,
-            decision.bundle.map(|bundle| bundle.0),
-            commit.at.as_micros(),
-        ])?;
     Ok(())
 }

@@ -16,10 +16,11 @@ use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
 use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
+use soma_core::policy::Decision;
 use soma_inproc::{InprocBudget, InprocLedger};
 use soma_sqlite::{
-    Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteReplica, SqliteStore,
-    SqliteUsageLedger, SqliteWork,
+    Database, SqliteDeadLetters, SqliteDecisions, SqliteLeases, SqliteMemoryQueue, SqliteOutbox,
+    SqliteReplica, SqliteStore, SqliteUsageLedger, SqliteWork,
 };
 use tempfile::TempDir;
 
@@ -33,6 +34,10 @@ struct ModelRows(Arc<InprocLedger>);
 impl Inspect for ModelRows {
     async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
         self.0.replica_rows(tenant)
+    }
+
+    async fn decisions(&self, tenant: &TenantId) -> Vec<Decision> {
+        self.0.decisions_outside(tenant)
     }
 }
 
@@ -49,18 +54,21 @@ fn sqlite(folder: &TempDir) -> Ledger {
     let clock = Arc::new(ManualClock::default());
     let usage = Arc::new(SqliteUsageLedger::new(database.clone()));
     let replica = SqliteReplica::new(database.clone());
+    let decisions = SqliteDecisions::new(database.clone());
     Ledger {
         store: Arc::new(SqliteStore::new(database.clone())),
         work: Arc::new(SqliteWork::new(database.clone(), clock.clone())),
         leases: Arc::new(SqliteLeases::new(database.clone(), clock.clone())),
         outbox: Arc::new(SqliteOutbox::new(database.clone())),
+        dead_letters: Arc::new(SqliteDeadLetters::new(database.clone())),
+        decisions: Arc::new(decisions.clone()),
         memory_queue: Arc::new(SqliteMemoryQueue::new(database.clone(), clock.clone())),
         replica: Arc::new(replica.clone()),
         budget: Arc::new(InprocBudget::new(Arc::clone(&usage) as _)),
         usage,
         clock,
         damage: Arc::new(NoDamage),
-        inspect: Arc::new(Rows(replica)),
+        inspect: Arc::new(Rows(replica, decisions)),
     }
 }
 

@@ -11,8 +11,8 @@ use soma_runtime::config::Config;
 use soma_runtime::report::Fatal;
 use soma_services::Ports;
 use soma_sqlite::{
-    Database, OpenError, SqliteLeases, SqliteLog, SqliteMemory, SqliteMemoryQueue, SqliteOutbox,
-    SqliteReplica, SqliteStore, SqliteUsageLedger, SqliteWork,
+    Database, OpenError, SqliteDeadLetters, SqliteDecisions, SqliteLeases, SqliteLog, SqliteMemory,
+    SqliteMemoryQueue, SqliteOutbox, SqliteReplica, SqliteStore, SqliteUsageLedger, SqliteWork,
 };
 
 /// What helps on a disk that is full.
@@ -57,6 +57,8 @@ impl Embedded {
             leases: Arc::new(SqliteLeases::new(Arc::clone(&database), Arc::clone(&clock))),
             work: Arc::new(SqliteWork::new(Arc::clone(&database), Arc::clone(&clock))),
             outbox: Arc::new(SqliteOutbox::new(Arc::clone(&database))),
+            dead_letters: Arc::new(SqliteDeadLetters::new(Arc::clone(&database))),
+            decisions: Arc::new(SqliteDecisions::new(Arc::clone(&database))),
             memory_queue: Arc::new(SqliteMemoryQueue::new(
                 Arc::clone(&database),
                 Arc::clone(&clock),

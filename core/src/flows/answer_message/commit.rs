@@ -5,7 +5,7 @@ use crate::budget::UsageChange;
 use crate::conversation::chain::Chain;
 use crate::flows::persist::{UNTIL_DROPPED, persist, retry};
 use crate::observe::{self, SetAside};
-use crate::outbox::dead::DeadLetter;
+use crate::outbox::dead::{DeadLetter, Origin};
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
 use crate::ports::work::Claim;
@@ -196,6 +196,7 @@ impl Drive<'_> {
             payload: wire::inbound(self.turn.id(), accepted).text(),
             error: "the turn failed, or killed its worker, too often without progress".into(),
             at: self.flow.world.clock.now(),
+            origin: Origin::State,
         })
     }
 }

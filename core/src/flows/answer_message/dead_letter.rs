@@ -9,7 +9,7 @@ use super::drive::TRIES;
 use crate::flows::claims::{Handled, Signals};
 use crate::flows::persist::persist;
 use crate::observe::{self, SetAside};
-use crate::outbox::dead::DeadLetter;
+use crate::outbox::dead::{DeadLetter, Origin};
 use crate::outbox::topic::Topic;
 use crate::ports::work::Claim;
 use crate::ports::{Notification, PortResult};
@@ -62,6 +62,7 @@ pub(super) fn unread_call(call: &CallRecord, unreadable: &Unreadable, at: Timest
         payload: json!({"call_id": call.call.call_id, "stored": unreadable.raw}).to_string(),
         error: format!("the call cannot be read: {}", unreadable.error),
         at,
+        origin: Origin::State,
     }
 }
 
@@ -75,6 +76,7 @@ fn letter(claim: &Claim, payload: &Value, error: String, at: Timestamp) -> DeadL
         payload: payload.to_string(),
         error,
         at,
+        origin: Origin::State,
     }
 }
 

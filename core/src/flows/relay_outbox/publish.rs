@@ -5,7 +5,7 @@ use tracing::Span;
 use super::RelayOutbox;
 use super::TopicPartition;
 use crate::observe;
-use crate::outbox::dead::DeadLetter;
+use crate::outbox::dead::{DeadLetter, Headers, Origin};
 use crate::outbox::message::{OutboxMessage, OutboxRow, Record};
 use crate::outbox::topic::Topic;
 use crate::ports::outbox::SettledRow;
@@ -105,6 +105,7 @@ impl RelayOutbox {
             payload: unreadable.raw.clone(),
             error: format!("the row cannot be read: {}", unreadable.error),
             at: self.world.clock.now(),
+            origin: Origin::State,
         };
         SettledRow { id: row.id, dead: row.unreadable.iter().map(letter).collect() }
     }
@@ -132,6 +133,8 @@ impl RelayOutbox {
         published.map(drop)
     }
 
+    /// A message with which it can be published later, unless it is a dead letter itself: that one holds
+    /// another already, and would be longer again.
     fn letter(
         &self,
         target: Option<TopicPartition>,
@@ -139,15 +142,21 @@ impl RelayOutbox {
         message: &OutboxMessage,
         error: String,
     ) -> DeadLetter {
+        let (payload, origin) = if message.topic == message.topic.dead_letters() {
+            (format!("{} of outbox row {}", message.event_id, row.id), Origin::State)
+        } else {
+            Origin::message(&message.payload, Headers::to_send(message))
+        };
         DeadLetter {
             topic: message.topic,
             partition: target.map(|(_, partition)| partition),
             offset: None,
             key: message.key.clone(),
             tenant: Some(message.tenant.clone()),
-            payload: format!("{} of outbox row {}", message.event_id, row.id),
+            payload,
             error,
             at: self.world.clock.now(),
+            origin,
         }
     }
 }

@@ -19,7 +19,7 @@ use super::world::World;
 use crate::conversation::event::{EventType, NewEvent, Role};
 use crate::ids::{EventId, derive};
 use crate::observe::{self, SetAside};
-use crate::outbox::dead::DeadLetter;
+use crate::outbox::dead::{DeadLetter, Origin};
 use crate::outbox::topic::Topic;
 use crate::outbox::wire;
 use crate::policy::{Action, Decision, PolicyRequest};
@@ -147,6 +147,7 @@ impl RunTools {
             payload: json!({"call_id": call_id, "stored": unreadable.raw}).to_string(),
             error: format!("the call cannot be read: {}", unreadable.error),
             at: self.world.clock.now(),
+            origin: Origin::State,
         };
         let message = "what the tool was asked for cannot be read any more: it was not run";
         let outcome = ToolOutcome::failed(call_id, ToolStatus::Error, message);

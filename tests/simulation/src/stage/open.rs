@@ -148,6 +148,8 @@ impl Common {
             work: Arc::clone(&ledger) as _,
             leases: Arc::clone(&ledger) as _,
             outbox: Arc::clone(&ledger) as _,
+            dead_letters: Arc::clone(&self.usage) as _,
+            decisions: Arc::clone(&self.usage) as _,
             memory_queue: Arc::clone(&ledger) as _,
             replica: ledger,
             usage: self.usage,

@@ -8,10 +8,11 @@ use soma_core::contract::inspect::Inspect;
 use soma_core::contract::ledger::Ledger;
 use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
+use soma_core::policy::Decision;
 use soma_inproc::InprocBudget;
 use soma_postgres::{
-    PostgresLeases, PostgresMemoryQueue, PostgresOutbox, PostgresReplica, PostgresStore,
-    PostgresUsageLedger, PostgresWork,
+    PostgresDeadLetters, PostgresDecisions, PostgresLeases, PostgresMemoryQueue, PostgresOutbox,
+    PostgresReplica, PostgresStore, PostgresUsageLedger, PostgresWork,
 };
 use tokio_postgres::Client;
 
@@ -24,12 +25,19 @@ pub(crate) async fn ledger(place: &Place) -> Ledger {
     let database = place.database();
     let usage = Arc::new(PostgresUsageLedger::new(database.clone()));
     let replica = PostgresReplica::new(database.clone());
-    let behind = Arc::new(Behind { admin: place.admin().await, replica: replica.clone() });
+    let decisions = PostgresDecisions::new(database.clone());
+    let behind = Arc::new(Behind {
+        admin: place.admin().await,
+        replica: replica.clone(),
+        decisions: decisions.clone(),
+    });
     Ledger {
         store: Arc::new(PostgresStore::new(database.clone(), Arc::new(Tasks))),
         work: Arc::new(PostgresWork::new(database.clone())),
         leases: Arc::new(PostgresLeases::new(database.clone())),
         outbox: Arc::new(PostgresOutbox::new(database.clone())),
+        dead_letters: Arc::new(PostgresDeadLetters::new(database.clone())),
+        decisions: Arc::new(decisions),
         memory_queue: Arc::new(PostgresMemoryQueue::new(database.clone())),
         replica: Arc::new(replica),
         budget: Arc::new(InprocBudget::new(Arc::clone(&usage) as _)),
@@ -44,6 +52,7 @@ pub(crate) async fn ledger(place: &Place) -> Ledger {
 struct Behind {
     admin: Client,
     replica: PostgresReplica,
+    decisions: PostgresDecisions,
 }
 
 #[async_trait]
@@ -98,5 +107,9 @@ impl Damage for Behind {
 impl Inspect for Behind {
     async fn replica(&self, tenant: &TenantId) -> Vec<WalEvent> {
         self.replica.rows(tenant).await.unwrap()
+    }
+
+    async fn decisions(&self, tenant: &TenantId) -> Vec<Decision> {
+        self.decisions.outside(tenant).await.unwrap()
     }
 }
