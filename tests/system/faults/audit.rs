@@ -136,15 +136,14 @@ async fn check_talk(gateway: &str, talk: &Talk, outcome: &mut Outcome) {
     assert_eq!(seen, talk.accepted.iter().collect(), "what was accepted is answered");
     let mut failed = BTreeSet::new();
     for event in verified(&http(), gateway, &talk.follower.session).await {
-        match event.kind {
-            EventType::AssistantFinal => outcome.answers += 1,
-            EventType::TurnFailed => {
-                let reason = event.metadata["reason"].as_str().unwrap();
-                *outcome.failed.entry(reason.to_owned()).or_default() += 1;
-                failed.insert(event.turn_id.unwrap().to_string());
-            }
-            EventType::AssistantRestarted => outcome.restarted += 1,
-            _ => {}
+        if event.kind == EventType::AssistantFinal {
+            outcome.answers += 1;
+        } else if event.kind == EventType::AssistantRestarted {
+            outcome.restarted += 1;
+        } else if event.kind == EventType::TurnFailed {
+            let reason = event.metadata["reason"].as_str().unwrap();
+            *outcome.failed.entry(reason.to_owned()).or_default() += 1;
+            failed.insert(event.turn_id.unwrap().to_string());
         }
     }
     for (turn, (assembled, stated)) in &talk.follower.answers {

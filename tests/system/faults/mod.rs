@@ -15,8 +15,16 @@ use std::time::Duration;
 use audit::Outcome;
 use platform::Platform;
 use points::POINTS;
+use tokio::time::sleep;
 
 use crate::processes::SERVICES;
+
+/// Those of [`POINTS`] that every run has.
+const SHORT: [usize; 2] = [30, 52];
+/// How often each service is stopped in the long run.
+const STOPS: usize = 12;
+/// How long something stands still.
+const SUSPENSION: Duration = Duration::from_secs(15);
 
 /// Prints a row of the table.
 #[expect(clippy::print_stdout, reason = "the table is what is wanted of the long run")]
@@ -41,7 +49,7 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_fails() {
     killed_at_points(&platform).await;
     killed_at_random(&platform).await;
     stopped(&platform).await;
-    engines(&platform).await;
+    restarted(&platform).await;
     if long() {
         suspended(&platform).await;
     }
@@ -49,7 +57,7 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_fails() {
 
 async fn killed_at_points(platform: &Platform) {
     for (number, (service, point)) in POINTS.iter().enumerate() {
-        if long() || number % 12 == 3 {
+        if long() || SHORT.contains(&number) {
             let fault = async || platform.instance(service, number).fail_at(point).await;
             row(&format!("{service} aborts at {point}"), platform.under_load(fault).await);
         }
@@ -57,43 +65,39 @@ async fn killed_at_points(platform: &Platform) {
 }
 
 async fn killed_at_random(platform: &Platform) {
-    let kills = if long() { 20 } else { 3 };
+    let kills = if long() { 20 } else { 2 };
     for number in 0..kills {
         let instance = platform.any(number * 5 + 2);
         let fault = async || {
-            let moment = Duration::from_millis(u64::try_from(number * 137 % 400).unwrap());
-            tokio::time::sleep(moment).await;
+            sleep(Duration::from_millis(u64::try_from(number * 137 % 400).unwrap())).await;
             instance.kill().await;
         };
-        row(&format!("kill -9 of {}", instance.service), platform.under_load(fault).await);
+        row(&format!("{} killed", instance.service), platform.under_load(fault).await);
     }
 }
 
 async fn stopped(platform: &Platform) {
-    let stops = if long() { 12 } else { 1 };
-    for service in SERVICES {
+    if long() {
+        for service in SERVICES {
+            let fault = async || {
+                for number in 0..STOPS {
+                    platform.instance(service, number).stop().await;
+                }
+            };
+            let what = format!("{service} stopped {STOPS} times");
+            row(&what, platform.under_load(fault).await);
+        }
+    } else {
         let fault = async || {
-            for number in 0..stops {
-                platform.instance(service, number).stop().await;
+            for service in SERVICES {
+                platform.instance(service, 0).stop().await;
             }
         };
-        row(&format!("{stops} stops of {service}"), platform.under_load(fault).await);
+        row("each service stopped once", platform.under_load(fault).await);
     }
 }
 
-async fn suspended(platform: &Platform) {
-    for service in SERVICES {
-        let fault = async || {
-            let instance = platform.instance(service, 0);
-            instance.signal("STOP");
-            tokio::time::sleep(Duration::from_secs(15)).await;
-            instance.signal("CONT");
-        };
-        row(&format!("{service} suspended for 15 s"), platform.under_load(fault).await);
-    }
-}
-
-async fn engines(platform: &Platform) {
+async fn restarted(platform: &Platform) {
     let set = &platform.set;
     for server in ["kafka", "postgres", "opa"] {
         let fault = async || {
@@ -107,10 +111,24 @@ async fn engines(platform: &Platform) {
         set.control(&["start", "--empty", "redis"]);
     };
     row("redis killed, and started empty", platform.under_load(fault).await);
-    if long() {
-        for server in ["kafka", "postgres", "redis", "opa"] {
-            let fault = async || platform.away(server, Duration::from_secs(15)).await;
-            row(&format!("{server} suspended for 15 s"), platform.under_load(fault).await);
-        }
+}
+
+async fn suspended(platform: &Platform) {
+    for service in SERVICES {
+        let fault = async || {
+            let instance = platform.instance(service, 0);
+            instance.signal("STOP");
+            sleep(SUSPENSION).await;
+            instance.signal("CONT");
+        };
+        row(&format!("{service} suspended for 15 s"), platform.under_load(fault).await);
+    }
+    for server in ["kafka", "postgres", "redis", "opa"] {
+        let fault = async || {
+            platform.set.control(&["pause", server]);
+            sleep(SUSPENSION).await;
+            platform.set.control(&["resume", server]);
+        };
+        row(&format!("{server} suspended for 15 s"), platform.under_load(fault).await);
     }
 }

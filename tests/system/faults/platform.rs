@@ -1,7 +1,6 @@
 //! The whole platform, two processes of each service, on servers of its own that can be stopped.
 
 use std::net::TcpListener;
-use std::time::Duration;
 
 use futures_util::future::join_all;
 use soma_tests::stub_model::{StubModel, by_markers};
@@ -88,18 +87,12 @@ impl Platform {
         let talks = load.end().await;
         self.records.check(&self.gateways[0], &talks, &self.stub.log()[asked..]).await
     }
-
-    /// Leaves a server for so long.
-    pub(crate) async fn away(&self, server: &str, pause: Duration) {
-        self.set.control(&["pause", server]);
-        tokio::time::sleep(pause).await;
-        self.set.control(&["resume", server]);
-    }
 }
 
 /// Answers that stream for a while; every third asks for a tool.
 fn message(client: usize, number: usize) -> String {
-    let tool = if (client + number) % 3 == 0 { r#" [tool echo {"text":"hi"}]"# } else { "" };
+    let tool =
+        if (client + number).is_multiple_of(3) { r#" [tool echo {"text":"hi"}]"# } else { "" };
     format!("client {client} message {number} [words 12] [pace 8ms]{tool}")
 }
 

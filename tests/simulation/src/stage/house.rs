@@ -11,6 +11,7 @@ use soma_core::flows::world::World;
 use soma_core::ports::{Model, Toolbox};
 use soma_simulated::{Chance, Nature, Process};
 
+use super::plan::Plan;
 use crate::cast::Gateways;
 use crate::platform::{Composition, Gateway, Instance, Ports, Settings};
 
@@ -49,13 +50,8 @@ pub struct Living {
 
 impl House {
     /// A house in which nobody lives.
-    pub fn new(
-        nature: Nature,
-        base: Ports,
-        furnish: Arc<dyn Furnish>,
-        settings: Settings,
-        liveness: Liveness,
-    ) -> Self {
+    pub fn new(nature: Nature, base: Ports, furnish: Arc<dyn Furnish>, plan: &Plan) -> Self {
+        let (settings, liveness) = (plan.setup.settings(plan.budget), plan.setup.liveness);
         Self { nature, base, furnish, settings, liveness, living: Mutex::default() }
     }
 
