@@ -47,7 +47,7 @@ pub fn main(unit: Unit) -> ExitCode {
 
 fn migrate(unit: Unit) -> Result<(), Fatal> {
     let (config, engines) = Engines::load(&process_env)?;
-    telemetry::init(&config.log, Logs::of_service())?;
+    telemetry::init(&config.log, Logs::of_service(), &name(unit))?;
     let Some(owner) = &engines.postgres.owner_dsn else {
         return Err(Fatal::new("the owner of the schema is not known", "set POSTGRES_OWNER_DSN"));
     };
@@ -64,7 +64,7 @@ fn migrate(unit: Unit) -> Result<(), Fatal> {
 fn run(unit: Unit) -> Result<(), Fatal> {
     soma_model::install_tls();
     let (config, engines) = Engines::load(&process_env)?;
-    let metrics = telemetry::init(&config.log, Logs::of_service())?;
+    let metrics = telemetry::init(&config.log, Logs::of_service(), &name(unit))?;
     describe_metrics();
     let metrics: Metrics = Arc::new(move || metrics.render());
     let process = async move {
