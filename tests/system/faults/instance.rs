@@ -12,8 +12,10 @@ use tokio::time::timeout;
 
 use crate::processes::{command, up};
 
-/// How long a process may take to start, or to come to its fail-point.
+/// How long a process may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How long it may take to come to its fail-point.
+const WAY: Duration = Duration::from_secs(40);
 /// Between the end of a process and the start of the next.
 const PAUSE: Duration = Duration::from_millis(100);
 
@@ -70,14 +72,21 @@ impl Instance {
         assert!(seen.ends[ends].success(), "{}: {}", self.service, seen.ends[ends]);
     }
 
-    /// Has a process of its own end at a fail-point; another is up when this returns.
-    pub(crate) async fn fail_at(&self, point: &str) {
+    /// Has a process of its own end at a fail-point; another is up when this returns. Returns whether
+    /// it came to that point.
+    pub(crate) async fn fail_at(&self, point: &str) -> bool {
         *self.place.fail_point.lock().unwrap() = Some(point.into());
         self.stop().await;
         let (starts, ends) = (self.starts(), self.ends());
-        self.until(point, |seen| seen.ends.len() > ends && seen.starts > starts).await;
-        let end = self.place.seen.borrow().ends[ends];
-        assert_eq!(end.signal(), Some(6), "{} was to abort at {point}: {end}", self.service);
+        let came = self.within(WAY, |seen| seen.ends.len() > ends).await;
+        if came {
+            let end = self.place.seen.borrow().ends[ends];
+            assert_eq!(end.signal(), Some(6), "{} was to abort at {point}: {end}", self.service);
+            self.until("it is up again", |seen| seen.starts > starts).await;
+        } else {
+            self.stop().await;
+        }
+        came
     }
 
     /// Sends a signal to the process.
@@ -92,15 +101,17 @@ impl Instance {
         self.place.seen.borrow().starts
     }
 
-    /// How many processes have ended.
-    pub(crate) fn ends(&self) -> usize {
+    fn ends(&self) -> usize {
         self.place.seen.borrow().ends.len()
     }
 
     async fn until(&self, what: &str, holds: impl Fn(&Seen) -> bool) {
+        assert!(self.within(PATIENCE, holds).await, "{}: not in time: {what}", self.service);
+    }
+
+    async fn within(&self, most: Duration, holds: impl Fn(&Seen) -> bool) -> bool {
         let mut seen = self.place.seen.subscribe();
-        let waited = timeout(PATIENCE, seen.wait_for(holds)).await.is_ok();
-        assert!(waited, "{}: not in time: {what}", self.service);
+        timeout(most, seen.wait_for(|seen| holds(seen))).await.is_ok()
     }
 }
 

@@ -1,8 +1,10 @@
 //! The whole platform, two processes of each service, on servers of its own that can be stopped.
 
 use std::net::TcpListener;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use soma_tests::fault_proxy::FaultProxy;
 use soma_tests::stub_model::{StubModel, by_markers};
 
 use super::audit::{Outcome, Records};
@@ -23,6 +25,9 @@ pub(crate) struct Platform {
     gateways: [String; 2],
     records: Records,
     stub: StubModel,
+    /// The services speak with PostgreSQL and Redis through these.
+    pub(crate) to_postgres: FaultProxy,
+    pub(crate) to_redis: FaultProxy,
     pub(crate) set: Set,
     /// Kept running until the services are gone.
     _engines: Engines,
@@ -38,7 +43,12 @@ impl Platform {
             return None;
         };
         load_policies(&set);
-        let addresses = Addresses { postgres, kafka: kafka.clone(), redis };
+        let (to_postgres, to_redis) = (before(&postgres), before(&redis));
+        let addresses = Addresses {
+            postgres: through(&postgres, &to_postgres),
+            kafka: kafka.clone(),
+            redis: through(&redis, &to_redis),
+        };
         let mut engines = Engines::at(&addresses).await;
         let stub = StubModel::start(by_markers).unwrap();
         engines.settings.extend([
@@ -50,8 +60,12 @@ impl Platform {
             let found = engines.settings.iter().find(|(it, _)| *it == name);
             found.map(|(_, value)| value.clone()).unwrap_or_default()
         };
-        let records =
-            Records { database: of("POSTGRES_OWNER_DSN"), kafka, prefix: of("KAFKA_TOPIC_PREFIX") };
+        let records = Records {
+            database: of("POSTGRES_OWNER_DSN")
+                .replace(&to_postgres.address().to_string(), address(&postgres)),
+            kafka,
+            prefix: of("KAFKA_TOPIC_PREFIX"),
+        };
         let ports = free_ports();
         let places = SERVICES.into_iter().flat_map(|service| [(service, 0), (service, 1)]);
         let instances = places.map(|(service, number)| {
@@ -63,7 +77,16 @@ impl Platform {
         });
         let instances = join_all(instances).await;
         let gateways = ports.map(|port| format!("http://127.0.0.1:{port}"));
-        Some(Self { instances, gateways, records, stub, set, _engines: engines })
+        Some(Self {
+            instances,
+            gateways,
+            records,
+            stub,
+            to_postgres,
+            to_redis,
+            set,
+            _engines: engines,
+        })
     }
 
     /// One of the two processes of a service.
@@ -75,6 +98,23 @@ impl Platform {
     /// Any of the processes.
     pub(crate) fn any(&self, number: usize) -> &Instance {
         &self.instances[number % self.instances.len()]
+    }
+
+    /// Has many answers under way, long ones, when something goes wrong; then checks everything.
+    /// Returns, too, how long after that the last of them was there.
+    pub(crate) async fn with_answers_under_way(
+        &self,
+        count: usize,
+        fault: impl AsyncFnOnce(),
+    ) -> (Outcome, Duration) {
+        let asked = self.stub.log().len();
+        let load = Load::start(&self.gateways, count, long_message);
+        self.stub.until(|log| log.len() >= asked + count).await;
+        let begun = Instant::now();
+        let (talks, ()) = tokio::join!(load.end(), fault());
+        let took = begun.elapsed();
+        let log = self.stub.log();
+        (self.records.check(&self.gateways[0], &talks, &log[asked..]).await, took)
     }
 
     /// Has clients talk while something goes wrong, and some time longer; then checks everything.
@@ -94,6 +134,28 @@ fn message(client: usize, number: usize) -> String {
     let tool =
         if (client + number).is_multiple_of(3) { r#" [tool echo {"text":"hi"}]"# } else { "" };
     format!("client {client} message {number} [words 12] [pace 8ms]{tool}")
+}
+
+/// An answer that takes two seconds.
+fn long_message(client: usize, _: usize) -> String {
+    format!("client {client} [words 40] [pace 50ms]")
+}
+
+/// The address in a URL.
+fn address(url: &str) -> &str {
+    let (_, rest) = url.split_once("://").unwrap();
+    let host = rest.rsplit('@').next().unwrap();
+    host.split('/').next().unwrap()
+}
+
+/// A proxy before the server of a URL.
+fn before(url: &str) -> FaultProxy {
+    FaultProxy::start(address(url).parse().unwrap()).unwrap()
+}
+
+/// The URL of a server, by way of a proxy.
+fn through(url: &str, proxy: &FaultProxy) -> String {
+    url.replace(address(url), &proxy.address().to_string())
 }
 
 /// Two ports that nothing listens on, and that the system gives to nobody who asks for any.

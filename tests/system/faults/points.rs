@@ -2,8 +2,7 @@
 //! `docs/reliability.md` has what came of each.
 
 /// The service, and where it ends: before the n-th call is asked, or after it was answered.
-pub(crate) const POINTS: [(&str, &str); 56] = [
-    ("gateway", "Admit:after:2"),
+pub(crate) const POINTS: [(&str, &str); 55] = [
     ("gateway", "Accept:before:3"),
     ("gateway", "Accept:after:2"),
     ("gateway", "Session:after:5"),
