@@ -1,8 +1,10 @@
 //! The six services as processes of their own, on real Kafka, PostgreSQL and Redis. SomaBrain is a double.
 
+use std::time::Duration;
+
 use futures_util::future::join_all;
 use reqwest::StatusCode;
-use serde_json::json;
+use serde_json::{Value, json};
 use soma_core::conversation::event::EventType;
 
 use crate::client::{Follower, http, post, say, verified};
@@ -82,4 +84,32 @@ async fn worker_that_is_killed_is_replaced_by_another() {
     assert_eq!(count(EventType::AssistantFinal), 1, "{kinds:?}");
     let again = post(&http, &url, &json!({"message": "Go on.", "session_id": session}), None).await;
     assert_eq!(again.unwrap().status(), StatusCode::ACCEPTED);
+}
+
+/// Nothing is decided without a policy engine and nothing recalled without a memory, and a gateway still
+/// shows what there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policy_engine_and_memory_that_are_away_are_told_and_stop_no_gateway() {
+    let Some(mut engines) = Engines::open().await else { return };
+    let nobody = "http://127.0.0.1:9".to_owned();
+    engines.settings.retain(|(name, _)| *name != "SOMA_BASE_URL");
+    engines.settings.extend([("SOMA_BASE_URL", nobody.clone()), ("OPA_URL", nobody)]);
+    let gateway = engines.start("gateway");
+    let http = http();
+    let get = async |path: &str| http.get(format!("{}{path}", gateway.url)).send().await.unwrap();
+
+    let mut health = Value::Null;
+    for _ in 0..200 {
+        health = get("/v1/health").await.json().await.unwrap();
+        if health["components"]["policy"]["status"] == "degraded" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    let components = &health["components"];
+    assert_eq!(components["policy"]["status"], "degraded", "{health}");
+    assert_eq!(components["somabrain"]["status"], "degraded", "{health}");
+    assert_eq!(components["postgres"]["status"], "ok", "{health}");
+    assert_eq!(get("/readyz").await.status(), StatusCode::OK);
 }

@@ -221,7 +221,7 @@ impl Process {
         let kafka = engines::kafka(engines, &name)?;
         let Some(log) = waiting.log(&kafka).await? else { return Ok(None) };
         let given = (&self.config, engines);
-        let (ports, provider) =
+        let (ports, provider, helpers) =
             engines::ports(given, &self.neighbours, &database, Arc::clone(&log))?;
         #[cfg(feature = "fail-points")]
         let ports = crate::fail_point::set(ports)?;
@@ -231,7 +231,7 @@ impl Process {
         let composition =
             Composition { ports, settings: settings(&self.config), world: world.clone() };
         let redis = Arc::clone(&self.neighbours.redis);
-        Ok(Some((composition, probes::Engines { database, log, redis })))
+        Ok(Some((composition, probes::Engines { database, log, redis, helpers })))
     }
 
     fn supervisor(&self, composition: &Composition, hub: &Hub) -> Result<Supervisor, Fatal> {

@@ -73,6 +73,6 @@ pub(super) fn unreachable(error: reqwest::Error) -> PortError {
     PortError::Unavailable(Box::new(error))
 }
 
-fn broken(source: Box<dyn std::error::Error + Send + Sync>) -> PortError {
+pub(super) fn broken(source: Box<dyn std::error::Error + Send + Sync>) -> PortError {
     PortError::Broken { what: "policy evaluation", source }
 }

@@ -91,6 +91,20 @@ impl OpaPolicy {
         Ok(Self { client, package })
     }
 
+    /// Whether the server answers, and has the package.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: every request is denied meanwhile.
+    pub async fn check(&self) -> PortResult<()> {
+        let asked = self.client.get(self.package.clone()).send();
+        let answer = Answer::read(asked.await.map_err(answer::unreachable)?).await?;
+        match answer.result {
+            Some(_) => Ok(()),
+            None => Err(answer::broken("it has no rules of the package".into())),
+        }
+    }
+
     async fn decide_one(&self, request: &PolicyRequest) -> PortResult<Decision> {
         let Answer { result, bundle } = self.rule("allow", request).await?;
         // Anything but `true`, undefined included, is a denial.
