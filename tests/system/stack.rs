@@ -19,7 +19,7 @@ use crate::soma::binary;
 /// How long a process may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
 
-const SERVICES: [&str; 6] = [
+pub(crate) const SERVICES: [&str; 6] = [
     "gateway",
     "conversation-worker",
     "tool-executor",
@@ -29,7 +29,7 @@ const SERVICES: [&str; 6] = [
 ];
 
 /// The engines, and what is this stack's own in them: a database, and topics with a prefix.
-struct Engines {
+pub(crate) struct Engines {
     settings: Vec<(&'static str, String)>,
     brain: SomaBrain,
 }
@@ -37,7 +37,7 @@ struct Engines {
 impl Engines {
     /// None, and a line that says so, if the servers are not there; in CI that fails.
     #[expect(clippy::print_stderr, reason = "who runs the tests is to see what they leave out")]
-    async fn open() -> Option<Self> {
+    pub(crate) async fn open() -> Option<Self> {
         static STACKS: AtomicU32 = AtomicU32::new(0);
         let servers = ["SOMA_TEST_POSTGRES", "SOMA_TEST_KAFKA", "SOMA_TEST_REDIS"];
         let [Some(postgres), Some(kafka), Some(redis)] =
@@ -65,8 +65,14 @@ impl Engines {
         Some(Self { settings, brain })
     }
 
+    /// A setting of the services.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        let mut settings = self.settings.iter();
+        settings.find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).unwrap()
+    }
+
     /// Starts a service, and waits until it says that it is up.
-    fn start(&self, service: &'static str) -> Process {
+    pub(crate) fn start(&self, service: &'static str) -> Process {
         let mut command = Command::new(binary().with_file_name(format!("soma-{service}")));
         command.env_clear().env("PATH", "/usr/bin:/bin");
         command.envs(self.settings.iter().map(|(name, value)| (name, value)));
@@ -100,10 +106,10 @@ async fn create(server: &str, name: &str) {
 }
 
 /// A process of a service; killed when it is dropped.
-struct Process {
+pub(crate) struct Process {
     child: Child,
     /// The address of a gateway.
-    url: String,
+    pub(crate) url: String,
 }
 
 impl Process {
@@ -128,7 +134,7 @@ impl Process {
     }
 
     /// Sends SIGTERM, and returns how it ended.
-    fn terminate(mut self) -> ExitStatus {
+    pub(crate) fn terminate(mut self) -> ExitStatus {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
         self.child.wait().unwrap()
