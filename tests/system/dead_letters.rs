@@ -180,6 +180,19 @@ fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// What a metric says, once it is there.
+async fn measured(url: &str, name: &str) -> String {
+    for _ in 0..300 {
+        let metrics = http().get(format!("{url}/metrics")).send().await.unwrap();
+        let metrics = metrics.text().await.unwrap();
+        if let Some(value) = metrics.lines().find_map(|line| line.strip_prefix(name)) {
+            return value.to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
+    panic!("{name} is not measured");
+}
+
 /// Keeps a letter of a message, and one of which only the beginning is there.
 fn keep_letters(data: &Folder) {
     let file = Connection::open(data.path().join("soma.db")).unwrap();
@@ -203,6 +216,7 @@ async fn dead_letters_are_listed_redriven_and_dropped_on_the_command_line() {
     let soma = Soma::start(data.path(), &[]);
     let (whole, cut) = (Uuid::from_u128(1).to_string(), Uuid::from_u128(2).to_string());
 
+    let measured = measured(&soma.url, r#"gateway_dlq_depth{topic="tool.results.dlq"} "#).await;
     let listed = dlq(&soma.url, &["list", "tool.results"]);
     let shown = dlq(&soma.url, &["show", "tool.results", &whole]);
     let redriven = dlq(&soma.url, &["redrive", "tool.results", &whole, &cut]);
@@ -214,6 +228,7 @@ async fn dead_letters_are_listed_redriven_and_dropped_on_the_command_line() {
     let dropped = dlq(&soma.url, &["drop", "tool.results", "--all"]);
     let empty = dlq(&soma.url, &["list"]);
 
+    assert_eq!(measured, "2");
     let lines: Vec<String> = said(&listed).lines().map(str::to_owned).collect();
     assert_eq!(lines.len(), 2, "{lines:?}");
     let line = format!("{whole} tool.results/2@17 1970-01-01T00:00:00.000000Z it is unreadable");
