@@ -8,6 +8,7 @@ mod cache;
 mod client;
 mod clocks;
 mod command_line;
+mod dead_letters;
 mod faults;
 mod full_disk;
 mod generated_clients;

@@ -84,6 +84,12 @@ impl Engines {
         Self { settings, brain }
     }
 
+    /// A setting of the services.
+    pub(crate) fn setting(&self, name: &str) -> &str {
+        let mut settings = self.settings.iter();
+        settings.find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).unwrap()
+    }
+
     /// Starts a service, and waits until it says that it is up.
     pub(crate) fn start(&self, service: &str) -> Process {
         Process::of(command(service, &self.settings), service)

@@ -9,13 +9,18 @@ use rusqlite::{Connection, params};
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::ledger::{MANY, NOW, TTL, owner};
 use soma_core::contract::talk::{Talk, talk};
+use soma_core::outbox::dead::Origin;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::message::OutboxMessage;
 use soma_core::outbox::topic::Topic;
-use soma_core::ports::{Leases, MemoryQueue, Outbox, Store};
+use soma_core::ports::dead_letters::{LetterRange, Redriven};
+use soma_core::ports::{DeadLetters, Leases, MemoryQueue, Outbox, Store};
 use soma_core::work::lease::Resource;
-use soma_sqlite::{Database, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteStore};
+use soma_sqlite::{
+    Database, SqliteDeadLetters, SqliteLeases, SqliteMemoryQueue, SqliteOutbox, SqliteStore,
+};
 use tempfile::TempDir;
+use uuid::Uuid;
 
 /// A database as the release made it that knew only so many migrations.
 fn of_version(version: usize, folder: &TempDir) -> (PathBuf, Connection) {
@@ -129,4 +134,62 @@ async fn memory_writes_that_waited_before_there_were_lanes_are_due_in_theirs() {
     let due = SqliteMemoryQueue::new(database, clock).due(&leases, MANY).await.unwrap();
     let due: Vec<_> = due.into_iter().map(|due| due.write).collect();
     assert_eq!(due, writes);
+}
+
+/// A letter as it was kept before letters told what they were.
+fn insert_letter(connection: &Connection, talk: &Talk, number: u128, topic: &str, from_log: bool) {
+    let place = from_log.then_some(7);
+    connection
+        .execute(
+            "INSERT INTO dlq (letter_id, tenant, topic, partition, position, key, payload, error, at)
+             VALUES (?1, ?2, ?3, ?4, ?4, ?5, '{}', 'unreadable', 0)",
+            params![
+                Uuid::from_u128(number),
+                talk.tenant.as_str(),
+                topic,
+                place,
+                talk.session_id.to_string(),
+            ],
+        )
+        .unwrap();
+}
+
+#[tokio::test]
+async fn letters_that_were_kept_before_are_redriven_if_they_came_from_the_log() {
+    let (folder, talk) = (TempDir::new().unwrap(), talk(1));
+    let (path, old) = of_version(21, &folder);
+    insert_letter(&old, &talk, 1, "tool.results", true);
+    insert_letter(&old, &talk, 2, "tool.results", false);
+    drop(old);
+
+    let database = Database::open(path).unwrap();
+    let letters = SqliteDeadLetters::new(Arc::clone(&database));
+    let kept = letters.list(None, LetterRange::After(0), MANY).await.unwrap();
+    let ids: Vec<Uuid> = kept.iter().map(|kept| kept.id).collect();
+    let redriven = letters.redrive(&ids, NOW).await.unwrap();
+
+    assert_eq!(ids, [Uuid::from_u128(1), Uuid::from_u128(2)]);
+    assert!(kept.iter().all(|kept| kept.letter.origin == Origin::Untold));
+    assert_eq!(redriven[0], Redriven::Done);
+    assert!(matches!(redriven[1], Redriven::Refused(_)), "{redriven:?}");
+    let sent = rows(&database, &talk).await.remove(0).1.remove(0);
+    assert_eq!((sent.topic, sent.text().as_str()), (Topic::ToolResults, "{}"));
+}
+
+#[tokio::test]
+async fn letters_of_a_topic_that_this_build_does_not_know_stand_in_nobodys_way() {
+    let (folder, talk) = (TempDir::new().unwrap(), talk(1));
+    let (path, old) = of_version(21, &folder);
+    for (number, topic) in [(1, "from.tomorrow"), (2, "tool.results"), (3, "from.tomorrow")] {
+        insert_letter(&old, &talk, number, topic, true);
+    }
+    drop(old);
+
+    let letters = SqliteDeadLetters::new(Database::open(path).unwrap());
+    let listed = letters.list(None, LetterRange::Before(None), 1).await.unwrap();
+    let redriven = letters.redrive(&[1, 2, 3].map(Uuid::from_u128), NOW).await.unwrap();
+
+    assert_eq!(listed[0].id, Uuid::from_u128(2));
+    assert_eq!(redriven, [Redriven::Gone, Redriven::Done, Redriven::Gone]);
+    assert_eq!(letters.depth().await.unwrap(), []);
 }

@@ -1,4 +1,4 @@
-//! Who is asking: every handler that needs to know takes a [`Caller`].
+//! Who is asking: every handler that needs to know takes a [`Caller`], or an [`Operator`].
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
@@ -22,13 +22,27 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
-        async move {
-            let gateway = request.app_data::<Data<Gateway>>().ok_or_else(Problem::internal)?;
-            let credentials = credentials(request.headers());
-            Ok(Self(gateway.authenticate.run(&credentials, Scope::Chat).await?))
-        }
-        .boxed_local()
+        async move { Ok(Self(principal(&request, Scope::Chat).await?)) }.boxed_local()
     }
+}
+
+/// The authenticated caller of a request, who may operate the platform.
+pub(crate) struct Operator(pub(crate) Principal);
+
+impl FromRequest for Operator {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        async move { Ok(Self(principal(&request, Scope::Admin).await?)) }.boxed_local()
+    }
+}
+
+/// Who makes a request that needs `scope`.
+async fn principal(request: &HttpRequest, scope: Scope) -> Result<Principal, Problem> {
+    let gateway = request.app_data::<Data<Gateway>>().ok_or_else(Problem::internal)?;
+    Ok(gateway.authenticate.run(&credentials(request.headers()), scope).await?)
 }
 
 /// What a request shows: a key or a token after `Bearer`, or a key in a header of its own. What else

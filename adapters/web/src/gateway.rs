@@ -7,6 +7,7 @@ use soma_core::flows::cancel_turn::CancelTurn;
 use soma_core::flows::delete_session::DeleteSession;
 use soma_core::flows::follow_session::FollowSession;
 use soma_core::flows::list_sessions::ListSessions;
+use soma_core::flows::operate_dead_letters::OperateDeadLetters;
 use soma_core::flows::read_session::ReadSession;
 use soma_core::flows::request_tool::RequestTool;
 use soma_core::flows::submit_message::SubmitMessage;
@@ -32,6 +33,8 @@ pub struct Gateway {
     pub cancel_turn: CancelTurn,
     /// Accepts requests of tools.
     pub request_tool: RequestTool,
+    /// Shows, redrives and drops dead letters.
+    pub dead_letters: OperateDeadLetters,
     /// Says who is asking.
     pub authenticate: Authenticate,
     /// Says how the parts are.

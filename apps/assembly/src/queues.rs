@@ -6,7 +6,8 @@ use std::time::Duration;
 use soma_core::flows::hub::Hub;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
-use soma_core::ports::{MemoryQueue, Outbox, PortError, PortResult, Work};
+use soma_core::outbox::topic::Topic;
+use soma_core::ports::{DeadLetters, MemoryQueue, Outbox, PortError, PortResult, Work};
 use soma_core::work::commit::WorkKind;
 use soma_services::Ports;
 use soma_web::{ComponentHealth, HealthStatus};
@@ -21,6 +22,8 @@ const COUNT: Duration = Duration::from_secs(1);
 const FOLLOWERS: &str = "gateway_followers";
 const OUTBOX_DEPTH: &str = "outbox_depth";
 const OUTBOX_AGE: &str = "outbox_oldest_age_seconds";
+const DEAD_DEPTH: &str = "gateway_dlq_depth";
+const DEAD_AGE: &str = "gateway_dlq_oldest_age_seconds";
 const MEMORY_BACKLOG: &str = "memory_sync_backlog";
 const WORK_DEPTH: &str = "work_depth";
 
@@ -32,6 +35,8 @@ pub fn describe_metrics() {
         (FOLLOWERS, "Clients that follow a session"),
         (OUTBOX_DEPTH, "Rows of the outbox that wait to be published"),
         (OUTBOX_AGE, "Age of the oldest row of the outbox, in seconds"),
+        (DEAD_DEPTH, "Dead letters that are kept, by topic"),
+        (DEAD_AGE, "Age of the oldest dead letter of a topic, in seconds"),
         (MEMORY_BACKLOG, "Memory writes that wait"),
         (WORK_DEPTH, "Turns and tool calls that are not done, by kind"),
     ] {
@@ -43,6 +48,7 @@ pub fn describe_metrics() {
 #[derive(Clone)]
 pub struct Queues {
     outbox: Arc<dyn Outbox>,
+    dead_letters: Arc<dyn DeadLetters>,
     memory: Arc<dyn MemoryQueue>,
     work: Arc<dyn Work>,
     world: World,
@@ -55,6 +61,7 @@ impl Queues {
     pub fn of(ports: &Ports, world: &World) -> Self {
         Self {
             outbox: Arc::clone(&ports.outbox),
+            dead_letters: Arc::clone(&ports.dead_letters),
             memory: Arc::clone(&ports.memory_queue),
             work: Arc::clone(&ports.work),
             world: world.clone(),
@@ -85,6 +92,21 @@ impl Queues {
         for (kind, name) in [(WorkKind::Turns, "turns"), (WorkKind::Calls, "calls")] {
             let depth = self.work.depth(kind).await? as u64;
             metrics::gauge!(WORK_DEPTH, "kind" => name).set(float(depth));
+        }
+        self.measure_dead_letters().await
+    }
+
+    /// A topic that has no dead letters is told, too.
+    async fn measure_dead_letters(&self) -> PortResult<()> {
+        let (now, depths) = (self.world.clock.now(), self.dead_letters.depth().await?);
+        for topic in Topic::ALL.iter().filter(|topic| **topic == topic.source()) {
+            let of = depths.iter().filter(|depth| depth.topic.source() == *topic);
+            let letters = of.clone().map(|depth| depth.letters).sum();
+            let oldest = of.map(|depth| depth.oldest).min();
+            let age = oldest.map_or(Duration::ZERO, |oldest| now.since(oldest));
+            let name = topic.dead_letters().as_str();
+            metrics::gauge!(DEAD_DEPTH, "topic" => name).set(float(letters));
+            metrics::gauge!(DEAD_AGE, "topic" => name).set(age.as_secs_f64());
         }
         Ok(())
     }

@@ -71,6 +71,7 @@ impl Gateway {
             delete_session: self.delete.clone(),
             cancel_turn: self.cancel.clone(),
             request_tool: self.request_tool.clone(),
+            dead_letters: self.dead_letters.clone(),
             authenticate,
             health,
             metrics,

@@ -5,8 +5,8 @@ use std::io;
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use reqwest::StatusCode;
 use reqwest::header::RETRY_AFTER;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use soma_model::sse::{Message, Parser};
 use soma_runtime::report::{Fatal, chain};
@@ -167,6 +167,25 @@ impl Client {
         let request = self.http.post(format!("{}/v1/sessions/{session}/cancel", self.url));
         let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
         if response.status().is_success() { Ok(()) } else { Err(problem(response).await) }
+    }
+
+    /// Asks for something else than a conversation. What has no answer is null.
+    pub(crate) async fn operate(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&Value>,
+    ) -> Result<Value, Trouble> {
+        let request = self.http.request(method, format!("{}{path}", self.url));
+        let request = if let Some(body) = body { request.json(body) } else { request };
+        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
+        match response.status() {
+            StatusCode::NO_CONTENT => Ok(Value::Null),
+            status if status.is_success() => {
+                response.json().await.map_err(|error| unreachable(&self.url, &error))
+            }
+            _ => Err(problem(response).await),
+        }
     }
 
     /// The end of a session's stream.

@@ -246,5 +246,7 @@ fn topics_are_found_by_their_names_and_letters_of_dead_letters_stay_where_they_a
         assert_eq!(Topic::parse(topic.as_str()), Some(*topic));
         assert_eq!(topic.dead_letters().dead_letters(), topic.dead_letters());
         assert_eq!(topic.dead_letters().as_str().rsplit('.').next(), Some("dlq"));
+        assert_eq!(topic.source().dead_letters(), topic.dead_letters());
+        assert_ne!(topic.source().as_str().rsplit('.').next(), Some("dlq"));
     }
 }

@@ -42,29 +42,39 @@ impl DeadLetter {
     ///
     /// [`NotRedrivable`] if that is not kept.
     pub fn redrive(&self, platform: &TenantId) -> Result<Redrive, NotRedrivable> {
+        self.redrivable()?;
+        Ok(match &self.origin {
+            Origin::Message(headers) => Redrive::Publish(self.again(headers, platform)),
+            Origin::MemoryWrite => Redrive::Remember(self.memory_write()?),
+            Origin::Untold | Origin::Cut | Origin::Altered | Origin::State => {
+                Redrive::Publish(self.again(&Headers::default(), platform))
+            }
+        })
+    }
+
+    /// Whether it can be redriven.
+    ///
+    /// # Errors
+    ///
+    /// [`NotRedrivable`] if not.
+    pub fn redrivable(&self) -> Result<(), NotRedrivable> {
         match &self.origin {
-            Origin::Message(headers) => Ok(Redrive::Publish(self.again(headers, platform))),
-            Origin::MemoryWrite => serde_json::from_str(&self.payload)
-                .map(Redrive::Remember)
-                .map_err(|_| NotRedrivable::NoMessage),
+            Origin::MemoryWrite => self.memory_write().map(drop),
             Origin::Cut => Err(NotRedrivable::Cut),
             Origin::Altered => Err(NotRedrivable::Altered),
             Origin::State => Err(NotRedrivable::NoMessage),
-            Origin::Untold => self.untold(platform),
+            // A build that did not tell kept as many bytes, and replaced the same.
+            Origin::Untold if self.partition.is_none() || self.offset.is_none() => {
+                Err(NotRedrivable::NoMessage)
+            }
+            Origin::Untold if self.payload.len() >= LONGEST => Err(NotRedrivable::Cut),
+            Origin::Untold if self.payload.contains('\u{fffd}') => Err(NotRedrivable::Altered),
+            Origin::Message(_) | Origin::Untold => Ok(()),
         }
     }
 
-    /// A build that did not tell kept as many bytes, and replaced the same.
-    fn untold(&self, platform: &TenantId) -> Result<Redrive, NotRedrivable> {
-        if self.partition.is_none() || self.offset.is_none() {
-            Err(NotRedrivable::NoMessage)
-        } else if self.payload.len() >= LONGEST {
-            Err(NotRedrivable::Cut)
-        } else if self.payload.contains('\u{fffd}') {
-            Err(NotRedrivable::Altered)
-        } else {
-            Ok(Redrive::Publish(self.again(&Headers::default(), platform)))
-        }
+    fn memory_write(&self) -> Result<MemoryWrite, NotRedrivable> {
+        serde_json::from_str(&self.payload).map_err(|_| NotRedrivable::NoMessage)
     }
 
     fn again(&self, headers: &Headers, platform: &TenantId) -> OutboxMessage {

@@ -71,6 +71,21 @@ impl Topic {
             Self::ConfigUpdates | Self::ConfigUpdatesDlq => Self::ConfigUpdatesDlq,
         }
     }
+
+    /// The topic whose dead letters these are; any other is its own.
+    #[must_use]
+    pub const fn source(self) -> Self {
+        match self {
+            Self::ConversationInbound | Self::ConversationInboundDlq => Self::ConversationInbound,
+            Self::ConversationOutbound | Self::ConversationOutboundDlq => {
+                Self::ConversationOutbound
+            }
+            Self::ToolRequests | Self::ToolRequestsDlq => Self::ToolRequests,
+            Self::ToolResults | Self::ToolResultsDlq => Self::ToolResults,
+            Self::MemoryWal | Self::MemoryWalDlq => Self::MemoryWal,
+            Self::ConfigUpdates | Self::ConfigUpdatesDlq => Self::ConfigUpdates,
+        }
+    }
 }
 
 impl fmt::Display for Topic {

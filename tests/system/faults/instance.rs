@@ -15,7 +15,7 @@ use crate::processes::{command, up};
 /// How long a process may take to start.
 const PATIENCE: Duration = Duration::from_mins(1);
 /// How long it may take to come to its fail-point.
-const WAY: Duration = Duration::from_secs(40);
+const WAY: Duration = Duration::from_secs(20);
 /// Between the end of a process and the start of the next.
 const PAUSE: Duration = Duration::from_millis(100);
 

@@ -56,15 +56,12 @@ impl Platform {
             ("SLM_BASE_URL", stub.base_url()),
             ("SLM_MODEL", "stub".into()),
         ]);
-        let of = |name: &str| {
-            let found = engines.settings.iter().find(|(it, _)| *it == name);
-            found.map(|(_, value)| value.clone()).unwrap_or_default()
-        };
         let records = Records {
-            database: of("POSTGRES_OWNER_DSN")
+            database: engines
+                .setting("POSTGRES_OWNER_DSN")
                 .replace(&to_postgres.address().to_string(), address(&postgres)),
             kafka,
-            prefix: of("KAFKA_TOPIC_PREFIX"),
+            prefix: engines.setting("KAFKA_TOPIC_PREFIX").to_owned(),
         };
         let ports = free_ports();
         let places = SERVICES.into_iter().flat_map(|service| [(service, 0), (service, 1)]);

@@ -2,7 +2,7 @@
 //! `docs/reliability.md` has what came of each.
 
 /// The service, and where it ends: before the n-th call is asked, or after it was answered.
-pub(crate) const POINTS: [(&str, &str); 55] = [
+pub(crate) const POINTS: [(&str, &str); 53] = [
     ("gateway", "Accept:before:3"),
     ("gateway", "Accept:after:2"),
     ("gateway", "Session:after:5"),
@@ -35,8 +35,6 @@ pub(crate) const POINTS: [(&str, &str); 55] = [
     ("conversation-worker", "EndTurn:after:2"),
     ("conversation-worker", "SettleBudget:before:2"),
     ("conversation-worker", "SettleBudget:after:2"),
-    ("conversation-worker", "Remember:after:1"),
-    ("conversation-worker", "SettleMemory:after:1"),
     ("tool-executor", "Ingest:before:1"),
     ("tool-executor", "Ingest:after:1"),
     ("tool-executor", "Claim:after:2"),

@@ -1,12 +1,13 @@
 //! The description of the interface: OpenAPI 3.1.
 
+pub(crate) mod letters;
 pub(crate) mod params;
 pub(crate) mod schema;
 
 use serde_json::{Value, json};
 use utoipa::OpenApi;
 
-use crate::routes::{health, message, page, sessions, sse, stream, tools, websocket};
+use crate::routes::{dead_letters, health, message, page, sessions, sse, stream, tools, websocket};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -28,6 +29,12 @@ use crate::routes::{health, message, page, sessions, sse, stream, tools, websock
         sessions::cancel_turn,
         tools::list_tools,
         tools::request_tool,
+        dead_letters::list_dead_letters,
+        dead_letters::list_dead_letters_of_topic,
+        dead_letters::read_dead_letter,
+        dead_letters::redrive_dead_letters,
+        dead_letters::drop_dead_letters,
+        dead_letters::drop_dead_letter,
         health::alive,
         health::ready,
         health::report,

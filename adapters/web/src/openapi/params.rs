@@ -94,3 +94,32 @@ pub(crate) struct CancelQuery {
     #[param(required = false)]
     turns: Turns,
 }
+
+/// The topic that a path names.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct TopicPath {
+    /// The topic: its own name, or that of its dead letters.
+    #[param(pattern = "^[a-z_.]+$")]
+    topic: String,
+}
+
+/// The dead letter that a path names.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Path)]
+pub(crate) struct LetterPath {
+    /// The letter.
+    id: Uuid,
+}
+
+/// Which dead letters.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(crate) struct LettersQuery {
+    /// The `next_cursor` of the page before.
+    #[param(required = false, maximum = 9_223_372_036_854_775_807_i64)]
+    after: u64,
+    /// How many letters; 50 if not said.
+    #[param(required = false, minimum = 1, maximum = 100)]
+    limit: usize,
+}

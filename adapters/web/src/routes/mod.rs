@@ -1,6 +1,7 @@
 //! The routes: one file per group, and one table that is served and compared with the document.
 
 mod conversation;
+pub(crate) mod dead_letters;
 pub(crate) mod health;
 pub(crate) mod message;
 pub(crate) mod page;
@@ -17,6 +18,7 @@ use soma_core::flows::refusal::Refusal;
 use soma_core::ids::SessionId;
 
 use crate::error::Problem;
+use crate::fields::Fields;
 
 /// An address, and what is served there.
 pub(crate) struct Endpoint {
@@ -71,6 +73,7 @@ pub(crate) fn endpoints() -> Vec<Endpoint> {
         websocket::endpoints(),
         sessions::endpoints(),
         tools::endpoints(),
+        dead_letters::endpoints(),
         health::endpoints(),
         page::endpoints(),
     ];
@@ -103,4 +106,26 @@ fn session_of(request: &HttpRequest) -> Result<SessionId, Problem> {
     let session = request.match_info().get("session_id").unwrap_or_default();
     let session = session.parse::<SessionId>();
     session.map_err(|error| Refusal::invalid("session_id", error.to_string()).into())
+}
+
+/// A number of a query: more than a store can count is none.
+fn number(query: &mut Fields, name: &str) -> Option<u64> {
+    const MOST: u64 = i64::MAX.cast_unsigned();
+    let number: u64 = query.text(name)?;
+    if number > MOST {
+        return query.wrong(name, format!("must be from 0 to {MOST}"));
+    }
+    Some(number)
+}
+
+/// How many items of a query's page.
+fn limit(query: &mut Fields, default: usize, most: usize) -> usize {
+    match query.text::<usize>("limit") {
+        Some(limit) if (1..=most).contains(&limit) => limit,
+        Some(_) => {
+            query.wrong::<()>("limit", format!("must be from 1 to {most}"));
+            default
+        }
+        None => default,
+    }
 }

@@ -14,7 +14,7 @@ use soma_core::ids::SessionId;
 use soma_core::work::session::Session;
 use utoipa::ToSchema;
 
-use super::{Endpoint, session_of};
+use super::{Endpoint, limit, number, session_of};
 use crate::authenticate::Caller;
 use crate::error::Problem;
 use crate::fields::Fields;
@@ -106,7 +106,7 @@ pub(crate) async fn read_events(
 ) -> Result<HttpResponse, Problem> {
     let session = session_of(&request)?;
     let mut query = Fields::of_query(request.query_string());
-    let after = after(&mut query);
+    let after = Seq(number(&mut query, "after").unwrap_or_default());
     let limit = limit(&mut query, 100, MAX_EVENTS);
     query.check()?;
     let events = gateway.read_session.events(&caller.0, session, after, limit).await?;
@@ -179,27 +179,6 @@ impl Turns {
             Self::Running => gateway.cancel_turn.run(caller, session).await,
             Self::All => gateway.cancel_turn.run_all(caller, session).await,
         }
-    }
-}
-
-/// The number of an event: more than a store can count is none.
-fn after(query: &mut Fields) -> Seq {
-    const MOST: u64 = i64::MAX.cast_unsigned();
-    let number = query.text("after").unwrap_or_default();
-    if number > MOST {
-        query.wrong::<()>("after", format!("must be from 0 to {MOST}"));
-    }
-    Seq(number)
-}
-
-fn limit(query: &mut Fields, default: usize, most: usize) -> usize {
-    match query.text::<usize>("limit") {
-        Some(limit) if (1..=most).contains(&limit) => limit,
-        Some(_) => {
-            query.wrong::<()>("limit", format!("must be from 1 to {most}"));
-            default
-        }
-        None => default,
     }
 }
 

@@ -8,6 +8,7 @@ mod faulty;
 mod frames;
 
 mod connections;
+mod dead_letters;
 mod generated;
 mod hosts;
 mod messages;

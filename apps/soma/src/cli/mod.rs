@@ -1,6 +1,7 @@
 //! The command line.
 
 mod chat;
+mod dlq;
 mod send;
 mod up;
 
@@ -30,6 +31,8 @@ enum Command {
     Chat(Chat),
     /// Send one message to a running platform and print the answer.
     Send(Send),
+    /// See, redrive or drop what a running platform has set aside.
+    Dlq(dlq::Dlq),
 }
 
 #[derive(Debug, Args)]
@@ -73,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Up(up) => up.run(),
         Command::Chat(chat) => chat.run(),
         Command::Send(send) => send.run(),
+        Command::Dlq(dlq) => dlq.run(),
     };
     match done {
         Ok(code) => code,

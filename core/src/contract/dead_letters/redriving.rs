@@ -168,19 +168,22 @@ pub async fn dropped_letter_is_gone_for_good(fixture: impl Fixture<Port = Ledger
     assert_eq!(ledger.published(INBOUND).await, []);
 }
 
+/// Whichever of the two comes first.
 pub async fn redriven_letter_of_an_erased_session_is_not_sent(
     fixture: impl Fixture<Port = Ledger>,
 ) {
-    let (ledger, talk) = (fixture.open().await, talk(1));
-    set_aside(&ledger, &talk, [letter(&talk, INBOUND, "a")]).await;
-    let id = all(&ledger).await[0].id;
+    let ledger = fixture.open().await;
+    for number in 1..=10 {
+        let talk = talk(number);
+        set_aside(&ledger, &talk, [letter(&talk, INBOUND, "a")]).await;
+        let ids = ids(&all(&ledger).await);
 
-    let ids = [id];
-    let redrive = ledger.dead_letters.redrive(&ids, NOW);
-    let erase = ledger.store.erase(&talk.tenant, talk.session_id, NOW);
-    let (redriven, erased) = join(redrive, erase).await;
+        let redrive = ledger.dead_letters.redrive(&ids, NOW);
+        let erase = ledger.store.erase(&talk.tenant, talk.session_id, NOW);
+        let (redriven, erased) = join(redrive, erase).await;
 
-    assert!(redriven.is_ok() && erased.unwrap());
-    assert_eq!(all(&ledger).await, []);
-    assert_eq!(ledger.pending().await, []);
+        assert!(redriven.is_ok() && erased.unwrap());
+        assert_eq!(all(&ledger).await, []);
+        assert_eq!(ledger.pending().await, []);
+    }
 }

@@ -142,13 +142,13 @@ impl RelayOutbox {
         message: &OutboxMessage,
         error: String,
     ) -> DeadLetter {
-        let (payload, origin) = if message.topic == message.topic.dead_letters() {
-            (format!("{} of outbox row {}", message.event_id, row.id), Origin::State)
-        } else {
+        let (payload, origin) = if message.topic == message.topic.source() {
             Origin::message(&message.payload, Headers::to_send(message))
+        } else {
+            (format!("{} of outbox row {}", message.event_id, row.id), Origin::State)
         };
         DeadLetter {
-            topic: message.topic,
+            topic: message.topic.source(),
             partition: target.map(|(_, partition)| partition),
             offset: None,
             key: message.key.clone(),
