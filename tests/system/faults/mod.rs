@@ -50,16 +50,17 @@ fn long() -> bool {
 /// Whether a part is to be done: the long run may be of one part alone.
 fn includes(part: &str) -> bool {
     std::env::var("SOMA_TEST_LONG").is_ok_and(|wanted| wanted == "all" || wanted == part)
-        || (!long() && part != "suspensions")
+        || (!long() && part != "suspensions" && part != "crowd")
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn nothing_is_lost_doubled_or_out_of_order_whatever_fails() {
     let Some(platform) = Platform::start().await else { return };
-    if includes("kills") {
+    if includes("points") {
         killed_at_points(&platform).await;
+    }
+    if includes("kills") {
         killed_at_random(&platform).await;
-        under_way(&platform).await;
     }
     if includes("stops") {
         stopped(&platform).await;
@@ -72,6 +73,9 @@ async fn nothing_is_lost_doubled_or_out_of_order_whatever_fails() {
     }
     if includes("suspensions") {
         suspended(&platform).await;
+    }
+    if includes("crowd") {
+        with_many_under_way(&platform).await;
     }
 }
 
@@ -175,7 +179,7 @@ async fn connections(platform: &Platform) {
 }
 
 /// Another worker answers what one that is killed had in hand.
-async fn under_way(platform: &Platform) {
+async fn with_many_under_way(platform: &Platform) {
     let fault = async || platform.instance("conversation-worker", 0).kill().await;
     let (outcome, took) = platform.with_answers_under_way(100, fault).await;
     let took = took.as_secs_f64();

@@ -34,9 +34,10 @@ pub struct OpaConfig {
 }
 
 impl OpaConfig {
-    /// A server at `base_url` with the package `soma`, which wants no token and answers within 200 ms.
+    /// A server at `base_url` with the package `soma`, which wants no token and answers within a second: what is
+    /// not decided is denied, and a machine that is busy for a moment is no reason to.
     pub fn at(base_url: impl Into<String>) -> Self {
-        let (package, timeout) = ("soma".into(), Duration::from_millis(200));
+        let (package, timeout) = ("soma".into(), Duration::from_secs(1));
         Self { base_url: base_url.into(), package, token: None, timeout }
     }
 }
