@@ -53,8 +53,9 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(10);
 /// How much of the estimate a second under load replaces.
 const WEIGHT: f64 = 0.2;
-/// Nothing is done for as long as so much would have taken: then work stands still, and is not slow.
-const STANDSTILL: f64 = 10.0;
+/// Nothing is done for as long as so much would have taken: then work stands still, and is not slow. One
+/// time in twenty it is chance, which costs an estimate that begins anew.
+const STANDSTILL: f64 = 3.0;
 /// An estimate holds only after so long under load.
 const LEAST_OBSERVED: Duration = Duration::from_secs(3);
 

@@ -144,7 +144,9 @@ impl Client {
                     }
                 }
                 Ok(Ok(response)) => {
-                    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "{key}");
+                    // A machine that is too busy for this load refuses a part of it.
+                    let refusals = [StatusCode::SERVICE_UNAVAILABLE, StatusCode::TOO_MANY_REQUESTS];
+                    assert!(refusals.contains(&response.status()), "{key}: {response:?}");
                 }
                 Ok(Err(_)) | Err(_) => {}
             }
