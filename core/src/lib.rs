@@ -16,6 +16,7 @@ pub mod flows;
 pub mod identity;
 pub mod ids;
 pub mod memory;
+pub mod names;
 pub mod observe;
 mod opaque;
 pub mod outbox;

@@ -13,6 +13,7 @@ use soma_core::contract::talk::talk;
 use soma_core::conversation::event::{Event, Seq};
 use soma_core::flows::answer_message::{AnswerMessage, AnswerPorts};
 use soma_core::flows::claims::{Capacity, Claims};
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::ids::{CallId, OwnerId, SessionId, TenantId, TurnId};
@@ -140,6 +141,7 @@ async fn turn_without_tools_costs_one_claim_and_two_commits() {
         ids: Arc::clone(&stage.ids),
         spawner: Arc::new(TokioSpawner::new(Handle::current())),
         wake: Arc::clone(&stage.wake),
+        liveness: Liveness::OF_MANY,
     };
     let ports = AnswerPorts {
         store: Arc::new(two_commits(&ledger, &ended)),

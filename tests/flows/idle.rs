@@ -39,7 +39,7 @@ async fn idle_platform_looks_for_its_share_no_more_often_than_it_renews_it() {
 
     // 6 groups of 2, each of which renews all of its leases at once; of 3 partitions one instance has
     // 2, and the other tries those.
-    assert_eq!((renewed, tried, released), (12 * 20, 4 * 20, 0));
+    assert_eq!((renewed, tried, released), (12 * 60, 4 * 60, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -50,8 +50,8 @@ async fn idle_platform_reads_all_lanes_at_once_twice_a_second_and_settles_nothin
 }
 
 #[tokio::test(start_paused = true)]
-async fn idle_platform_looks_for_work_once_a_second() {
+async fn idle_platform_looks_for_work_twice_a_second() {
     let [claimed] = asked_in_a_minute([Point::Claim]).await;
 
-    assert_eq!(claimed, 4 * 60);
+    assert_eq!(claimed, 4 * 120);
 }

@@ -3,10 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use soma_core::conversation::model::ModelFailure;
-use soma_core::ports::model::ModelStream;
 use soma_core::ports::{PortResult, Timer};
-use soma_core::tool::ToolOutcome;
 use soma_decorators::{Decorated, Intercept, Point};
 use soma_tests::platform::{Watch, check};
 
@@ -30,22 +27,6 @@ impl Intercept for LateEnd {
             self.0.sleep(LATE).await;
         }
         reply
-    }
-
-    async fn generate<C, F>(&self, ask: C) -> Result<ModelStream, ModelFailure>
-    where
-        C: Fn() -> F + Send + Sync,
-        F: Future<Output = Result<ModelStream, ModelFailure>> + Send,
-    {
-        ask().await
-    }
-
-    async fn run<C, F>(&self, ask: C) -> ToolOutcome
-    where
-        C: Fn() -> F + Send + Sync,
-        F: Future<Output = ToolOutcome> + Send,
-    {
-        ask().await
     }
 }
 

@@ -96,7 +96,7 @@ pub(crate) fn config() -> TurnConfig {
 pub(crate) fn decision(action: Action) -> Decision {
     let input = Digest32([7; 32]);
     let (resource, reasons) = ("message".to_owned(), vec!["because".to_owned()]);
-    Decision { action, resource, allow: true, reasons, input }
+    Decision { action, resource, allow: true, reasons, input, bundle: None }
 }
 
 pub(crate) fn context() -> Context {
@@ -133,11 +133,13 @@ pub(crate) fn outcome(status: ToolStatus) -> ToolOutcome {
 pub(crate) fn inputs() -> Vec<(String, RecordedInput)> {
     let text = || "Clo".to_owned();
     let window = BudgetWindow::at(AT);
+    let by_a_bundle = decision(Action::MemoryRecall).by(Some(Digest32([8; 32])));
     let failed = |failure| Input::ModelFailed { failure, text: text(), usage: USAGE };
     let inputs = [
         ("accepted", Input::Accepted(accepted())),
         ("started", Input::Started { config: Box::new(config()), tools: None }),
         ("authorized", Input::Authorized { decisions: vec![decision(Action::MemoryRecall)] }),
+        ("authorized_by_a_bundle", Input::Authorized { decisions: vec![by_a_bundle] }),
         ("context_loaded", Input::ContextLoaded(context())),
         ("granted", Input::BudgetAnswered { window, grant: Grant::Granted(1_144) }),
         ("refused", Input::BudgetAnswered { window, grant: Grant::Refused }),

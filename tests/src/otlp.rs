@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use opentelemetry_proto::tonic::collector::trace::v1::ExportTraceServiceRequest;
 use opentelemetry_proto::tonic::common::v1::any_value::Value as Any;
 use opentelemetry_proto::tonic::common::v1::{AnyValue, KeyValue};
-use opentelemetry_proto::tonic::trace::v1::Span as Sent;
+use opentelemetry_proto::tonic::trace::v1::{ResourceSpans, Span as Sent};
 use prost::Message;
 use tokio::net::TcpStream;
 use tokio::runtime;
@@ -21,6 +21,8 @@ use crate::http::{Chunked, Request};
 /// A span that was received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Span {
+    /// The service that made it.
+    pub service: String,
     /// The trace, in hex.
     pub trace: String,
     /// Its id, in hex.
@@ -115,8 +117,7 @@ async fn receive(mut socket: TcpStream, spans: &watch::Sender<Vec<Span>>) -> io:
     let batch = ExportTraceServiceRequest::decode(request.body.as_slice());
     let status = match (request.target(), batch) {
         ("POST /v1/traces", Ok(batch)) => {
-            let scopes = batch.resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-            let received = scopes.flat_map(|scope| scope.spans).map(Span::from);
+            let received = batch.resource_spans.into_iter().flat_map(of_service);
             spans.send_modify(|spans| spans.extend(received));
             200
         }
@@ -127,10 +128,20 @@ async fn receive(mut socket: TcpStream, spans: &watch::Sender<Vec<Span>>) -> io:
     Chunked::begin(&mut socket, status, &headers, usize::MAX).await?.end(&[]).await
 }
 
-impl From<Sent> for Span {
-    fn from(sent: Sent) -> Self {
+/// The spans of one service.
+fn of_service(sent: ResourceSpans) -> Vec<Span> {
+    let mut attributes = sent.resource.into_iter().flat_map(|resource| resource.attributes);
+    let name = attributes.rfind(|attribute| attribute.key == "service.name");
+    let service = name.map(|name| text(name.value)).unwrap_or_default();
+    let spans = sent.scope_spans.into_iter().flat_map(|scope| scope.spans);
+    spans.map(|span| Span::of(&service, span)).collect()
+}
+
+impl Span {
+    fn of(service: &str, sent: Sent) -> Self {
         let attribute = |KeyValue { key, value, .. }| (key, text(value));
         Self {
+            service: service.to_owned(),
             trace: hex(&sent.trace_id),
             id: hex(&sent.span_id),
             parent: hex(&sent.parent_span_id),

@@ -1,11 +1,9 @@
 //! `tests/servers` itself: what the tests on real servers rely on.
 
-use std::collections::BTreeMap;
 use std::fs;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::TcpStream;
-use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, Command, ExitStatus, Stdio};
+use std::path::Path;
 use std::thread::sleep;
 use std::time::Duration;
 
@@ -14,86 +12,7 @@ use rskafka::client::ClientBuilder;
 use tokio_postgres::NoTls;
 
 use crate::client::http;
-
-const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/servers");
-
-const KAFKA: &str = "SOMA_TEST_KAFKA";
-const OPA: &str = "SOMA_TEST_OPA";
-const POSTGRES: &str = "SOMA_TEST_POSTGRES";
-const REDIS: &str = "SOMA_TEST_REDIS";
-
-/// The servers, and by which variable of the environment they are found.
-const SERVERS: [(&str, &str); 4] =
-    [("kafka", KAFKA), ("opa", OPA), ("postgres", POSTGRES), ("redis", REDIS)];
-
-/// A `tests/servers run` whose command lasts until its standard input is closed.
-struct Set {
-    run: Child,
-    input: ChildStdin,
-    environment: BTreeMap<String, String>,
-}
-
-impl Set {
-    /// Starts those of `names` that the tests have. None, and a line that says so, if they have none;
-    /// where nothing may be missing, that fails.
-    #[expect(clippy::print_stderr, reason = "who runs the tests is to see what they leave out")]
-    fn start(names: &[&str]) -> Option<Self> {
-        let (wanted, without): (Vec<_>, Vec<_>) =
-            SERVERS.into_iter().partition(|(name, variable)| {
-                names.contains(name) && std::env::var_os(variable).is_some()
-            });
-        if wanted.is_empty() {
-            assert!(std::env::var_os("CI").is_none(), "CI must have {names:?}");
-            eprintln!("skipped: none of {names:?} is there; tests/run starts them");
-            return None;
-        }
-        let mut run = Command::new(SCRIPT);
-        run.args(["run", "--fast"]);
-        for (name, _) in without {
-            run.args(["--without", name]);
-        }
-        run.args(["--", "sh", "-c", "env; echo; cat; exit 7"]);
-        run.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
-        let mut run = run.spawn().unwrap();
-        let environment = BufReader::new(run.stdout.take().unwrap())
-            .lines()
-            .map(Result::unwrap)
-            .take_while(|line| !line.is_empty())
-            .filter_map(|line| {
-                line.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()))
-            })
-            .collect();
-        let input = run.stdin.take().unwrap();
-        Some(Self { run, input, environment })
-    }
-
-    fn folder(&self) -> PathBuf {
-        PathBuf::from(&self.environment["SOMA_TEST_SERVERS"])
-    }
-
-    /// The address of a server, if the set has it.
-    fn address(&self, variable: &str) -> Option<&str> {
-        self.environment.get(variable).map(String::as_str)
-    }
-
-    /// The servers of the set.
-    fn names(&self) -> Vec<&'static str> {
-        let there = SERVERS.into_iter().filter(|(_, variable)| self.address(variable).is_some());
-        there.map(|(name, _)| name).collect()
-    }
-
-    fn control(&self, arguments: &[&str]) {
-        let mut script = Command::new(SCRIPT);
-        script.args(arguments).env("SOMA_TEST_SERVERS", self.folder());
-        assert!(script.status().unwrap().success(), "tests/servers {arguments:?}");
-    }
-
-    /// Ends its command.
-    fn end(mut self) -> ExitStatus {
-        drop(self.input);
-        self.run.wait().unwrap()
-    }
-}
+use crate::set::{KAFKA, OPA, POSTGRES, REDIS, SERVERS, Set};
 
 /// The states, as `ps` names them, of the processes that run in a folder or have it in their environment.
 fn states(folder: &Path) -> Vec<char> {

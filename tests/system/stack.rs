@@ -1,152 +1,14 @@
 //! The six services as processes of their own, on real Kafka, PostgreSQL and Redis. SomaBrain is a double.
 
-use std::io::{BufRead, BufReader};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::mpsc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use reqwest::StatusCode;
 use serde_json::{Value, json};
 use soma_core::conversation::event::EventType;
-use soma_tests::somabrain::{Generation, SomaBrain};
-use tokio_postgres::NoTls;
 
 use crate::client::{Follower, http, post, say, verified};
-use crate::soma::binary;
-
-/// How long a process may take to start.
-const PATIENCE: Duration = Duration::from_mins(1);
-
-pub(crate) const SERVICES: [&str; 6] = [
-    "gateway",
-    "conversation-worker",
-    "tool-executor",
-    "memory-replicator",
-    "memory-sync",
-    "outbox-sync",
-];
-
-/// The engines, and what is this stack's own in them: a database, and topics with a prefix.
-pub(crate) struct Engines {
-    settings: Vec<(&'static str, String)>,
-    brain: SomaBrain,
-}
-
-impl Engines {
-    /// None, and a line that says so, if the servers are not there; in CI that fails.
-    #[expect(clippy::print_stderr, reason = "who runs the tests is to see what they leave out")]
-    pub(crate) async fn open() -> Option<Self> {
-        static STACKS: AtomicU32 = AtomicU32::new(0);
-        let servers = ["SOMA_TEST_POSTGRES", "SOMA_TEST_KAFKA", "SOMA_TEST_REDIS"];
-        let [Some(postgres), Some(kafka), Some(redis)] =
-            servers.map(|variable| std::env::var(variable).ok())
-        else {
-            assert!(std::env::var_os("CI").is_none(), "CI must have {servers:?}");
-            eprintln!("skipped: not all of {servers:?} are there; tests/run starts them");
-            return None;
-        };
-        let number = STACKS.fetch_add(1, Ordering::Relaxed);
-        let name = format!("soma_stack_{}_{number}", std::process::id());
-        let (server, _) = postgres.rsplit_once('/').unwrap();
-        create(&postgres, &name).await;
-        let (_, host) = server.rsplit_once('@').unwrap();
-        let brain = SomaBrain::start(Generation::G4).unwrap();
-        let settings = vec![
-            ("POSTGRES_DSN", format!("postgres://{name}@{host}/{name}")),
-            ("POSTGRES_OWNER_DSN", format!("{server}/{name}")),
-            ("KAFKA_BOOTSTRAP_SERVERS", kafka),
-            ("KAFKA_TOPIC_PREFIX", format!("{name}.")),
-            ("REDIS_URL", redis),
-            ("SOMA_BASE_URL", brain.base_url()),
-            ("SOMA_TENANT_ID", name),
-        ];
-        Some(Self { settings, brain })
-    }
-
-    /// A setting of the services.
-    pub(crate) fn setting(&self, name: &str) -> &str {
-        let mut settings = self.settings.iter();
-        settings.find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).unwrap()
-    }
-
-    /// Starts a service, and waits until it says that it is up.
-    pub(crate) fn start(&self, service: &'static str) -> Process {
-        let mut command = Command::new(binary().with_file_name(format!("soma-{service}")));
-        command.env_clear().env("PATH", "/usr/bin:/bin");
-        command.envs(self.settings.iter().map(|(name, value)| (name, value)));
-        for port in [
-            "GATEWAY_PORT",
-            "GATEWAY_METRICS_PORT",
-            "CONVERSATION_METRICS_PORT",
-            "TOOL_EXECUTOR_METRICS_PORT",
-            "REPLICATOR_METRICS_PORT",
-            "MEMORY_SYNC_METRICS_PORT",
-            "OUTBOX_SYNC_METRICS_PORT",
-        ] {
-            command.env(port, "0");
-        }
-        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-        Process::of(command, service)
-    }
-}
-
-/// Makes a database, and a role of its name for the services.
-async fn create(server: &str, name: &str) {
-    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    // Made by whoever comes first: the role is the server's, not the database's.
-    let group = "DO $$ BEGIN CREATE ROLE soma_service NOLOGIN; EXCEPTION
-                 WHEN duplicate_object OR unique_violation THEN NULL; END $$";
-    client.batch_execute(group).await.unwrap();
-    let role = format!("CREATE ROLE {name} LOGIN IN ROLE soma_service");
-    client.batch_execute(&role).await.unwrap();
-    client.batch_execute(&format!("CREATE DATABASE {name}")).await.unwrap();
-}
-
-/// A process of a service; killed when it is dropped.
-pub(crate) struct Process {
-    child: Child,
-    /// The address of a gateway.
-    pub(crate) url: String,
-}
-
-impl Process {
-    fn of(mut command: Command, service: &str) -> Self {
-        let mut child = command.spawn().unwrap();
-        let out = child.stdout.take().unwrap();
-        let (said, heard) = mpsc::channel();
-        // It reads to the end, so that the pipe never fills.
-        std::thread::spawn(move || {
-            for line in BufReader::new(out).lines().map_while(Result::ok) {
-                let entry: Value = serde_json::from_str(&line).unwrap_or_default();
-                if entry["message"] == "the service is up" {
-                    let _ = said.send(entry["url"].as_str().unwrap_or_default().to_owned());
-                }
-            }
-        });
-        let Ok(url) = heard.recv_timeout(PATIENCE) else {
-            let _ = child.kill();
-            panic!("{service} did not start");
-        };
-        Self { child, url }
-    }
-
-    /// Sends SIGTERM, and returns how it ended.
-    pub(crate) fn terminate(mut self) -> ExitStatus {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
-        self.child.wait().unwrap()
-    }
-}
-
-impl Drop for Process {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
+use crate::processes::{Engines, SERVICES};
 
 /// The answer to a message in a session of its own.
 async fn answer(http: &reqwest::Client, (posts, follows): (&str, &str), message: &str) -> String {
@@ -222,4 +84,32 @@ async fn worker_that_is_killed_is_replaced_by_another() {
     assert_eq!(count(EventType::AssistantFinal), 1, "{kinds:?}");
     let again = post(&http, &url, &json!({"message": "Go on.", "session_id": session}), None).await;
     assert_eq!(again.unwrap().status(), StatusCode::ACCEPTED);
+}
+
+/// Nothing is decided without a policy engine and nothing recalled without a memory, and a gateway still
+/// shows what there is.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn policy_engine_and_memory_that_are_away_are_told_and_stop_no_gateway() {
+    let Some(mut engines) = Engines::open().await else { return };
+    let nobody = "http://127.0.0.1:9".to_owned();
+    engines.settings.retain(|(name, _)| *name != "SOMA_BASE_URL");
+    engines.settings.extend([("SOMA_BASE_URL", nobody.clone()), ("OPA_URL", nobody)]);
+    let gateway = engines.start("gateway");
+    let http = http();
+    let get = async |path: &str| http.get(format!("{}{path}", gateway.url)).send().await.unwrap();
+
+    let mut health = Value::Null;
+    for _ in 0..200 {
+        health = get("/v1/health").await.json().await.unwrap();
+        if health["components"]["policy"]["status"] == "degraded" {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+
+    let components = &health["components"];
+    assert_eq!(components["policy"]["status"], "degraded", "{health}");
+    assert_eq!(components["somabrain"]["status"], "degraded", "{health}");
+    assert_eq!(components["postgres"]["status"], "ok", "{health}");
+    assert_eq!(get("/readyz").await.status(), StatusCode::OK);
 }

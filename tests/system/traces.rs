@@ -8,6 +8,7 @@ use soma_tests::otlp::{Otlp, Span};
 use soma_tests::stub_model::{StubModel, by_markers};
 
 use crate::client::{http, say};
+use crate::processes::{Engines, SERVICES};
 use crate::soma::{Folder, Soma};
 
 /// A client's own span.
@@ -51,18 +52,49 @@ async fn one_message_is_one_trace() {
         ("SLM_MODEL", "stub"),
     ];
     let soma = Soma::start(data.path(), &settings);
-    let http = http();
+
+    ask(&soma.url, &otlp).await;
+    assert!(soma.terminate().success());
+
+    check(&otlp);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_message_is_one_trace_through_six_processes() {
+    let Some(mut engines) = Engines::open().await else { return };
+    let (otlp, stub) = (Otlp::start().unwrap(), StubModel::start(by_markers).unwrap());
+    engines.settings.extend([
+        ("OTEL_EXPORTER_OTLP_ENDPOINT", otlp.endpoint()),
+        ("OTEL_BSP_SCHEDULE_DELAY", "50".into()),
+        ("SLM_BASE_URL", stub.base_url()),
+        ("SLM_MODEL", "stub".into()),
+    ]);
+    let processes = SERVICES.map(|service| engines.start(service));
+
+    ask(&processes[0].url, &otlp).await;
+    assert!(processes.into_iter().all(|process| process.terminate().success()));
+
+    check(&otlp);
+    let spans = otlp.spans();
+    let of_trace = spans.iter().filter(|span| span.trace == TRACE);
+    let services: BTreeSet<&str> = of_trace.map(|span| span.service.as_str()).collect();
+    let all: BTreeSet<String> = SERVICES.iter().map(|name| format!("soma-{name}")).collect();
+    assert_eq!(services, all.iter().map(String::as_str).collect());
+}
+
+/// Sends a message as a part of the client's trace, and waits until every part of it was told.
+async fn ask(url: &str, otlp: &Otlp) {
     let secret = r#"[tool echo {"text": "heron"}]"#;
-    let post =
-        http.post(format!("{}/v1/session/message", soma.url)).json(&json!({"message": secret}));
+    let post = http().post(format!("{url}/v1/session/message")).json(&json!({"message": secret}));
     let parent = format!("00-{TRACE}-{CLIENT}-01");
     let accepted = post.header("traceparent", parent).send().await.unwrap();
     assert_eq!(accepted.status(), 202);
-
     let whole: BTreeSet<(&str, i32)> = PARTS.into_iter().collect();
     otlp.until(|spans| names(spans).is_superset(&whole)).await;
-    assert!(soma.terminate().success());
+}
 
+/// It is one trace, in which nothing lacks its parent.
+fn check(otlp: &Otlp) {
     let spans: Vec<Span> = otlp.spans().into_iter().filter(|span| span.trace == TRACE).collect();
     let ids: BTreeSet<&str> = spans.iter().map(|span| span.id.as_str()).collect();
     assert_eq!(ids.len(), spans.len(), "no id is there twice");

@@ -21,20 +21,26 @@ pub trait Intercept: Send + Sync {
         F: Future<Output = PortResult<T>> + Send,
         T: Send;
 
-    /// A call of the model.
+    /// A call of the model. It is made, unless an interceptor says otherwise.
     fn generate<C, F>(
         &self,
         ask: C,
     ) -> impl Future<Output = Result<ModelStream, ModelFailure>> + Send
     where
         C: Fn() -> F + Send + Sync,
-        F: Future<Output = Result<ModelStream, ModelFailure>> + Send;
+        F: Future<Output = Result<ModelStream, ModelFailure>> + Send,
+    {
+        ask()
+    }
 
-    /// A run of a tool.
+    /// A run of a tool. It is made, unless an interceptor says otherwise.
     fn run<C, F>(&self, ask: C) -> impl Future<Output = ToolOutcome> + Send
     where
         C: Fn() -> F + Send + Sync,
-        F: Future<Output = ToolOutcome> + Send;
+        F: Future<Output = ToolOutcome> + Send,
+    {
+        ask()
+    }
 }
 
 /// A port whose calls go through `I`. It is every port that what it wraps is.

@@ -5,10 +5,7 @@
 //! use std::future::Future;
 //! use std::sync::Arc;
 //!
-//! use soma_core::conversation::model::ModelFailure;
-//! use soma_core::ports::model::ModelStream;
 //! use soma_core::ports::{PortResult, Store};
-//! use soma_core::tool::ToolOutcome;
 //! use soma_decorators::{Decorated, Intercept, Point};
 //!
 //! /// Says which calls failed.
@@ -27,13 +24,6 @@
 //!         }
 //!         reply
 //!     }
-//! #   async fn generate<C, F>(&self, ask: C) -> Result<ModelStream, ModelFailure>
-//! #   where C: Fn() -> F + Send + Sync, F: Future<Output = Result<ModelStream, ModelFailure>> + Send
-//! #   { ask().await }
-//! #   async fn run<C, F>(&self, ask: C) -> ToolOutcome
-//! #   where C: Fn() -> F + Send + Sync, F: Future<Output = ToolOutcome> + Send
-//! #   { ask().await }
-//! #   // `generate` and `run` likewise
 //! }
 //!
 //! fn complaining(store: Arc<dyn Store>) -> Arc<dyn Store> {

@@ -1,5 +1,6 @@
 //! A bundle: the Rego and data files that make up one policy.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
@@ -7,6 +8,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use regorus::{Engine, Value};
+use soma_core::digest::Digest32;
 
 use crate::engine::{ALLOW, REASONS};
 
@@ -58,58 +60,85 @@ fn listed(problems: &[Problem]) -> String {
     lines.join("\n")
 }
 
-/// The files of a bundle, and what is wrong with those that were added so far.
+/// A bundle that can be asked.
+#[derive(Clone)]
 pub(crate) struct Bundle {
-    engine: Engine,
-    problems: Vec<Problem>,
+    /// Loaded and prepared: each call is answered by a copy.
+    pub(crate) engine: Engine,
+    /// The SHA-256 of its files: see [`Loading::digest`].
+    pub(crate) digest: Digest32,
 }
 
 impl Bundle {
-    fn new() -> Self {
-        Self { engine: Engine::new(), problems: Vec::new() }
-    }
-
     /// The platform's own bundle.
-    pub(crate) fn platform() -> Result<Engine, BundleError> {
-        let mut bundle = Self::new();
+    pub(crate) fn platform() -> Result<Self, BundleError> {
+        let mut loading = Loading::default();
         for (name, text) in DEFAULT {
-            bundle.policy(name, (*text).into());
+            loading.policy(Path::new(name), (*text).into());
         }
-        bundle.finish()
+        loading.finish()
     }
 
     /// The bundle of a folder: its `.rego` files, without tests, and its `.json` files as data.
-    pub(crate) fn of_folder(folder: &Path) -> Result<Engine, BundleError> {
-        let mut bundle = Self::new();
+    pub(crate) fn of_folder(folder: &Path) -> Result<Self, BundleError> {
+        let mut loading = Loading::default();
         let mut policies = 0;
         for path in files(folder).map_err(|source| unreadable(folder, source))? {
             let read = || fs::read_to_string(&path).map_err(|source| unreadable(&path, source));
             match kind(&path) {
                 Kind::Policy => {
                     policies += 1;
-                    bundle.policy(&path.display().to_string(), read()?);
+                    loading.policy(&path, read()?);
                 }
-                Kind::Data => bundle.data(&path.display().to_string(), &read()?),
+                Kind::Data => loading.data(&path, &read()?),
                 Kind::Other => {}
             }
         }
         if policies == 0 {
             return Err(BundleError::Empty(folder.into()));
         }
-        bundle.finish()
+        loading.finish()
     }
+}
 
-    fn policy(&mut self, name: &str, text: String) {
-        if let Err(error) = self.engine.add_policy(name.into(), text) {
+/// The files of a bundle, and what is wrong with those that were added so far.
+#[derive(Default)]
+struct Loading {
+    engine: Engine,
+    files: BTreeMap<Vec<u8>, String>,
+    problems: Vec<Problem>,
+}
+
+impl Loading {
+    fn policy(&mut self, path: &Path, text: String) {
+        self.keep(path, &text);
+        if let Err(error) = self.engine.add_policy(path.display().to_string(), text) {
             self.problem(&error.to_string());
         }
     }
 
-    fn data(&mut self, name: &str, text: &str) {
+    fn data(&mut self, path: &Path, text: &str) {
+        self.keep(path, text);
         let added = Value::from_json_str(text).and_then(|data| self.engine.add_data(data));
         if let Err(error) = added {
-            self.problem(&format!("--> {name}\nerror: {error:#}"));
+            self.problem(&format!("--> {}\nerror: {error:#}", path.display()));
         }
+    }
+
+    fn keep(&mut self, path: &Path, text: &str) {
+        let name = path.file_name().unwrap_or_default();
+        self.files.insert(name.as_encoded_bytes().to_vec(), text.into());
+    }
+
+    /// The SHA-256 of the files in the order of their names: of each its name, a zero byte, the number
+    /// of its bytes in decimal, a zero byte, and what is in it. `docs/redis-and-opa.md` has it in shell.
+    fn digest(&self) -> Digest32 {
+        let mut bytes = Vec::new();
+        for (name, text) in &self.files {
+            bytes.extend_from_slice(name);
+            bytes.extend_from_slice(format!("\0{}\0{text}", text.len()).as_bytes());
+        }
+        Digest32::of(&bytes)
     }
 
     fn problem(&mut self, message: &str) {
@@ -118,7 +147,7 @@ impl Bundle {
 
     /// Asks the engine once: what it finds only when it evaluates is found at the start, and what
     /// it prepares is there for every decision.
-    fn finish(mut self) -> Result<Engine, BundleError> {
+    fn finish(mut self) -> Result<Bundle, BundleError> {
         if self.problems.is_empty() {
             self.engine.set_input(Value::new_object());
             for rule in [ALLOW, REASONS] {
@@ -128,7 +157,7 @@ impl Bundle {
             }
         }
         if self.problems.is_empty() {
-            Ok(self.engine)
+            Ok(Bundle { digest: self.digest(), engine: self.engine })
         } else {
             Err(BundleError::Invalid(self.problems))
         }

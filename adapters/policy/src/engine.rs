@@ -19,8 +19,7 @@ pub(crate) const REASONS: &str = "data.soma.reasons";
 /// A policy in Rego: package `soma` with the rules `allow` and `reasons`.
 #[derive(Clone)]
 pub struct RegoPolicy {
-    /// Loaded and prepared: each call is answered by a copy.
-    engine: Engine,
+    bundle: Bundle,
 }
 
 impl RegoPolicy {
@@ -30,7 +29,7 @@ impl RegoPolicy {
     ///
     /// [`BundleError::Invalid`] if the bundle in this crate is wrong; a test says that it is not.
     pub fn platform() -> Result<Self, BundleError> {
-        Ok(Self { engine: Bundle::platform()? })
+        Ok(Self { bundle: Bundle::platform()? })
     }
 
     /// The policy of the `.rego` files in `folder`, with its `.json` files as data.
@@ -39,19 +38,7 @@ impl RegoPolicy {
     ///
     /// [`BundleError`] if a file cannot be read, or with everything that is wrong with any file.
     pub fn from_folder(folder: &Path) -> Result<Self, BundleError> {
-        Ok(Self { engine: Bundle::of_folder(folder)? })
-    }
-
-    fn evaluate(engine: &mut Engine, request: &PolicyRequest) -> PortResult<Decision> {
-        let input = serde_json::to_string(request).map_err(|error| broken(error.into()))?;
-        engine.set_input_json(&input).map_err(|error| broken(error.into()))?;
-        let allow = engine.eval_rule(ALLOW.into()).map_err(|error| broken(error.into()))?;
-        // Anything but `true`, undefined included, is a denial.
-        if allow == Value::Bool(true) {
-            return Ok(Decision::new(request, true, Vec::new()));
-        }
-        let reasons = engine.eval_rule(REASONS.into()).map_err(|error| broken(error.into()))?;
-        Ok(Decision::new(request, false, texts(&reasons, request)))
+        Ok(Self { bundle: Bundle::of_folder(folder)? })
     }
 }
 
@@ -61,9 +48,22 @@ soma_core::opaque_debug!(RegoPolicy);
 impl Policy for RegoPolicy {
     /// Decides on the caller's thread: a decision takes some ten microseconds.
     async fn decide(&self, requests: &[PolicyRequest]) -> PortResult<Vec<Decision>> {
-        let mut engine = self.engine.clone();
-        requests.iter().map(|request| Self::evaluate(&mut engine, request)).collect()
+        let Bundle { mut engine, digest } = self.bundle.clone();
+        let decide = |request| Ok(evaluate(&mut engine, request)?.by(Some(digest)));
+        requests.iter().map(decide).collect()
     }
+}
+
+fn evaluate(engine: &mut Engine, request: &PolicyRequest) -> PortResult<Decision> {
+    let input = serde_json::to_string(request).map_err(|error| broken(error.into()))?;
+    engine.set_input_json(&input).map_err(|error| broken(error.into()))?;
+    let allow = engine.eval_rule(ALLOW.into()).map_err(|error| broken(error.into()))?;
+    // Anything but `true`, undefined included, is a denial.
+    if allow == Value::Bool(true) {
+        return Ok(Decision::new(request, true, Vec::new()));
+    }
+    let reasons = engine.eval_rule(REASONS.into()).map_err(|error| broken(error.into()))?;
+    Ok(Decision::new(request, false, texts(&reasons, request)))
 }
 
 /// The texts of a set or an array, or the text itself.

@@ -1,6 +1,7 @@
 //! What the policies decide: the platform's own by fixtures, others by what they leave unsaid.
 #![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -69,8 +70,48 @@ async fn decision_names_what_it_decided_and_is_the_same_again() {
 
     let decision = decide_one(&policy, &request).await.unwrap();
 
-    assert_eq!(decision, Decision::new(&request, true, vec![]));
+    assert_eq!(decision, Decision::new(&request, true, vec![]).by(decision.bundle));
     assert_eq!(decision, decide_one(&policy, &request).await.unwrap());
+}
+
+#[tokio::test]
+async fn decision_names_the_files_that_it_was_made_by() {
+    let rego = |allow| format!("package soma\nimport rego.v1\nallow := {allow}\nreasons := []\n");
+    let (allows, denies) = (rego(true), rego(false));
+    let bundles = [
+        vec![("a.rego", &*allows)],
+        vec![("a.rego", &denies)],
+        vec![("b.rego", &allows)],
+        vec![("a.rego", &allows), ("data.json", "{}")],
+        vec![("a.rego", &allows), ("data.json", "{ }")],
+    ];
+    let mut seen = BTreeSet::new();
+
+    for files in &bundles {
+        let folder = folder(files);
+        let ignored = [("a_test.rego", "package"), ("README.md", "ignored")];
+        let digest = async || {
+            let policy = RegoPolicy::from_folder(folder.path()).unwrap();
+            decide_one(&policy, &request("echo")).await.unwrap().bundle.unwrap().to_string()
+        };
+        let before = digest().await;
+        for (name, text) in ignored {
+            fs::write(folder.path().join(name), text).unwrap();
+        }
+
+        assert_eq!(digest().await, before, "{files:?}");
+        assert!(seen.insert(before), "{files:?}");
+    }
+}
+
+#[tokio::test]
+async fn platform_policy_is_the_bundle_of_its_folder() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("bundle");
+    let (built_in, read) = (RegoPolicy::platform(), RegoPolicy::from_folder(&folder));
+
+    let built_in = decide_one(&built_in.unwrap(), &request("echo")).await.unwrap();
+
+    assert_eq!(built_in, decide_one(&read.unwrap(), &request("echo")).await.unwrap());
 }
 
 #[tokio::test]

@@ -5,11 +5,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use soma_core::ids::TenantId;
 use soma_core::time::Timestamp;
-use soma_core::tool::CallState;
 use soma_core::trace::TraceContext;
 use soma_core::unreadable::Unreadable;
-use soma_core::work::commit::WorkKind;
-use soma_core::work::session::TurnState;
 use tokio_postgres::Row;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, to_sql_checked};
 
@@ -137,41 +134,4 @@ pub(crate) fn tenant(row: &Row, column: usize) -> Result<TenantId, SqlError> {
 /// The tenant of what belongs to no tenant in particular.
 pub(crate) fn platform() -> Result<TenantId, SqlError> {
     Ok(TenantId::new("platform")?)
-}
-
-pub(crate) const fn kind_text(kind: WorkKind) -> &'static str {
-    match kind {
-        WorkKind::Turns => "turns",
-        WorkKind::Calls => "calls",
-    }
-}
-
-pub(crate) const fn turn_state_text(state: TurnState) -> &'static str {
-    match state {
-        TurnState::Accepted => "accepted",
-        TurnState::Ready => "ready",
-        TurnState::Waiting => "waiting",
-        TurnState::Done => "done",
-    }
-}
-
-pub(crate) fn turn_state(text: &str) -> Result<TurnState, SqlError> {
-    match text {
-        "accepted" => Ok(TurnState::Accepted),
-        "ready" => Ok(TurnState::Ready),
-        "waiting" => Ok(TurnState::Waiting),
-        "done" => Ok(TurnState::Done),
-        other => Err(SqlError::Row(format!("unknown state of a turn: {other}").into())),
-    }
-}
-
-pub(crate) fn call_state(text: &str) -> Result<CallState, SqlError> {
-    match text {
-        "requested" => Ok(CallState::Requested),
-        "ready" => Ok(CallState::Ready),
-        "claimed" => Ok(CallState::Claimed),
-        "done" => Ok(CallState::Done),
-        "delivered" => Ok(CallState::Delivered),
-        other => Err(SqlError::Row(format!("unknown state of a call: {other}").into())),
-    }
 }

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use soma_core::conversation::event::Role;
 use soma_core::ids::TenantId;
 use soma_core::memory::WalEvent;
 use soma_core::ports::{PortResult, Replica};
@@ -91,7 +90,7 @@ impl Columns {
             columns.sessions.push(*write.session_id.as_uuid());
             columns.event_ids.push(*write.event_id.as_uuid());
             columns.personas.push(write.persona_id.as_ref().map(ToString::to_string));
-            columns.roles.push(role_text(write.role));
+            columns.roles.push(write.role.as_str());
             columns.times.push(At(event.written_at));
             columns.payloads.push(json(event)?);
         }
@@ -146,13 +145,4 @@ fn letters(batch: &ReplicaBatch) -> Result<NewLetters, SqlError> {
 
 fn event(row: &Row) -> Result<WalEvent, SqlError> {
     read_json(row.try_get(0)?).map_err(|unreadable| SqlError::Row(unreadable.error.into()))
-}
-
-const fn role_text(role: Role) -> &'static str {
-    match role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-        Role::System => "system",
-    }
 }

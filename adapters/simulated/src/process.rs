@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_core::ports::{Clock, Spawner, Timer, Wake};
@@ -40,6 +41,7 @@ impl Process {
             ids: Arc::clone(&self.shared.ids),
             spawner: Arc::clone(&this) as Arc<dyn Spawner>,
             wake: this as Arc<dyn Wake>,
+            liveness: Liveness::OF_MANY,
         }
     }
 

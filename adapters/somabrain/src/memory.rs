@@ -55,6 +55,19 @@ impl SomaBrainMemory {
         })
     }
 
+    /// Whether the server answers, whatever it says.
+    ///
+    /// # Errors
+    ///
+    /// Why it does not.
+    pub async fn check(&self) -> PortResult<()> {
+        let asked = tokio::time::timeout(self.recall, self.server.get("/healthz")).await;
+        match asked.unwrap_or_else(|_| Err(Failure::new(Kind::Lost, "it took too long"))) {
+            Err(failure) if failure.kind.counts() => Err(PortError::Unavailable(failure.into())),
+            Ok(_) | Err(_) => Ok(()),
+        }
+    }
+
     /// Does something with the server within a time, in the dialect that it speaks; once more if it turns
     /// out to speak another. Counted as one call.
     async fn ask<'a, T, F>(

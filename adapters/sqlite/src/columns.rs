@@ -3,15 +3,11 @@
 use rusqlite::Row;
 use rusqlite::types::ValueRef;
 use serde::de::DeserializeOwned;
-use soma_core::conversation::event::Role;
 use soma_core::ids::TenantId;
 use soma_core::outbox::lane::{LANES, Lane};
 use soma_core::time::Timestamp;
-use soma_core::tool::CallState;
 use soma_core::trace::TraceContext;
 use soma_core::unreadable::Unreadable;
-use soma_core::work::commit::WorkKind;
-use soma_core::work::session::TurnState;
 
 use crate::database::SqlError;
 use crate::pack::unpacked;
@@ -78,60 +74,4 @@ pub(crate) fn trace(row: &Row<'_>, first: usize) -> Result<Option<TraceContext>,
 /// The tenant of what belongs to no tenant in particular.
 pub(crate) fn platform() -> Result<TenantId, SqlError> {
     Ok(TenantId::new("platform")?)
-}
-
-pub(crate) const fn kind_text(kind: WorkKind) -> &'static str {
-    match kind {
-        WorkKind::Turns => "turns",
-        WorkKind::Calls => "calls",
-    }
-}
-
-pub(crate) const fn turn_state_text(state: TurnState) -> &'static str {
-    match state {
-        TurnState::Accepted => "accepted",
-        TurnState::Ready => "ready",
-        TurnState::Waiting => "waiting",
-        TurnState::Done => "done",
-    }
-}
-
-pub(crate) fn turn_state(text: &str) -> Result<TurnState, SqlError> {
-    match text {
-        "accepted" => Ok(TurnState::Accepted),
-        "ready" => Ok(TurnState::Ready),
-        "waiting" => Ok(TurnState::Waiting),
-        "done" => Ok(TurnState::Done),
-        other => Err(SqlError::Row(format!("unknown state of a turn: {other}").into())),
-    }
-}
-
-pub(crate) fn call_state(text: &str) -> Result<CallState, SqlError> {
-    match text {
-        "requested" => Ok(CallState::Requested),
-        "ready" => Ok(CallState::Ready),
-        "claimed" => Ok(CallState::Claimed),
-        "done" => Ok(CallState::Done),
-        "delivered" => Ok(CallState::Delivered),
-        other => Err(SqlError::Row(format!("unknown state of a call: {other}").into())),
-    }
-}
-
-pub(crate) const fn role_text(role: Role) -> &'static str {
-    match role {
-        Role::User => "user",
-        Role::Assistant => "assistant",
-        Role::Tool => "tool",
-        Role::System => "system",
-    }
-}
-
-pub(crate) fn role(text: &str) -> Result<Role, SqlError> {
-    match text {
-        "user" => Ok(Role::User),
-        "assistant" => Ok(Role::Assistant),
-        "tool" => Ok(Role::Tool),
-        "system" => Ok(Role::System),
-        other => Err(SqlError::Row(format!("unknown role: {other}").into())),
-    }
 }

@@ -63,8 +63,8 @@ pub(crate) fn insert(
     connection
         .prepare_cached(
             "INSERT INTO policy_decisions
-                 (tenant, session_id, action, resource, allow, reasons, input, at)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+                 (tenant, session_id, action, resource, allow, reasons, input, bundle, at)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)",
         )?
         .execute(params![
             tenant.as_str(),
@@ -74,6 +74,7 @@ pub(crate) fn insert(
             decision.allow,
             serde_json::to_string(&decision.reasons)?,
             decision.input.0,
+            decision.bundle.map(|bundle| bundle.0),
             at.as_micros(),
         ])?;
     Ok(())
@@ -82,7 +83,7 @@ pub(crate) fn insert(
 fn outside(connection: &Connection, tenant: &TenantId) -> Result<Vec<Decision>, SqlError> {
     connection
         .prepare_cached(
-            "SELECT action, resource, allow, reasons, input FROM policy_decisions
+            "SELECT action, resource, allow, reasons, input, bundle FROM policy_decisions
               WHERE tenant = ?1 AND session_id IS NULL ORDER BY id",
         )?
         .query_and_then([tenant.as_str()], |row| {
@@ -93,6 +94,7 @@ fn outside(connection: &Connection, tenant: &TenantId) -> Result<Vec<Decision>, 
                 allow: row.get(2)?,
                 reasons: from_json(&row.get::<_, String>(3)?)?,
                 input: Digest32(row.get(4)?),
+                bundle: row.get::<_, Option<[u8; 32]>>(5)?.map(Digest32),
             })
         })?
         .collect()

@@ -6,15 +6,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
+use rusqlite::Connection;
 use soma_core::contract::clock::ManualClock;
 use soma_core::contract::ledger::{MANY, NOW, TTL, at, owner, partition, wants};
 use soma_core::contract::talk::{Talk, talk, talk_of};
 use soma_core::conversation::chain::{Chain, Link};
 use soma_core::conversation::event::{Event, Seq};
+use soma_core::digest::Digest32;
 use soma_core::ids::OwnerId;
 use soma_core::outbox::lane::Lane;
 use soma_core::outbox::topic::Topic;
 use soma_core::outbox::wire::Subject;
+use soma_core::policy::{Action, Decision};
 use soma_core::ports::leases::Renewed;
 use soma_core::ports::outbox::{SettledRow, Settlement};
 use soma_core::ports::{Leases, Outbox, Store, Work};
@@ -197,4 +200,29 @@ async fn keys_against_repetition_are_kept_for_a_day_and_then_forgotten() {
 
     assert!(matches!(within, CommitOutcome::Answered(_)), "{within:?}");
     assert!(matches!(after, CommitOutcome::Committed(_)), "{after:?}");
+}
+
+#[tokio::test]
+async fn policy_decision_is_stored_with_the_digest_of_its_bundle_if_it_has_one() {
+    let folder = TempDir::new().unwrap();
+    let store = SqliteStore::new(open(folder.path()));
+    let decision = Decision {
+        action: Action::ConversationSend,
+        resource: "message".into(),
+        allow: true,
+        reasons: Vec::new(),
+        input: Digest32::of(b"input"),
+        bundle: None,
+    };
+    let bundle = Digest32::of(b"bundle");
+    let decisions = vec![decision.clone(), decision.by(Some(bundle))];
+    store.commit(Commit { decisions, ..talk(1).says("hello") }).await.unwrap();
+
+    let file = Connection::open(folder.path().join("soma.db")).unwrap();
+    let mut rows = file.prepare("SELECT input, bundle FROM policy_decisions ORDER BY id").unwrap();
+    let rows = rows.query_map([], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows: Vec<([u8; 32], Option<[u8; 32]>)> = rows.collect::<Result<_, _>>().unwrap();
+
+    let input = Digest32::of(b"input").0;
+    assert_eq!(rows, [(input, None), (input, Some(bundle.0))]);
 }

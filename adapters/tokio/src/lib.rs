@@ -27,6 +27,7 @@ mod timer;
 
 use std::sync::Arc;
 
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::world::World;
 use soma_core::ports::{Clock, Wake};
 
@@ -36,7 +37,7 @@ pub use spawner::TokioSpawner;
 pub use timer::TokioTimer;
 
 /// The real world: system time, system randomness, the runtime's timer, and tasks of `spawner`. How
-/// neighbours are notified is up to the deployment: `wake`.
+/// neighbours are notified is up to the deployment: `wake`. They may be in other processes.
 pub fn world(spawner: &TokioSpawner, wake: Arc<dyn Wake>) -> World {
     let clock: Arc<dyn Clock> = Arc::new(SystemClock);
     World {
@@ -45,5 +46,6 @@ pub fn world(spawner: &TokioSpawner, wake: Arc<dyn Wake>) -> World {
         timer: Arc::new(TokioTimer),
         spawner: Arc::new(spawner.clone()),
         wake,
+        liveness: Liveness::OF_MANY,
     }
 }

@@ -56,13 +56,13 @@ impl Logs {
 }
 
 /// Sets up logs, metrics, the log of panics, and traces if the environment says where they go, once per
-/// process. What is traced last leaves when [`block_on`](crate::block_on) ends.
+/// process. `service` is what traces name as their origin. What is traced last leaves when [`block_on`](crate::block_on) ends.
 ///
 /// # Errors
 ///
 /// [`TelemetryError`] if they are set up already.
-pub fn init(filter: &Targets, logs: Logs) -> Result<MetricsHandle, TelemetryError> {
-    let traces = traces::layer().map_err(TelemetryError::Traces)?;
+pub fn init(filter: &Targets, logs: Logs, service: &str) -> Result<MetricsHandle, TelemetryError> {
+    let traces = traces::layer(service).map_err(TelemetryError::Traces)?;
     let registry = tracing_subscriber::registry().with(traces);
     // Spans are parts of traces, not of logs.
     let filter = without_chatter(filter).with_target(spans::TARGET, LevelFilter::OFF);

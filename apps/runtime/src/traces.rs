@@ -33,9 +33,9 @@ thread_local! {
     static PARENT: Cell<Option<ContextGuard>> = const { Cell::new(None) };
 }
 
-/// What collects spans; nothing if the environment does not say where they go. Not to be called in a
+/// What collects the spans of a service; nothing if the environment does not say where they go. Not to be called in a
 /// runtime: what sends them has a thread of its own, and waits.
-pub(crate) fn layer<S>() -> Result<Option<impl Layer<S>>, ExporterBuildError>
+pub(crate) fn layer<S>(service: &str) -> Result<Option<impl Layer<S>>, ExporterBuildError>
 where
     S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
@@ -47,7 +47,7 @@ where
     let exporter = SpanExporter::builder().with_http().with_protocol(Protocol::HttpBinary);
     let mut resource = Resource::builder();
     if process_env("OTEL_SERVICE_NAME").is_none() {
-        resource = resource.with_service_name(NAME);
+        resource = resource.with_service_name(service.to_owned());
     }
     let provider = SdkTracerProvider::builder()
         .with_batch_exporter(exporter.build()?)

@@ -44,8 +44,8 @@ fn waits(drain: Duration) {
 fn logs() {
     let filter = Targets::new().with_default(LevelFilter::INFO);
     println!();
-    let metrics = telemetry::init(&filter, Logs::Json).unwrap();
-    assert!(telemetry::init(&filter, Logs::Json).is_err());
+    let metrics = telemetry::init(&filter, Logs::Json, "test").unwrap();
+    assert!(telemetry::init(&filter, Logs::Json, "test").is_err());
     metrics::counter!("soma_test_total").increment(2);
     metrics::histogram!("soma_test_seconds").record(0.3);
     tracing::info!(target: "soma_test", turn = 7, "measured {}", metrics.render());

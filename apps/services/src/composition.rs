@@ -34,21 +34,22 @@ impl Composition {
     pub fn gateway(&self, hub: &Hub, stop: &Stop) -> Gateway {
         Gateway::new(self, hub, stop)
     }
+}
 
-    /// Any service but the gateway, which is what `gateway` makes: whoever calls a gateway keeps a
-    /// copy of it.
-    pub fn service(
-        &self,
-        unit: Unit,
-        gateway: impl FnOnce() -> Arc<dyn Service>,
-    ) -> Arc<dyn Service> {
-        match unit {
-            Unit::Gateway => gateway(),
-            Unit::Worker => Arc::new(ConversationWorker::new(self)),
-            Unit::Executor => Arc::new(ToolExecutor::new(self)),
-            Unit::Replicator => Arc::new(MemoryReplicator::new(self)),
-            Unit::MemorySync => Arc::new(MemorySync::new(self)),
-            Unit::OutboxSync => Arc::new(OutboxSync::new(self)),
+/// How a service is made that nobody calls.
+pub type Background = fn(&Composition) -> Arc<dyn Service>;
+
+impl Unit {
+    /// How it is made, if it is any service but the gateway. That is what [`Composition::gateway`]
+    /// makes: whoever calls a gateway keeps a copy of it.
+    pub fn background(self) -> Option<Background> {
+        match self {
+            Self::Gateway => None,
+            Self::Worker => Some(|composition| Arc::new(ConversationWorker::new(composition))),
+            Self::Executor => Some(|composition| Arc::new(ToolExecutor::new(composition))),
+            Self::Replicator => Some(|composition| Arc::new(MemoryReplicator::new(composition))),
+            Self::MemorySync => Some(|composition| Arc::new(MemorySync::new(composition))),
+            Self::OutboxSync => Some(|composition| Arc::new(OutboxSync::new(composition))),
         }
     }
 }

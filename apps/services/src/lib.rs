@@ -21,7 +21,7 @@ mod unit;
 #[cfg(feature = "web")]
 mod web;
 
-pub use composition::Composition;
+pub use composition::{Background, Composition};
 pub use conversation_worker::ConversationWorker;
 pub use gateway::Gateway;
 pub use memory_replicator::MemoryReplicator;

@@ -151,8 +151,9 @@ impl Builder {
         let gateway = composition.gateway(&Hub::new(), &stop);
         let factory = |unit: &Unit| {
             let (unit, composition, gateway) = (*unit, composition.clone(), gateway.clone());
-            let make = move |_: &Stop| {
-                composition.service(unit, || Arc::new(gateway.clone()) as Arc<dyn Service>)
+            let make = move |_: &Stop| match unit.background() {
+                Some(make) => make(&composition),
+                None => Arc::new(gateway.clone()) as Arc<dyn Service>,
             };
             (unit.name(), Box::new(make) as Factory)
         };

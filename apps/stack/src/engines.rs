@@ -6,7 +6,7 @@ use std::sync::Arc;
 use soma_assembly::{Provider, model, platform_policy};
 use soma_core::flows::world::World;
 use soma_core::ids::OwnerId;
-use soma_core::ports::{Memory, Policy, Wake};
+use soma_core::ports::{Memory, Wake};
 use soma_inproc::{InprocBudget, InprocRateLimit, InprocWake};
 use soma_kafka::{KafkaLog, KafkaSettings, Mechanism, Sasl, Tls};
 use soma_policy::{OpaConfig, OpaPolicy};
@@ -89,16 +89,24 @@ fn read(file: &Path) -> Result<Vec<u8>, Fatal> {
     })
 }
 
-/// Every port of the services, and how the language model does.
+/// The services of others that the ports speak with, besides the engines that keep something.
+pub(crate) struct Helpers {
+    pub(crate) memory: Arc<SomaBrainMemory>,
+    /// None if policies are decided in this process.
+    pub(crate) opa: Option<Arc<OpaPolicy>>,
+}
+
+/// Every port of the services, how the language model does, and who else is asked.
 pub(crate) fn ports(
     (config, engines): (&Config, &Engines),
     neighbours: &Neighbours,
     database: &Arc<Database>,
     log: Arc<KafkaLog>,
-) -> Result<(Ports, Arc<Provider>), Fatal> {
+) -> Result<(Ports, Arc<Provider>, Helpers), Fatal> {
     let Neighbours { redis, world, .. } = neighbours;
     let clock = Arc::clone(&world.clock);
-    let memory = somabrain(engines, world)?;
+    let helpers = Helpers { memory: somabrain(engines, world)?, opa: opa(engines)? };
+    let memory: Arc<dyn Memory> = Arc::clone(&helpers.memory) as _;
     let tools =
         soma_tools::registry(Arc::clone(&clock), Arc::clone(&world.timer), Arc::clone(&memory));
     let usage = Arc::new(PostgresUsageLedger::new(Arc::clone(database)));
@@ -119,21 +127,24 @@ pub(crate) fn ports(
         budget: Arc::new(budget),
         log,
         memory,
-        policy: policy(config, engines)?,
+        policy: match &helpers.opa {
+            Some(opa) => Arc::clone(opa) as _,
+            None => Arc::new(platform_policy(config)?),
+        },
         model,
         tools: Arc::new(tools),
         limits: Arc::new(RedisRateLimit::new(Arc::clone(redis), clock, alone)),
     };
-    Ok((ports, provider))
+    Ok((ports, provider, helpers))
 }
 
-fn policy(config: &Config, engines: &Engines) -> Result<Arc<dyn Policy>, Fatal> {
-    let Some(url) = &engines.opa else { return Ok(Arc::new(platform_policy(config)?)) };
-    let policy = OpaPolicy::new(&OpaConfig::at(url));
-    Ok(Arc::new(policy.map_err(|error| Fatal::new(error, "correct OPA_URL"))?))
+fn opa(engines: &Engines) -> Result<Option<Arc<OpaPolicy>>, Fatal> {
+    let policy = engines.opa.as_ref().map(|url| OpaPolicy::new(&OpaConfig::at(url)));
+    let policy = policy.transpose().map_err(|error| Fatal::new(error, "correct OPA_URL"))?;
+    Ok(policy.map(Arc::new))
 }
 
-fn somabrain(engines: &Engines, world: &World) -> Result<Arc<dyn Memory>, Fatal> {
+fn somabrain(engines: &Engines, world: &World) -> Result<Arc<SomaBrainMemory>, Fatal> {
     let settings = &engines.somabrain;
     let config = SomaBrainConfig {
         api_key: settings.api_key.as_ref().map(|key| ApiKey::new(key.expose())),

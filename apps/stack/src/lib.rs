@@ -5,6 +5,8 @@
 //! `/readyz`. What is wrong with its settings ends it at once, with every problem listed.
 
 mod engines;
+#[cfg(feature = "fail-points")]
+mod fail_point;
 mod health;
 mod probes;
 mod process;

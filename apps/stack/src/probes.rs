@@ -16,6 +16,8 @@ use soma_runtime::report::chain;
 use soma_services::Unit;
 use soma_web::{ComponentHealth, HealthStatus};
 
+use crate::engines::Helpers;
+
 /// How often the engines are looked at.
 const LOOK: Duration = Duration::from_secs(2);
 /// How long an engine may be away before a process that can do without it for a while is not ready.
@@ -24,6 +26,8 @@ const GRACE: Duration = Duration::from_secs(30);
 const POSTGRES: &str = "PostgreSQL";
 const KAFKA: &str = "Kafka";
 const REDIS: &str = "Redis";
+const OPA: &str = "OPA";
+const SOMABRAIN: &str = "SomaBrain";
 
 /// What is known of each engine.
 #[derive(Default)]
@@ -43,6 +47,7 @@ pub(crate) struct Engines {
     pub(crate) database: Arc<Database>,
     pub(crate) log: Arc<KafkaLog>,
     pub(crate) redis: Arc<Redis>,
+    pub(crate) helpers: Helpers,
 }
 
 impl Probes {
@@ -65,6 +70,11 @@ impl Probes {
             self.note(KAFKA, world, bounds.map(|_| ()).map_err(|error| chain(&error)));
             let ping = engines.redis.ping().await;
             self.note(REDIS, world, ping.map_err(|error| chain(&error)));
+            if let Some(opa) = &engines.helpers.opa {
+                self.note(OPA, world, opa.check().await.map_err(|error| chain(&error)));
+            }
+            let memory = engines.helpers.memory.check().await;
+            self.note(SOMABRAIN, world, memory.map_err(|error| chain(&error)));
             world.pause(LOOK, stop).await;
         }
     }
@@ -93,8 +103,9 @@ impl Probes {
         let missing = seen.iter().find(|(engine, away)| match away.since {
             None => true,
             Some(_) if needs(unit, engine) => true,
-            // Redis has stand-ins for all that it does.
-            Some(since) => **engine != REDIS && now.since(since) > GRACE,
+            // Redis has stand-ins for all that it does, what is to be remembered waits, and whoever
+            // cannot decide says so to each request.
+            Some(since) => **engine == KAFKA && now.since(since) > GRACE,
         });
         missing.map(|(engine, away)| format!("{engine} is away: {}", away.why))
     }
@@ -114,9 +125,14 @@ impl Probes {
                 ..ComponentHealth::default()
             },
         };
-        [("postgres", POSTGRES), ("kafka", KAFKA), ("redis", REDIS)]
-            .map(|(name, engine)| (name.to_owned(), of(engine)))
-            .into()
+        let names = [
+            ("postgres", POSTGRES),
+            ("kafka", KAFKA),
+            ("redis", REDIS),
+            ("policy", OPA),
+            ("somabrain", SOMABRAIN),
+        ];
+        names.map(|(name, engine)| (name.to_owned(), of(engine))).into()
     }
 
     fn seen(&self) -> MutexGuard<'_, BTreeMap<&'static str, Away>> {
@@ -151,7 +167,9 @@ mod tests {
 
         assert!(Unit::ALL.iter().all(|unit| !ready(*unit, POSTGRES)));
         assert!(!ready(Unit::OutboxSync, KAFKA) && ready(Unit::Gateway, KAFKA));
-        assert!(Unit::ALL.iter().all(|unit| ready(*unit, REDIS)));
+        assert!(
+            [REDIS, OPA, SOMABRAIN].iter().all(|it| Unit::ALL.iter().all(|unit| ready(*unit, it)))
+        );
     }
 
     #[test]

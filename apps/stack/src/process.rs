@@ -15,7 +15,7 @@ use soma_runtime::config::{Config, Engines, OperationsPorts, process_env};
 use soma_runtime::report::Fatal;
 use soma_runtime::shutdown::stop_on_signals;
 use soma_runtime::telemetry::{self, Logs};
-use soma_services::{Composition, Factory, Supervisor, Unit};
+use soma_services::{Background, Composition, Factory, Supervisor, Unit};
 use soma_tokio::{TokioSpawner, TokioTimer};
 use soma_web::{Operations, serve_operations};
 use tokio::runtime::Handle;
@@ -47,7 +47,7 @@ pub fn main(unit: Unit) -> ExitCode {
 
 fn migrate(unit: Unit) -> Result<(), Fatal> {
     let (config, engines) = Engines::load(&process_env)?;
-    telemetry::init(&config.log, Logs::of_service())?;
+    telemetry::init(&config.log, Logs::of_service(), &name(unit))?;
     let Some(owner) = &engines.postgres.owner_dsn else {
         return Err(Fatal::new("the owner of the schema is not known", "set POSTGRES_OWNER_DSN"));
     };
@@ -64,7 +64,7 @@ fn migrate(unit: Unit) -> Result<(), Fatal> {
 fn run(unit: Unit) -> Result<(), Fatal> {
     soma_model::install_tls();
     let (config, engines) = Engines::load(&process_env)?;
-    let metrics = telemetry::init(&config.log, Logs::of_service())?;
+    let metrics = telemetry::init(&config.log, Logs::of_service(), &name(unit))?;
     describe_metrics();
     let metrics: Metrics = Arc::new(move || metrics.render());
     let process = async move {
@@ -94,8 +94,35 @@ struct Process {
     neighbours: Neighbours,
     probes: Arc<Probes>,
     health: Arc<ProcessHealth>,
-    /// Where the gateway listens.
-    listener: Option<Arc<TcpListener>>,
+    duty: Duty,
+}
+
+/// What a process is there for.
+enum Duty {
+    /// To serve clients, who connect here.
+    Gateway(Arc<TcpListener>),
+    /// A service that nobody calls.
+    Background(Background),
+}
+
+impl Duty {
+    fn begin(unit: Unit, config: &Config) -> Result<Self, Fatal> {
+        if let Some(make) = unit.background() {
+            return Ok(Self::Background(make));
+        }
+        let address = SocketAddr::new(config.bind, config.port);
+        Ok(Self::Gateway(Arc::new(listen(address, "with GATEWAY_PORT or SOMA_BIND")?)))
+    }
+
+    /// Where clients reach it, if they do.
+    fn url(&self) -> Option<String> {
+        match self {
+            Self::Gateway(listener) => {
+                listener.local_addr().ok().map(|address| format!("http://{address}"))
+            }
+            Self::Background(_) => None,
+        }
+    }
 }
 
 impl Process {
@@ -107,12 +134,7 @@ impl Process {
         metrics: Metrics,
         stop: Stop,
     ) -> Result<Self, Fatal> {
-        let listener = if unit == Unit::Gateway {
-            let address = SocketAddr::new(config.bind, config.port);
-            Some(Arc::new(listen(address, "with GATEWAY_PORT or SOMA_BIND")?))
-        } else {
-            None
-        };
+        let duty = Duty::begin(unit, &config)?;
         let spawner = TokioSpawner::new(Handle::current());
         let neighbours = Neighbours::open(&engines, &spawner)?;
         let world = &neighbours.world;
@@ -152,7 +174,7 @@ impl Process {
             neighbours,
             probes,
             health,
-            listener,
+            duty,
         })
     }
 
@@ -163,9 +185,7 @@ impl Process {
         let supervisor = self.supervisor(&composition, &hub)?;
         self.watch(engines, &hub);
         supervisor.start(self.unit.name());
-        let address = self.listener.as_ref().and_then(|listener| listener.local_addr().ok());
-        let url = address.map(|address| format!("http://{address}"));
-        tracing::info!(service = self.unit.name(), url, "the service is up");
+        tracing::info!(service = self.unit.name(), url = self.duty.url(), "the service is up");
         self.stop.wait().await;
         supervisor.stop_all().await;
         self.end().await;
@@ -201,38 +221,35 @@ impl Process {
         let kafka = engines::kafka(engines, &name)?;
         let Some(log) = waiting.log(&kafka).await? else { return Ok(None) };
         let given = (&self.config, engines);
-        let (ports, provider) =
+        let (ports, provider, helpers) =
             engines::ports(given, &self.neighbours, &database, Arc::clone(&log))?;
+        #[cfg(feature = "fail-points")]
+        let ports = crate::fail_point::set(ports)?;
         self.probes.started();
         let queues = Queues::of(&ports, world);
         let _ = self.health.started.set(Started { queues, provider });
         let composition =
             Composition { ports, settings: settings(&self.config), world: world.clone() };
         let redis = Arc::clone(&self.neighbours.redis);
-        Ok(Some((composition, probes::Engines { database, log, redis })))
+        Ok(Some((composition, probes::Engines { database, log, redis, helpers })))
     }
 
     fn supervisor(&self, composition: &Composition, hub: &Hub) -> Result<Supervisor, Fatal> {
-        let reached = match &self.listener {
-            Some(listener) => Some(Reached {
-                health: Arc::clone(&self.health) as _,
-                hub: hub.clone(),
-                metrics: Arc::clone(&self.metrics),
-                listener: Arc::clone(listener),
-                hosts: hosts(&self.config)?,
-            }),
-            None => None,
+        let (config, composed) = (self.config.clone(), composition.clone());
+        let factory: Factory = match &self.duty {
+            Duty::Gateway(listener) => {
+                let reached = Reached {
+                    health: Arc::clone(&self.health) as _,
+                    hub: hub.clone(),
+                    metrics: Arc::clone(&self.metrics),
+                    listener: Arc::clone(listener),
+                    hosts: hosts(&self.config)?,
+                };
+                Box::new(move |stop| gateway(&config, &composed, &reached, stop))
+            }
+            &Duty::Background(make) => Box::new(move |_| make(&composed)),
         };
-        let (unit, config) = (self.unit, self.config.clone());
-        let composed = composition.clone();
-        let make = move |stop: &Stop| match &reached {
-            Some(reached) => gateway(&config, &composed, reached, stop),
-            None => composed.service(unit, || {
-                // Only a gateway is made so, and it has a listener.
-                Arc::new(composed.gateway(&Hub::new(), stop))
-            }),
-        };
-        let factories = BTreeMap::from([(unit.name(), Box::new(make) as Factory)]);
+        let factories = BTreeMap::from([(self.unit.name(), factory)]);
         Ok(Supervisor::new(factories, composition.world.clone()))
     }
 

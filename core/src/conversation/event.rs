@@ -5,6 +5,7 @@ use serde_json::{Map, Value};
 
 use crate::digest::{Digest32, Nonce};
 use crate::ids::{EventId, PersonaId, SessionId, TurnId};
+use crate::names::names;
 use crate::time::Timestamp;
 use crate::unreadable::Unreadable;
 
@@ -39,6 +40,13 @@ pub enum Role {
     /// The platform.
     System,
 }
+
+names!(Role, "role", {
+    User = "user",
+    Assistant = "assistant",
+    Tool = "tool",
+    System = "system",
+});
 
 macro_rules! event_types {
     ($($(#[$doc:meta])* $name:ident = $text:literal,)+) => {

@@ -12,6 +12,7 @@ mod forget_sessions;
 pub mod hub;
 pub mod ingest_work;
 pub mod list_sessions;
+pub mod liveness;
 mod memory_lanes;
 pub mod operate_dead_letters;
 pub mod overload;

@@ -14,11 +14,6 @@ use crate::ids::OwnerId;
 use crate::ports::{Leases, Notification, PortResult, Wake};
 use crate::work::lease::{Member, PartitionLease, Resource};
 
-/// How long a lease and a membership hold without being renewed.
-const LEASE_TTL: Duration = Duration::from_secs(8);
-/// How often they are renewed, and how often an instance looks whether its share is fair: what an
-/// instance that died has held is taken over within the sum of both.
-const RENEWAL: Duration = Duration::from_secs(3);
 /// How soon an instance that lacks a part of its share looks for it first.
 const LOOK: Duration = Duration::from_millis(300);
 
@@ -100,14 +95,14 @@ impl Shares {
         let mut unsure = 0;
         while !stop.is_set() {
             let lost = self.lost.listen();
-            let part = self.balance(leases, &*world.wake, &mut unsure).await;
+            let part = self.balance(leases, world, &mut unsure).await;
             if part.is_ok() && !announced {
                 world.wake.notify(self.notification());
                 announced = true;
             }
             look = match part {
-                Ok(Part::Whole) => RENEWAL,
-                Ok(Part::Less) => look.saturating_mul(2).min(RENEWAL),
+                Ok(Part::Whole) => world.liveness.heartbeat,
+                Ok(Part::Less) => look.saturating_mul(2).min(world.liveness.heartbeat),
                 Err(error) => {
                     tracing::warn!(%error, group = self.member.group, "sharing out is tried again");
                     LOOK
@@ -133,11 +128,12 @@ impl Shares {
     async fn balance(
         &self,
         leases: &dyn Leases,
-        wake: &dyn Wake,
+        world: &World,
         unsure: &mut usize,
     ) -> PortResult<Part> {
+        let ttl = world.liveness.ttl;
         let held = self.held();
-        let renewed = leases.renew(&self.member, &held, LEASE_TTL).await?;
+        let renewed = leases.renew(&self.member, &held, ttl).await?;
         let lost = held.iter().zip(renewed.held).filter(|(_, held)| !held);
         lost.for_each(|(lease, _)| self.drop_lease(lease));
         let share = self.resources.len().div_ceil(renewed.members.max(1));
@@ -145,7 +141,7 @@ impl Shares {
         *unsure = lacking.max(*unsure);
         if *unsure > 0 {
             let (owner, most) = (self.member.owner, *unsure);
-            let gained = leases.acquire(&self.not_held(), most, owner, LEASE_TTL).await?;
+            let gained = leases.acquire(&self.not_held(), most, owner, ttl).await?;
             *unsure = 0;
             self.gain(gained);
         }
@@ -155,7 +151,7 @@ impl Shares {
             for lease in &excess {
                 self.forget(lease);
             }
-            wake.notify(self.notification());
+            world.wake.notify(self.notification());
         }
         Ok(if self.lock().len() < share { Part::Less } else { Part::Whole })
     }

@@ -1,10 +1,11 @@
-//! Time, chance, tasks and notifications: what every flow needs besides its own ports.
+//! Time, chance, tasks and neighbours: what every flow needs besides its own ports.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::{Either, select};
 
+use super::liveness::Liveness;
 use crate::ports::{Clock, Ids, PortError, PortResult, Spawner, Timer, Wake};
 
 /// The ports that every flow needs.
@@ -20,6 +21,8 @@ pub struct World {
     pub spawner: Arc<dyn Spawner>,
     /// Notifies neighbours.
     pub wake: Arc<dyn Wake>,
+    /// How soon they notice that this process is gone.
+    pub liveness: Liveness,
 }
 
 impl World {

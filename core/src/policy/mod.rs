@@ -45,6 +45,9 @@ pub struct Decision {
     pub reasons: Vec<String>,
     /// The digest of the request that was decided.
     pub input: Digest32,
+    /// The digest of the files by which it was decided, if the engine knows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bundle: Option<Digest32>,
 }
 
 impl Decision {
@@ -56,7 +59,14 @@ impl Decision {
             allow,
             reasons,
             input: request.digest(),
+            bundle: None,
         }
+    }
+
+    /// The same, decided by the files with this digest.
+    #[must_use]
+    pub fn by(self, bundle: Option<Digest32>) -> Self {
+        Self { bundle, ..self }
     }
 
     /// The denial that stands when the engine cannot be reached.
@@ -83,13 +93,13 @@ impl Decision {
 mod tests {
     use proptest::prelude::*;
     use proptest::sample::select;
-    use serde_json::Map;
+    use serde_json::{Map, json};
 
     use super::*;
-    use crate::testing::{holds, json, text};
+    use crate::testing::{self, holds, text};
 
     fn request() -> impl Strategy<Value = PolicyRequest> {
-        (select(&Action::ALL[..]), select(&["acme", "b"][..]), text(3), json()).prop_map(
+        (select(&Action::ALL[..]), select(&["acme", "b"][..]), text(3), testing::json()).prop_map(
             |(action, tenant, resource, context)| PolicyRequest {
                 tenant: TenantId::new(tenant).unwrap(),
                 persona_id: None,
@@ -132,6 +142,20 @@ mod tests {
 
             assert_eq!(one.digest() == other.digest(), one == other);
             assert_eq!(decision.answers(&other), one == other);
+        });
+    }
+
+    #[test]
+    fn record_of_a_decision_names_its_bundle_and_is_read_without_one() {
+        holds(64, &(request(), any::<bool>()), |(request, allow)| {
+            let before = Decision::new(&request, allow, Vec::new());
+            let decision = before.clone().by(Some(Digest32::of(b"bundle")));
+            let (old, new) = (json!(before), json!(decision));
+
+            assert_eq!(old.get("bundle"), None);
+            assert_eq!(new["bundle"], Digest32::of(b"bundle").to_string());
+            assert_eq!(serde_json::from_value::<Decision>(old).unwrap(), before);
+            assert_eq!(serde_json::from_value::<Decision>(new).unwrap(), decision);
         });
     }
 

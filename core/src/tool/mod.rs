@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::ids::{CallId, SessionId, TenantId, TurnId};
+use crate::names::names;
 use crate::trace::TraceContext;
 use crate::unreadable::Unreadable;
 
@@ -115,6 +116,14 @@ pub enum CallState {
     /// Its outcome reached whoever waits for it.
     Delivered,
 }
+
+names!(CallState, "state of a call", {
+    Requested = "requested",
+    Ready = "ready",
+    Claimed = "claimed",
+    Done = "done",
+    Delivered = "delivered",
+});
 
 /// A row of the tool-call ledger.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -53,6 +53,8 @@ const LONGEST_PAUSE: Duration = Duration::from_mins(5);
 const UNKNOWN_PAUSE: Duration = Duration::from_secs(10);
 /// How much of the estimate a second under load replaces.
 const WEIGHT: f64 = 0.2;
+/// Nothing is done for as long as so much would have taken: then work stands still, and is not slow.
+const STANDSTILL: f64 = 10.0;
 /// An estimate holds only after so long under load.
 const LEAST_OBSERVED: Duration = Duration::from_secs(3);
 
@@ -66,6 +68,8 @@ pub struct Load {
     rate: f64,
     /// For how long it was observed.
     observed: Duration,
+    /// For how long something waits, and nothing was done.
+    quiet: Duration,
 }
 
 impl Load {
@@ -76,19 +80,37 @@ impl Load {
 
     /// Takes a sample.
     pub fn sample(&mut self, backlog: Backlog, now: Timestamp) {
-        if let Some((before, last)) = &self.last {
-            let span = now.since(*before);
+        if let Some((before, last)) = self.last.take() {
+            let span = now.since(before);
             let waited = !last.waiting.is_empty() && !backlog.waiting.is_empty();
-            if waited && !span.is_zero() {
-                let rate = per_second(done(&backlog).saturating_sub(done(last)), span);
-                let weight = (WEIGHT * span.as_secs_f64()).min(1.0);
-                let first = self.observed.is_zero();
-                self.rate = if first { rate } else { self.rate + (rate - self.rate) * weight };
-                self.observed += span;
+            let count = done(&backlog).saturating_sub(done(&last));
+            if !waited {
+                self.quiet = Duration::ZERO;
+            } else if count == 0 {
+                self.quiet += span;
+            } else if !span.is_zero() {
+                self.observe(count, span);
             }
         }
         self.last = Some((now, backlog));
         self.since.clear();
+    }
+
+    /// So many were done within a span under load, and nothing for as long as it was quiet before.
+    fn observe(&mut self, count: u64, span: Duration) {
+        let quiet = std::mem::take(&mut self.quiet);
+        if self.rate * quiet.as_secs_f64() >= STANDSTILL {
+            // Something was away, which is no overload. How fast work is done now is yet to be seen.
+            self.rate = 0.0;
+            self.observed = Duration::ZERO;
+            return;
+        }
+        let span = span + quiet;
+        let rate = per_second(count, span);
+        let weight = (WEIGHT * span.as_secs_f64()).min(1.0);
+        let first = self.observed.is_zero();
+        self.rate = if first { rate } else { self.rate + (rate - self.rate) * weight };
+        self.observed += span;
     }
 
     /// Work of a tenant was accepted.
@@ -246,6 +268,32 @@ mod tests {
         load.sample(backlog(&[("acme", 99)], 204), at(100));
 
         assert_eq!(load.admit(&tenant("acme"), &LIMITS), Ok(()), "99 take ten seconds");
+    }
+
+    /// As while the log is away: what is accepted is not slow, and will be done.
+    #[test]
+    fn standstill_says_nothing_of_how_fast_work_is_done() {
+        let mut load = busy(10, &[("acme", 5)]);
+        for second in 11..60 {
+            load.sample(backlog(&[("acme", 90)], 190), at(second));
+            assert_eq!(load.admit(&tenant("acme"), &LIMITS), Ok(()), "at {second}");
+        }
+        for second in 60..70 {
+            let done = u64::try_from(second - 60).unwrap() * 10;
+            load.sample(backlog(&[("acme", 90)], 200 + done), at(second));
+            assert_eq!(load.admit(&tenant("acme"), &LIMITS), Ok(()), "at {second}");
+        }
+    }
+
+    #[test]
+    fn work_that_is_done_far_more_slowly_than_before_is_slow() {
+        let mut load = busy(10, &[("acme", 60)]);
+        for second in 11..60 {
+            let done = u64::try_from(second / 10).unwrap();
+            load.sample(backlog(&[("acme", 60)], 160 + done), at(second));
+        }
+
+        assert!(matches!(load.admit(&tenant("acme"), &LIMITS), Err(Overload::Tenant(_))));
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::conversation::event::{Event, NewEvent, Seq};
 use crate::digest::Digest32;
 use crate::ids::{EventId, PersonaId, SessionId, TenantId, TurnId};
 use crate::memory::MemoryWrite;
+use crate::names::names;
 use crate::outbox::dead::DeadLetter;
 use crate::outbox::message::OutboxMessage;
 use crate::policy::Decision;
@@ -145,6 +146,8 @@ pub enum WorkKind {
     /// Tool calls, for the executor.
     Calls,
 }
+
+names!(WorkKind, "kind of work", { Turns = "turns", Calls = "calls", });
 
 /// A client's request with an `Idempotency-Key`, scoped to its tenant.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

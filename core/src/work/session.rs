@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::conversation::chain::Chain;
 use crate::conversation::event::Seq;
 use crate::ids::{PersonaId, SessionId, TenantId, TurnId};
+use crate::names::names;
 use crate::time::Timestamp;
 use crate::tool::CallRecord;
 use crate::turn::input::RecordedInput;
@@ -45,6 +46,13 @@ pub enum TurnState {
     /// Its terminal event is recorded.
     Done,
 }
+
+names!(TurnState, "state of a turn", {
+    Accepted = "accepted",
+    Ready = "ready",
+    Waiting = "waiting",
+    Done = "done",
+});
 
 /// A turn and its record.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

@@ -22,9 +22,6 @@ use crate::stage::{Plan, Stage};
 const MOST_STEPS: u64 = 2_000_000;
 /// How long it may take, once nothing goes wrong any more, until everything has come to its end.
 const PATIENCE: Duration = Duration::from_hours(1);
-/// At which multiples sleeps end once nothing goes wrong any more: whoever idles looks as seldom as it
-/// may while its leases hold.
-const SLACK: Duration = Duration::from_secs(5);
 const TENANTS: [&str; 3] = ["acme", "borealis", "cumulus"];
 
 /// What is to be run.
@@ -143,7 +140,9 @@ impl Scene {
         let swarm = Swarm::draw(&mut chance, pace).leading_to(plan.weather.focus);
         let swarm = if plan.is_fair { swarm.on_a_fair_day() } else { swarm };
         let tenants = tenants(&swarm);
-        let (storm, slack) = (plan.storm, if plan.is_fair { Duration::ZERO } else { SLACK });
+        // Once nothing goes wrong any more, whoever idles looks as seldom as it may while its leases hold.
+        let seldom = plan.setup.liveness.heartbeat * 5 / 3;
+        let (storm, slack) = (plan.storm, if plan.is_fair { Duration::ZERO } else { seldom });
         let forgetful = tenants.first().filter(|_| chance.one_in(4)).cloned();
         let stage = Stage::open(&nature, plan, SimulatedPolicy { forgetful });
         let people = nature.process("client", 0);

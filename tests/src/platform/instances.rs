@@ -12,7 +12,7 @@ use soma_core::flows::stop::Stop;
 use soma_core::identity::Principal;
 use soma_core::memory::WalEvent;
 use soma_core::ports::Spawner;
-use soma_simulation::platform::{Composition, Gateway, Instance, Ports, Settings, Unit, settings};
+use soma_simulation::platform::{Composition, Gateway, Instance, Ports, Settings, settings};
 
 use super::stage::{Stage, Tasks};
 use super::watched::{Life, Watch};
@@ -81,11 +81,14 @@ impl Platform {
         };
         let composition =
             Composition { ports, settings: self.settings.clone(), world: self.stage.world(&tasks) };
-        let gateway = composition.gateway(&Hub::new(), &stop);
-        let service =
-            composition.service(instance.unit, || Arc::new(gateway.clone()) as Arc<dyn Service>);
-        let gateway = (instance.unit == Unit::Gateway)
-            .then(|| Gateway::new(gateway, Stop::new(), stop.clone()));
+        let (service, gateway): (Arc<dyn Service>, _) =
+            if let Some(make) = instance.unit.background() {
+                (make(&composition), None)
+            } else {
+                let gateway = composition.gateway(&Hub::new(), &stop);
+                let called = Gateway::new(gateway.clone(), Stop::new(), stop.clone());
+                (Arc::new(gateway), Some(called))
+            };
         let (seen, over) = (stop.clone(), ended.clone());
         tasks.spawn(Box::pin(async move {
             service.run(&seen).await;

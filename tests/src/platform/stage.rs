@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use futures_util::future::BoxFuture;
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::world::World;
 use soma_core::ports::{Clock, Ids, Model, Spawner, Timer, Toolbox, Wake};
 use soma_core::time::Timestamp;
@@ -57,6 +58,7 @@ impl Stage {
             ids: Arc::clone(&self.ids),
             spawner: Arc::clone(tasks) as Arc<dyn Spawner>,
             wake: Arc::clone(&self.wake),
+            liveness: Liveness::OF_MANY,
         }
     }
 }

@@ -75,6 +75,12 @@ fn opening(markers: &Markers, text: &str, spoken: usize) -> Reply {
     reply
 }
 
+/// All that an answer writes: what is asked of tools counts, too.
+fn written(text: &str, tools: &[(String, String)]) -> String {
+    let tools = tools.iter().map(|(name, arguments)| format!(" {name} {arguments}"));
+    std::iter::once(text.to_owned()).chain(tools).collect()
+}
+
 fn ending(
     mut reply: Reply,
     asked: &Asked,
@@ -87,7 +93,7 @@ fn ending(
     }
     let mut reply = reply.finish(reason(tools));
     if asked.wants_usage() && markers.tells_usage {
-        reply = reply.usage(asked.usage(text));
+        reply = reply.usage(asked.usage(&written(text, tools)));
     }
     reply.done()
 }
@@ -102,7 +108,7 @@ fn whole(asked: &Asked, text: &str, tools: &[(String, String)]) -> Reply {
     } else {
         json!({"role": "assistant", "content": null, "tool_calls": calls.collect::<Vec<_>>()})
     };
-    let usage = asked.usage(text);
+    let usage = asked.usage(&written(text, tools));
     Reply::whole(
         200,
         json!({

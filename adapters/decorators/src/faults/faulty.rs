@@ -9,7 +9,6 @@ use futures_util::stream::once;
 use soma_core::conversation::model::ModelFailure;
 use soma_core::ports::model::{ModelEvent, ModelStream};
 use soma_core::ports::{PortError, PortResult};
-use soma_core::tool::ToolOutcome;
 
 use super::plan::{FaultKind, FaultPlan};
 use crate::decorated::{Decorated, Intercept};
@@ -23,6 +22,7 @@ pub type Faulty<P> = Decorated<P, Arc<FaultPlan>>;
 #[error("a fault was injected")]
 struct Injected;
 
+/// A toolbox has no faults: whatever a tool does, there is an outcome.
 impl Intercept for Arc<FaultPlan> {
     async fn call<T, C, F>(&self, point: Point, ask: C) -> PortResult<T>
     where
@@ -68,15 +68,6 @@ impl Intercept for Arc<FaultPlan> {
             Some(FaultKind::Duplicate) => drop(ask().await?),
             Some(FaultKind::Reorder) => overtaken().await,
         }
-        ask().await
-    }
-
-    /// A toolbox has no faults: whatever a tool does, there is an outcome.
-    async fn run<C, F>(&self, ask: C) -> ToolOutcome
-    where
-        C: Fn() -> F + Send + Sync,
-        F: Future<Output = ToolOutcome> + Send,
-    {
         ask().await
     }
 }

@@ -14,6 +14,8 @@ use soma_core::ports::{Policy, PortResult};
 
 use crate::reasons::or_what_was_denied;
 
+use answer::Answer;
+
 /// How many requests of one batch are asked at the same time.
 const AT_ONCE: usize = 16;
 
@@ -89,19 +91,35 @@ impl OpaPolicy {
         Ok(Self { client, package })
     }
 
-    async fn decide_one(&self, request: &PolicyRequest) -> PortResult<Decision> {
-        // Anything but `true`, undefined included, is a denial.
-        if self.rule("allow", request).await? == Some(Value::Bool(true)) {
-            return Ok(Decision::new(request, true, Vec::new()));
+    /// Whether the server answers, and has the package.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it: every request is denied meanwhile.
+    pub async fn check(&self) -> PortResult<()> {
+        let asked = self.client.get(self.package.clone()).send();
+        let answer = Answer::read(asked.await.map_err(answer::unreachable)?).await?;
+        match answer.result {
+            Some(_) => Ok(()),
+            None => Err(answer::broken("it has no rules of the package".into())),
         }
-        let reasons = self.rule("reasons", request).await?.unwrap_or_default();
-        Ok(Decision::new(request, false, or_what_was_denied(texts(&reasons), request)))
     }
 
-    /// What a rule of the package comes to; none if it is undefined.
-    async fn rule(&self, name: &str, request: &PolicyRequest) -> PortResult<Option<Value>> {
+    async fn decide_one(&self, request: &PolicyRequest) -> PortResult<Decision> {
+        let Answer { result, bundle } = self.rule("allow", request).await?;
+        // Anything but `true`, undefined included, is a denial.
+        if result == Some(Value::Bool(true)) {
+            return Ok(Decision::new(request, true, Vec::new()).by(bundle));
+        }
+        let reasons = self.rule("reasons", request).await?.result.unwrap_or_default();
+        let reasons = or_what_was_denied(texts(&reasons), request);
+        Ok(Decision::new(request, false, reasons).by(bundle))
+    }
+
+    /// What a rule of the package comes to.
+    async fn rule(&self, name: &str, request: &PolicyRequest) -> PortResult<Answer> {
         let asked = self.client.post(self.url(name)).json(&json!({ "input": request })).send();
-        answer::result(asked.await.map_err(answer::unreachable)?).await
+        Answer::read(asked.await.map_err(answer::unreachable)?).await
     }
 
     fn url(&self, rule: &str) -> Url {
@@ -110,6 +128,7 @@ impl OpaPolicy {
         if let Ok(mut segments) = url.path_segments_mut() {
             segments.push(rule);
         }
+        url.set_query(Some("provenance=true"));
         url
     }
 }

@@ -5,6 +5,7 @@
 mod common;
 
 mod parity;
+mod provenance;
 mod trouble;
 
 use serde_json::json;

@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use crate::request;
 
 /// A server that answers everything with `answer`; where that is empty, it never does. Where it is.
-async fn stub(answer: impl Into<String>) -> String {
+pub(crate) async fn stub(answer: impl Into<String>) -> String {
     let answer = answer.into();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -33,13 +33,13 @@ async fn stub(answer: impl Into<String>) -> String {
     url
 }
 
-fn http(status: &str, body: &str) -> String {
+pub(crate) fn http(status: &str, body: &str) -> String {
     let length = body.len();
     format!("HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{body}")
 }
 
 /// What a decision on one request comes to there.
-async fn decided(url: String) -> PortResult<Decision> {
+pub(crate) async fn decided(url: String) -> PortResult<Decision> {
     let config = OpaConfig { timeout: Duration::from_secs(30), ..OpaConfig::at(url) };
     let policy = OpaPolicy::new(&config).unwrap();
     policy.decide(&[request("echo")]).await.map(|mut decisions| decisions.remove(0))

@@ -2,6 +2,7 @@
 
 use deadpool_postgres::PoolError;
 use soma_core::ids::ParseIdError;
+use soma_core::names::UnknownName;
 use soma_core::ports::PortError;
 use soma_core::ports::error::Source;
 use soma_core::redact::json_error;
@@ -121,6 +122,12 @@ impl From<serde_json::Error> for SqlError {
 
 impl From<ParseIdError> for SqlError {
     fn from(error: ParseIdError) -> Self {
+        Self::Row(Box::new(error))
+    }
+}
+
+impl From<UnknownName> for SqlError {
+    fn from(error: UnknownName) -> Self {
         Self::Row(Box::new(error))
     }
 }

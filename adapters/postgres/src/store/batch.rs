@@ -169,12 +169,13 @@ struct Decisions {
     allowed: Vec<bool>,
     reasons: Vec<Vec<u8>>,
     inputs: Vec<Vec<u8>>,
+    bundles: Vec<Option<Vec<u8>>>,
     times: Vec<At>,
 }
 
 impl Decisions {
     fn push(&mut self, commit: &Commit) -> Result<(), SqlError> {
-        for Decision { action, resource, allow, reasons, input } in &commit.decisions {
+        for Decision { action, resource, allow, reasons, input, bundle } in &commit.decisions {
             self.tenants.push(commit.tenant.to_string());
             self.sessions.push(*commit.session_id.as_uuid());
             self.actions.push(action.as_str());
@@ -182,6 +183,7 @@ impl Decisions {
             self.allowed.push(*allow);
             self.reasons.push(json(reasons)?);
             self.inputs.push(input.0.to_vec());
+            self.bundles.push(bundle.map(|bundle| bundle.0.to_vec()));
             self.times.push(At(commit.at));
         }
         Ok(())
@@ -189,9 +191,10 @@ impl Decisions {
 
     fn insert(&self) -> Option<Query<'_>> {
         let sql = "
-            INSERT INTO policy_decisions (tenant, session_id, action, resource, allow, reasons, input, at)
+            INSERT INTO policy_decisions
+                (tenant, session_id, action, resource, allow, reasons, input, bundle, at)
             SELECT * FROM unnest($1::text[], $2::uuid[], $3::text[], $4::text[], $5::bool[], $6::bytea[],
-                                 $7::bytea[], $8::timestamptz[])";
+                                 $7::bytea[], $8::bytea[], $9::timestamptz[])";
         let query = || {
             Query::new(
                 sql,
@@ -203,6 +206,7 @@ impl Decisions {
                     &self.allowed,
                     &self.reasons,
                     &self.inputs,
+                    &self.bundles,
                     &self.times,
                 ],
             )

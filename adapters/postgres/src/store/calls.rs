@@ -7,7 +7,7 @@ use soma_core::work::commit::Commit;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::columns::{At, call_state, json, read_json, small, tenant, trace};
+use crate::columns::{At, json, read_json, small, tenant, trace};
 use crate::database::{Query, SqlError};
 
 /// The calls of turns ($1), each in the order they were asked for.
@@ -43,7 +43,7 @@ pub(crate) fn read(row: &Row) -> Result<CallRecord, SqlError> {
         session_id: SessionId::from_uuid(row.try_get(1)?),
         turn_id: turn.map(TurnId::from_uuid),
         call,
-        state: call_state(row.try_get(4)?)?,
+        state: row.try_get::<_, &str>(4)?.parse()?,
         tries: small(row, 5)?,
         outcome,
         trace: trace(row, 8)?,

@@ -11,9 +11,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use super::calls;
-use crate::columns::{
-    At, count, json, number, raw, read_json, small, tenant, turn_state, turn_state_text,
-};
+use crate::columns::{At, count, json, number, raw, read_json, small, tenant};
 use crate::database::{Query, SqlError};
 
 /// Where a turn is.
@@ -34,7 +32,7 @@ pub(super) fn place(row: &Row) -> Result<(TurnId, Place), SqlError> {
     let place = Place {
         tenant: tenant(row, 1)?,
         session_id: SessionId::from_uuid(row.try_get(2)?),
-        state: turn_state(row.try_get(3)?)?,
+        state: row.try_get::<_, &str>(3)?.parse()?,
         steps: small(row, 4)?,
     };
     Ok((TurnId::from_uuid(row.try_get(0)?), place))
@@ -99,7 +97,7 @@ fn head(row: &Row) -> Result<TurnRecord, SqlError> {
         session_id: SessionId::from_uuid(row.try_get(1)?),
         turn_id: TurnId::from_uuid(row.try_get(6)?),
         number: count(row, 2)?,
-        state: turn_state(row.try_get(3)?)?,
+        state: row.try_get::<_, &str>(3)?.parse()?,
         cancel_requested: row.try_get(4)?,
         steps: small(row, 5)?,
         inputs: Vec::new(),
@@ -172,7 +170,7 @@ impl Columns {
                 step += 1;
             }
             self.moved.turns.push(*progress.turn_id.as_uuid());
-            self.moved.states.push(turn_state_text(progress.state));
+            self.moved.states.push(progress.state.as_str());
             self.moved.steps.push(step_column(step));
         }
         Ok(())

@@ -3,7 +3,7 @@
 use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::WorkKind;
 
-use crate::columns::{count, kind_text, tenant};
+use crate::columns::{count, tenant};
 use crate::database::{Database, Query, Scope, SqlError};
 
 /// What was accepted, is not done, and waits.
@@ -21,7 +21,7 @@ pub(super) async fn read(database: &Database, kind: WorkKind) -> Result<Backlog,
     let claimed = "
         SELECT tenant, count(*) FROM work_claims
          WHERE kind = $1 AND owner IS NOT NULL GROUP BY tenant";
-    let text = kind_text(kind);
+    let text = kind.as_str();
     let unit = database.unit(Scope::platform()).await?;
     let [unfinished, accepted, claimed] = unit
         .commit([
@@ -57,7 +57,7 @@ pub(super) async fn depth(database: &Database, kind: WorkKind) -> Result<usize, 
                  WHERE kind = $1 AND oldest IS NOT NULL AND owner IS NOT NULL
                    AND owner <> ALL (ARRAY(
                        SELECT owner FROM work_owners WHERE kind = $1 AND until > soma_now())))";
-    let text = kind_text(kind);
+    let text = kind.as_str();
     let rows = database.rows(Scope::platform(), Query::new(sql, vec![&text])).await?;
     let depth = rows.first().map(|row| count(row, 0)).transpose()?.unwrap_or(0);
     Ok(usize::try_from(depth).unwrap_or(usize::MAX))

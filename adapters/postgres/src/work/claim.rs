@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::owners;
 use super::queue::{Asked, Candidate};
-use crate::columns::{count, kind_text, limit, micros, number};
+use crate::columns::{count, limit, micros, number};
 use crate::database::{Database, Query, Scope, SqlError, Unit};
 use crate::store::{calls, sessions, turns};
 
@@ -50,8 +50,7 @@ pub(super) async fn claim(
             break;
         }
     }
-    let (kind, owner, ttl) =
-        (kind_text(request.kind), request.owner.as_uuid(), micros(request.ttl));
+    let (kind, owner, ttl) = (request.kind.as_str(), request.owner.as_uuid(), micros(request.ttl));
     let waits = if claims.is_empty() {
         let [waits] = unit.commit([asked.must_wait()]).await?;
         waits
@@ -70,7 +69,7 @@ async fn take(
     request: &ClaimRequest,
     next: &[Candidate],
 ) -> Result<Vec<Claim>, SqlError> {
-    let (kind, owner) = (kind_text(request.kind), request.owner.as_uuid());
+    let (kind, owner) = (request.kind.as_str(), request.owner.as_uuid());
     let ids: Vec<Uuid> = next.iter().map(|next| *next.session_id.as_uuid()).collect();
     let take = Query::new(TAKE, vec![&kind, &ids, owner]);
     let find = Query::new(sessions::FIND, vec![&ids]);
@@ -157,7 +156,7 @@ pub(super) async fn heartbeat(
         WorkKind::Turns => TURNS_STAND,
         WorkKind::Calls => CALLS_STAND,
     };
-    let (text, id, ttl) = (kind_text(kind), owner.as_uuid(), micros(ttl));
+    let (text, id, ttl) = (kind.as_str(), owner.as_uuid(), micros(ttl));
     let (sessions, epochs) = owners::named(holding);
     let unit = database.unit(Scope::platform()).await?;
     let [_, rows] = unit
@@ -224,7 +223,7 @@ pub(super) async fn release(
            SET owner = NULL, ready_at = soma_now() + $3::int8 * interval '1 microsecond',
                max_suspects = $4, tries = $5::int8::int4, deaths = $6
          WHERE session_id = $1 AND kind = $2";
-    let (session, kind) = (claim.session_id.as_uuid(), kind_text(claim.kind));
+    let (session, kind) = (claim.session_id.as_uuid(), claim.kind.as_str());
     let (owner, epoch) = (claim.owner.as_uuid(), number(claim.epoch));
     let ids = [*session];
     let ids = &ids[..];

@@ -10,7 +10,7 @@ use soma_core::work::suspicion::{Blame, SuspectLimit, Suspicion};
 use tokio_postgres::Row;
 use uuid::Uuid;
 
-use crate::columns::{At, count, kind_text, micros, number, small, timestamp};
+use crate::columns::{At, count, micros, number, small, timestamp};
 use crate::database::{Database, Query, Scope, SqlError, Unit};
 use crate::store;
 
@@ -65,7 +65,7 @@ pub(super) async fn enter(
     unit: &mut Unit,
     request: &ClaimRequest,
 ) -> Result<SuspectLimit, SqlError> {
-    let (kind, owner) = (kind_text(request.kind), request.owner.as_uuid());
+    let (kind, owner) = (request.kind.as_str(), request.owner.as_uuid());
     let (ttl, short) = (micros(request.ttl), micros(request.ttl * 2 / 3));
     let [blame, _, dead, held_rows, isolated] = unit
         .run([
@@ -112,7 +112,7 @@ async fn free_unknown(
         UPDATE work_claims w SET owner = NULL
           FROM unnest($3::uuid[], $4::int8[]) AS u (session_id, epoch)
          WHERE w.session_id = u.session_id AND w.kind = $1 AND w.owner = $2 AND w.epoch = u.epoch";
-    let (kind, owner) = (kind_text(request.kind), request.owner.as_uuid());
+    let (kind, owner) = (request.kind.as_str(), request.owner.as_uuid());
     let sessions: Vec<Uuid> = unknown.iter().map(|held| *held.session_id.as_uuid()).collect();
     let epochs: Vec<i64> = unknown.iter().map(|held| number(held.epoch)).collect();
     unit.run([
@@ -134,7 +134,7 @@ async fn judge(
         SELECT FROM sessions WHERE session_id = ANY(ARRAY(
                SELECT session_id FROM work_claims WHERE kind = $1 AND owner = $2))
          ORDER BY session_id FOR NO KEY UPDATE";
-    let (text, id) = (kind_text(kind), owner.as_uuid());
+    let (text, id) = (kind.as_str(), owner.as_uuid());
     let [_, rows] =
         unit.run([Query::new(lock, vec![&text, id]), Query::new(HELD, vec![&text, id])]).await?;
     let held = held(&rows)?;
@@ -172,7 +172,7 @@ pub(super) async fn leave(
                SELECT session_id FROM work_claims WHERE kind = $1 AND owner = $2))
          ORDER BY session_id FOR NO KEY UPDATE";
     let free = "UPDATE work_claims SET owner = NULL WHERE kind = $1 AND owner = $2";
-    let (text, id) = (kind_text(kind), owner.as_uuid());
+    let (text, id) = (kind.as_str(), owner.as_uuid());
     let unit = database.unit(Scope::platform()).await?;
     unit.commit([
         Query::new(BLAME, vec![&text]),

@@ -6,7 +6,7 @@ use soma_core::work::suspicion::{SuspectLimit, Suspicion};
 use uuid::Uuid;
 
 use super::owners::suspicion;
-use crate::columns::{kind_text, limit};
+use crate::columns::limit;
 use crate::database::{Query, SqlError, Unit};
 
 /// The work of the kind ($1) that waits, as so many ($3) single claims would serve it: of the tenant
@@ -73,7 +73,7 @@ pub(super) struct Asked {
 impl Asked {
     pub(super) fn new(request: &ClaimRequest, suspects: &SuspectLimit) -> Self {
         Self {
-            kind: kind_text(request.kind),
+            kind: request.kind.as_str(),
             cap: limit(request.tenant_cap),
             most: limit(request.most),
             least: suspects.least_max_suspects().into(),

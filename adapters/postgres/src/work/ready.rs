@@ -102,10 +102,10 @@ impl Moves {
         if !commit.calls.is_empty() {
             self.calls.push(session, commit.tenant.as_str());
         }
-        for kind in [WorkKind::Turns, WorkKind::Calls] {
+        for &kind in WorkKind::ALL {
             if commit.is_proof(kind) {
                 self.acquitted.sessions.push(session);
-                self.acquitted.kinds.push(crate::columns::kind_text(kind));
+                self.acquitted.kinds.push(kind.as_str());
                 self.acquitted.released.push(commit.releases(kind));
             }
         }

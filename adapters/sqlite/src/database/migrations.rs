@@ -30,7 +30,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/0019_memory_lanes.sql"),
     include_str!("../../migrations/0020_trace_context.sql"),
     include_str!("../../migrations/0021_packed.sql"),
-    include_str!("../../migrations/0022_dead_letters.sql"),
+    include_str!("../../migrations/0022_policy_bundles.sql"),
+    include_str!("../../migrations/0023_dead_letters.sql"),
 ];
 
 /// "Soma": marks a file as ours, in its header.

@@ -6,7 +6,6 @@ use soma_core::ids::{PersonaId, SessionId, TenantId};
 use soma_core::memory::{MemoryWrite, rank, words};
 
 use super::scope::Scope;
-use crate::columns::role_text;
 use crate::database::SqlError;
 
 /// A memory with what is derived from it. Made before the writer's turn comes, which is short.
@@ -52,7 +51,7 @@ impl Entry {
                     write.at.as_micros(),
                     rank::importance(write.importance),
                     text_digest.0,
-                    role_text(write.role),
+                    write.role.as_str(),
                     write.persona_id.as_ref().map(PersonaId::as_str),
                     write.text,
                     terms.join(" "),

@@ -14,7 +14,7 @@ use soma_core::time::Timestamp;
 use super::candidates;
 use super::remember::text_digest;
 use super::scope::Scope;
-use crate::columns::{limit, role};
+use crate::columns::limit;
 use crate::database::SqlError;
 
 /// So many memories that promise most are ranked.
@@ -159,7 +159,7 @@ impl<'a> Search<'a> {
                 key,
                 event_id: candidate.event_id,
                 session_id: candidate.session_id,
-                role: role(&said_by)?,
+                role: said_by.parse()?,
                 text,
                 score,
                 at: candidate.at,

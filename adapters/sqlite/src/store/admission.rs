@@ -6,7 +6,6 @@ use soma_core::work::commit::{Commit, CommitOutcome, Fence};
 use soma_core::work::session::{Session, TurnState};
 
 use super::{events, requests, sessions, turns};
-use crate::columns::kind_text;
 use crate::database::SqlError;
 use crate::usage;
 
@@ -67,7 +66,7 @@ fn fence(connection: &Connection, commit: &Commit) -> Result<Holds, SqlError> {
             "SELECT owner IS NOT NULL FROM work_claims
               WHERE session_id = ?1 AND kind = ?2 AND tenant = ?3 AND epoch = ?4",
         )?
-        .query_row(params![session, kind_text(kind), tenant, epoch], |row| row.get(0))
+        .query_row(params![session, kind.as_str(), tenant, epoch], |row| row.get(0))
         .optional()?;
     Ok(match held {
         Some(true) => Holds::Yes,

@@ -7,7 +7,7 @@ use soma_core::tool::{CallChange, CallRecord, ToolCall, ToolOutcome};
 use soma_core::trace::TraceContext;
 use soma_core::work::commit::Commit;
 
-use crate::columns::{call_state, read_json, trace};
+use crate::columns::{read_json, trace};
 use crate::database::SqlError;
 
 /// Applies the changes of a commit.
@@ -130,7 +130,7 @@ fn read(row: &Row<'_>) -> Result<CallRecord, SqlError> {
         session_id: SessionId::from_uuid(row.get(1)?),
         turn_id: turn.map(TurnId::from_uuid),
         call,
-        state: call_state(&row.get::<_, String>(4)?)?,
+        state: row.get::<_, String>(4)?.parse()?,
         tries: row.get(5)?,
         outcome,
         trace: trace(row, 8)?,

@@ -9,7 +9,7 @@ use soma_core::work::commit::{AcceptTurn, Cancel, Commit, TurnProgress};
 use soma_core::work::session::{Session, TurnRecord, TurnState};
 
 use super::calls;
-use crate::columns::{raw_unpacked, read_json, turn_state, turn_state_text};
+use crate::columns::{raw_unpacked, read_json};
 use crate::database::SqlError;
 use crate::pack::packed;
 
@@ -33,7 +33,7 @@ pub(super) fn place(
         )?
         .query_row(key, read)
         .optional()?;
-    found.map(|(state, steps)| Ok(Place { state: turn_state(&state)?, steps })).transpose()
+    found.map(|(state, steps)| Ok(Place { state: state.parse()?, steps })).transpose()
 }
 
 /// Whether there is such a turn, in whatever session.
@@ -108,7 +108,7 @@ pub(super) fn progress(
         )?
         .execute(params![
             progress.turn_id.as_uuid(),
-            turn_state_text(progress.state),
+            progress.state.as_str(),
             step,
             session.session_id.as_uuid(),
             session.tenant.as_str(),
@@ -168,7 +168,7 @@ fn head(row: &Row<'_>, turn_id: TurnId) -> Result<TurnRecord, SqlError> {
         session_id: SessionId::from_uuid(row.get(1)?),
         turn_id,
         number: row.get(2)?,
-        state: turn_state(&row.get::<_, String>(3)?)?,
+        state: row.get::<_, String>(3)?.parse()?,
         cancel_requested: row.get(4)?,
         steps: row.get(5)?,
         inputs: Vec::new(),

@@ -7,7 +7,6 @@ use soma_core::ids::TenantId;
 use soma_core::work::backlog::Backlog;
 use soma_core::work::commit::WorkKind;
 
-use crate::columns::kind_text;
 use crate::database::SqlError;
 
 /// What was accepted, is not done, and waits.
@@ -47,6 +46,6 @@ fn claimed(connection: &Connection, kind: WorkKind) -> Result<BTreeMap<String, u
             "SELECT tenant, count(*) FROM work_claims
               WHERE kind = ?1 AND owner IS NOT NULL GROUP BY tenant",
         )?
-        .query_and_then([kind_text(kind)], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .query_and_then([kind.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))?
         .collect()
 }

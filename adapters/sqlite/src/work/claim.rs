@@ -11,7 +11,6 @@ use soma_core::work::suspicion::Suspicion;
 
 use super::owners;
 use super::queue::{Candidate, Queue};
-use crate::columns::kind_text;
 use crate::database::SqlError;
 use crate::store::{calls, sessions, turns};
 
@@ -85,7 +84,7 @@ pub(super) fn heartbeat(
     holding: &[Holding],
     until: Timestamp,
 ) -> Result<Heartbeat, SqlError> {
-    let text = kind_text(kind);
+    let text = kind.as_str();
     connection
         .prepare_cached("UPDATE work_owners SET until = ?3 WHERE kind = ?1 AND owner = ?2")?
         .execute(params![text, owner.as_uuid(), until.as_micros()])?;
@@ -141,7 +140,7 @@ pub(super) fn release(
 ) -> Result<(), SqlError> {
     let key = params![
         claim.session_id.as_uuid(),
-        kind_text(claim.kind),
+        claim.kind.as_str(),
         claim.tenant.as_str(),
         claim.owner.as_uuid(),
         claim.epoch,
@@ -183,6 +182,6 @@ pub(super) fn depth(
                         AND owner NOT IN
                             (SELECT owner FROM work_owners WHERE kind = ?1 AND until > ?2))",
         )?
-        .query_row(params![kind_text(kind), now.as_micros()], |row| row.get(0))?;
+        .query_row(params![kind.as_str(), now.as_micros()], |row| row.get(0))?;
     Ok(count)
 }

@@ -7,7 +7,6 @@ use soma_core::time::Timestamp;
 use soma_core::work::commit::WorkKind;
 use soma_core::work::suspicion::{Blame, SuspectLimit, Suspicion};
 
-use crate::columns::kind_text;
 use crate::database::SqlError;
 
 /// Reads what is held against a piece of work, from this column on.
@@ -25,7 +24,7 @@ pub(super) fn suspect_limit(
     request: &ClaimRequest,
     now: Timestamp,
 ) -> Result<SuspectLimit, SqlError> {
-    let kind = kind_text(request.kind);
+    let kind = request.kind.as_str();
     let (mut known, mut unknown) = (Vec::new(), Vec::new());
     let mut held = connection.prepare_cached(
         "SELECT id, session_id, epoch, max_suspects, tries, deaths FROM work_claims
@@ -72,7 +71,7 @@ pub(super) fn keep_alive(
             "INSERT INTO work_owners (kind, owner, until) VALUES (?1, ?2, ?3)
              ON CONFLICT (kind, owner) DO UPDATE SET until = excluded.until WHERE until < ?4",
         )?
-        .execute(params![kind_text(request.kind), request.owner.as_uuid(), until, short])?;
+        .execute(params![request.kind.as_str(), request.owner.as_uuid(), until, short])?;
     Ok(())
 }
 
@@ -86,7 +85,7 @@ pub(super) fn judge_dead(
         .prepare_cached(
             "SELECT owner FROM work_owners WHERE kind = ?1 AND until <= ?2 ORDER BY until, owner",
         )?
-        .query_map(params![kind_text(kind), now.as_micros()], |row| {
+        .query_map(params![kind.as_str(), now.as_micros()], |row| {
             Ok(OwnerId::from_uuid(row.get(0)?))
         })?
         .collect::<Result<_, _>>()?;
@@ -99,7 +98,7 @@ pub(super) fn judge_dead(
 fn blame(connection: &Connection, kind: WorkKind) -> Result<Blame, SqlError> {
     let blame = connection
         .prepare_cached("SELECT deaths, resumes_at FROM work_blame WHERE kind = ?1")?
-        .query_row([kind_text(kind)], |row| {
+        .query_row([kind.as_str()], |row| {
             Ok(Blame { deaths: row.get(0)?, resumes_at: Timestamp::from_micros(row.get(1)?) })
         })?;
     Ok(blame)
@@ -110,7 +109,7 @@ fn judge(
     (kind, owner): (WorkKind, OwnerId),
     now: Timestamp,
 ) -> Result<(), SqlError> {
-    let text = kind_text(kind);
+    let text = kind.as_str();
     let rows: Vec<(i64, Suspicion)> = connection
         .prepare_cached(
             "SELECT id, max_suspects, tries, deaths FROM work_claims
@@ -138,7 +137,7 @@ fn judge(
 fn forget(connection: &Connection, kind: WorkKind, owner: OwnerId) -> Result<(), SqlError> {
     connection
         .prepare_cached("DELETE FROM work_owners WHERE kind = ?1 AND owner = ?2")?
-        .execute(params![kind_text(kind), owner.as_uuid()])?;
+        .execute(params![kind.as_str(), owner.as_uuid()])?;
     Ok(())
 }
 
@@ -153,6 +152,6 @@ pub(super) fn leave(
             "UPDATE work_claims SET owner = NULL
               WHERE kind = ?1 AND owner = ?2 AND owner IS NOT NULL",
         )?
-        .execute(params![kind_text(kind), owner.as_uuid()])?;
+        .execute(params![kind.as_str(), owner.as_uuid()])?;
     forget(connection, kind, owner)
 }

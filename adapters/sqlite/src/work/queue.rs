@@ -9,7 +9,6 @@ use soma_core::work::suspicion::{SuspectLimit, Suspicion};
 use uuid::Uuid;
 
 use super::owners::suspicion;
-use crate::columns::kind_text;
 use crate::database::SqlError;
 
 /// A session that may be claimed.
@@ -49,7 +48,7 @@ impl<'a> Queue<'a> {
         suspect_limit: SuspectLimit,
         now: Timestamp,
     ) -> Result<Self, SqlError> {
-        let kind = kind_text(request.kind);
+        let kind = request.kind.as_str();
         let (cap, now) = (request.tenant_cap, now.as_micros());
         let mut queue = Self { connection, kind, now, cap, suspect_limit, tenants: Vec::new() };
         queue.fill()?;

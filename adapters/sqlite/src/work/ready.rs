@@ -5,7 +5,6 @@ use soma_core::ids::{SessionId, TenantId};
 use soma_core::tool::CallChange;
 use soma_core::work::commit::{Commit, WorkKind};
 
-use crate::columns::kind_text;
 use crate::database::SqlError;
 
 /// The first unfinished turn, if it may be worked on: it has arrived, and if it waits for tools,
@@ -54,7 +53,7 @@ fn acquit(connection: &Connection, kind: WorkKind, commit: &Commit) -> Result<()
             AND (max_suspects < 4294967295 OR tries > 0)"
     };
     let (session, tenant) = (commit.session_id.as_uuid(), commit.tenant.as_str());
-    connection.prepare_cached(sql)?.execute(params![session, kind_text(kind), tenant])?;
+    connection.prepare_cached(sql)?.execute(params![session, kind.as_str(), tenant])?;
     Ok(())
 }
 
@@ -85,7 +84,7 @@ pub(crate) fn refresh(
         }
     };
     connection.prepare_cached(sql)?.execute(params![
-        kind_text(kind),
+        kind.as_str(),
         tenant.as_str(),
         session.as_uuid(),
         oldest

@@ -11,6 +11,7 @@ use serde_json::Map;
 use soma_core::conversation::event::{Event, EventType, NewEvent, Role, Seq};
 use soma_core::flows::authenticate::Authenticate;
 use soma_core::flows::hub::Hub;
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::submit_message::NewMessage;
 use soma_core::flows::world::World;
@@ -63,6 +64,7 @@ impl Parts {
             ids: Arc::new(CountingIds::seeded(1)),
             spawner: Arc::new(LocalSpawner::new()),
             wake: Arc::new(InprocWake::new()),
+            liveness: Liveness::OF_ONE,
         };
         Self {
             clock,

@@ -3,10 +3,7 @@
 use std::future::Future;
 use std::sync::{Arc, Mutex};
 
-use soma_core::conversation::model::ModelFailure;
-use soma_core::ports::model::ModelStream;
 use soma_core::ports::{PortError, PortResult};
-use soma_core::tool::ToolOutcome;
 use soma_decorators::{Intercept, Point};
 
 /// How a port fails.
@@ -49,22 +46,6 @@ impl Intercept for Faults {
         T: Send,
     {
         self.check()?;
-        ask().await
-    }
-
-    async fn generate<C, F>(&self, ask: C) -> Result<ModelStream, ModelFailure>
-    where
-        C: Fn() -> F + Send + Sync,
-        F: Future<Output = Result<ModelStream, ModelFailure>> + Send,
-    {
-        ask().await
-    }
-
-    async fn run<C, F>(&self, ask: C) -> ToolOutcome
-    where
-        C: Fn() -> F + Send + Sync,
-        F: Future<Output = ToolOutcome> + Send,
-    {
         ask().await
     }
 }

@@ -23,7 +23,7 @@ impl Up {
         config.embeddable()?;
         config.port = self.port.unwrap_or(config.port);
         config.data = self.data.unwrap_or(config.data);
-        let metrics = telemetry::init(&config.log, Logs::of_service())?;
+        let metrics = telemetry::init(&config.log, Logs::of_service(), "soma")?;
         block_on(async move {
             let folder = DataDir::open(&config.data)?;
             let address = SocketAddr::new(config.bind, config.port);

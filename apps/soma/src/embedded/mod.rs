@@ -12,6 +12,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use soma_assembly::{Queues, Reached, describe_metrics, hosts, settings};
 use soma_core::flows::hub::Hub;
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::stop::Stop;
 use soma_core::flows::world::World;
 use soma_inproc::InprocWake;
@@ -53,7 +54,8 @@ impl Embedded {
     ) -> Result<Self, Fatal> {
         describe_metrics();
         let spawner = TokioSpawner::new(tokio::runtime::Handle::current());
-        let world = soma_tokio::world(&spawner, Arc::new(InprocWake::new()));
+        let wake = Arc::new(InprocWake::new());
+        let world = World { liveness: Liveness::OF_ONE, ..soma_tokio::world(&spawner, wake) };
         let ports::Embedded { ports, database, provider, log } =
             ports::Embedded::open(config, &folder.join(FILE), &world).await?;
         let (stop, hub) = (Stop::new(), Hub::new());

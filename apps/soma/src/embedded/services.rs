@@ -15,8 +15,9 @@ pub(super) fn factories(
 ) -> BTreeMap<&'static str, Factory> {
     let factory = |unit: Unit| {
         let (config, composition, reached) = (config.clone(), composition.clone(), reached.clone());
-        let make = move |stop: &Stop| {
-            composition.service(unit, || gateway(&config, &composition, &reached, stop))
+        let make = move |stop: &Stop| match unit.background() {
+            Some(make) => make(&composition),
+            None => gateway(&config, &composition, &reached, stop),
         };
         (unit.name(), Box::new(make) as Factory)
     };

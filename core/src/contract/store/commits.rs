@@ -20,6 +20,7 @@ pub(super) fn everything(talk: &Talk) -> Commit {
         allow: true,
         reasons: Vec::new(),
         input: Digest32::of(b"input"),
+        bundle: Some(Digest32::of(b"bundle")),
     };
     let accepted = talk.accepts(1);
     Commit {

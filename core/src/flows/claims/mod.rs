@@ -11,6 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use futures_util::future::{Either, FutureExt, select};
 
+use super::liveness::Liveness;
 use super::persist::retry;
 use super::run_concurrently::run_concurrently;
 use super::stop::Stop;
@@ -22,12 +23,6 @@ use crate::work::commit::WorkKind;
 pub use cancelled_turns::CancelledTurns;
 use in_hand::{InHand, Signs};
 
-/// How long an instance counts as alive without being heard of.
-const TTL: Duration = Duration::from_secs(10);
-/// How often it says that it is, while it holds something; so long it waits for an answer, twice.
-const HEARTBEAT: Duration = Duration::from_secs(2);
-/// How often an instance that was not notified looks for work.
-const LOOK: Duration = Duration::from_secs(1);
 /// How soon it is tried again after claiming failed.
 const AGAIN: Duration = Duration::from_millis(250);
 /// How often an instance that stops says so: if nobody hears it, it is found dead.
@@ -215,7 +210,7 @@ impl Claims {
     /// have left some, or nobody said anything for a while. `more` is whether any release makes room.
     async fn until_there_may_be_more(&self, waiter: &mut dyn Waiter, more: bool, stop: &Stop) {
         let mut told = std::pin::pin!(async {
-            let look = std::pin::pin!(self.world.pause(LOOK, stop));
+            let look = std::pin::pin!(self.world.pause(self.world.liveness.look(), stop));
             select(waiter.wait(), look).await;
         });
         loop {
@@ -257,7 +252,7 @@ impl Claims {
             owner,
             holding: self.in_hand.holding(),
             most,
-            ttl: TTL,
+            ttl: self.world.liveness.ttl,
             tenant_cap: self.capacity.per_tenant,
         };
         let claimed = self.work.claim(request).await?;
@@ -328,24 +323,25 @@ impl Claims {
     /// Says that this instance is alive while it holds something, until it is `over`. Tells those who
     /// work that a claim was lost, or a turn cancelled.
     async fn keep_alive(&self, owner: OwnerId, over: &Stop) {
+        let Liveness { ttl, heartbeat: often } = self.world.liveness;
         while !over.is_set() {
             let asked = std::pin::pin!(self.in_hand.asked());
-            let pause = std::pin::pin!(self.world.pause(HEARTBEAT, over));
+            let pause = std::pin::pin!(self.world.pause(often, over));
             select(asked, pause).await;
             let holding = self.in_hand.holding();
             if holding.is_empty() {
                 continue;
             }
             let now = self.world.clock.now();
-            let heartbeat = self.work.heartbeat(self.kind, owner, &holding, TTL);
-            match self.world.within(HEARTBEAT * 2, heartbeat).await {
+            let heartbeat = self.work.heartbeat(self.kind, owner, &holding, ttl);
+            match self.world.within(often * 2, heartbeat).await {
                 Ok(told) => {
                     self.in_hand.heard(now);
                     self.in_hand.tell(&told);
                 }
                 Err(error) => {
                     tracing::debug!(%error, "claims could not be kept alive");
-                    self.in_hand.lose_unless_heard(now + HEARTBEAT, TTL);
+                    self.in_hand.lose_unless_heard(now + often, ttl);
                 }
             }
         }

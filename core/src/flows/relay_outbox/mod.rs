@@ -34,7 +34,7 @@ const LOOK: Duration = Duration::from_millis(500);
 /// How long a round waits for the partitions that it publishes to. It settles what those have that
 /// answer in time; the others are settled once they answer, and hold up nobody.
 const PATIENCE: Duration = Duration::from_millis(100);
-const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(5) };
+const BACKOFF: Backoff = Backoff { base: Duration::from_millis(50), cap: Duration::from_secs(1) };
 
 /// Relays the outbox to the log.
 #[derive(Clone)]

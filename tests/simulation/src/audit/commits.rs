@@ -22,8 +22,6 @@ use super::reasons::{ending, failed_for};
 use super::sessions::{Cancelled, Leave, Said, Session, Turn, slot_of};
 use super::work::acquitted;
 
-const KINDS: [WorkKind; 2] = [WorkKind::Turns, WorkKind::Calls];
-
 /// What the auditor needs to know of a commit, taken before it is given away.
 pub(super) struct Gist {
     tenant: TenantId,
@@ -61,8 +59,8 @@ impl Gist {
             cancel: commit.cancel,
             accept: commit.accept.as_ref().map(|accept| accept.turn_id),
             progress: commit.turn.as_ref().map(|turn| (turn.turn_id, turn.state)),
-            proofs: KINDS.into_iter().filter(|kind| commit.is_proof(*kind)).collect(),
-            releases: KINDS.into_iter().filter(|kind| commit.releases(*kind)).collect(),
+            proofs: WorkKind::ALL.iter().copied().filter(|kind| commit.is_proof(*kind)).collect(),
+            releases: WorkKind::ALL.iter().copied().filter(|kind| commit.releases(*kind)).collect(),
             leave: Leave {
                 answer: allows(Action::ConversationSend),
                 memory: allows(Action::MemoryWrite),

@@ -4,13 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use soma_core::flows::hub::Hub;
+use soma_core::flows::liveness::Liveness;
 use soma_core::flows::service::Service;
 use soma_core::flows::stop::Stop;
+use soma_core::flows::world::World;
 use soma_core::ports::{Model, Toolbox};
 use soma_simulated::{Chance, Nature, Process};
 
+use super::plan::Plan;
 use crate::cast::Gateways;
-use crate::platform::{Composition, Gateway, Instance, Ports, Settings, Unit};
+use crate::platform::{Composition, Gateway, Instance, Ports, Settings};
 
 /// Makes what an instance has of its own: the model and the tools die with it.
 pub trait Furnish: Send + Sync {
@@ -31,6 +34,7 @@ pub struct House {
     base: Ports,
     furnish: Arc<dyn Furnish>,
     settings: Settings,
+    liveness: Liveness,
     living: Mutex<BTreeMap<Instance, Living>>,
 }
 
@@ -46,8 +50,9 @@ pub struct Living {
 
 impl House {
     /// A house in which nobody lives.
-    pub fn new(nature: Nature, base: Ports, furnish: Arc<dyn Furnish>, settings: Settings) -> Self {
-        Self { nature, base, furnish, settings, living: Mutex::default() }
+    pub fn new(nature: Nature, base: Ports, furnish: Arc<dyn Furnish>, plan: &Plan) -> Self {
+        let (settings, liveness) = (plan.setup.settings(plan.budget), plan.setup.liveness);
+        Self { nature, base, furnish, settings, liveness, living: Mutex::default() }
     }
 
     /// Gives an instance a new life.
@@ -58,17 +63,20 @@ impl House {
         let composition = Composition {
             ports: self.ports(&process),
             settings: self.settings.clone(),
-            world: process.world(),
+            world: World { liveness: self.liveness, ..process.world() },
         };
-        let gateway = composition.gateway(&Hub::new(), &stop);
-        let service = composition.service(unit, || Arc::new(gateway.clone()) as Arc<dyn Service>);
+        let (service, gateway): (Arc<dyn Service>, _) = if let Some(make) = unit.background() {
+            (make(&composition), None)
+        } else {
+            let gateway = composition.gateway(&Hub::new(), &stop);
+            let called = Gateway::new(gateway.clone(), process.gone(), stop.clone());
+            (Arc::new(gateway), Some(called))
+        };
         let (until, life) = (stop.clone(), process.clone());
         process.spawn(async move {
             service.run(&until).await;
             life.crash();
         });
-        let gateway = (unit == Unit::Gateway)
-            .then(|| Gateway::new(gateway.clone(), process.gone(), stop.clone()));
         let living = Living { process, stop, gateway };
         self.living().insert(instance, living.clone());
         living

@@ -102,12 +102,7 @@ impl Stage {
             policy: Arc::new(policy),
         };
         let ports = common.ports(&furniture, &process);
-        let house = Arc::new(House::new(
-            nature.clone(),
-            ports,
-            Arc::new(furniture),
-            plan.setup.settings(plan.budget),
-        ));
+        let house = Arc::new(House::new(nature.clone(), ports, Arc::new(furniture), &plan));
         // What befalls them does so at any moment, however late their own sleeps end.
         let world = World { timer: process.punctual_timer(), ..world };
         fates(nature, &process, &world, &house, &plan, &calm);

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use soma_core::flows::liveness::Liveness;
 use soma_core::ports::CLOCK_SKEW;
 use soma_simulated::{Chance, Fault, Faults, Point, SlowReplies, Weather};
 
@@ -126,7 +127,16 @@ impl Plan {
             setup: Setup::draw(chance),
             is_fair: chance.one_in(16),
         };
+        let drawn = drawn.heard_in_time();
         if drawn.is_fair { drawn.fair() } else { drawn.leading_to_focus(pace) }
+    }
+
+    /// The same, where no sleep ends so late that an instance counts as dead for that alone.
+    fn heard_in_time(mut self) -> Self {
+        if self.weather.slack > self.setup.liveness.heartbeat {
+            self.setup.liveness = Liveness::OF_ONE;
+        }
+        self
     }
 
     /// The same on a fair day.

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use soma_core::flows::claims::Capacity;
+use soma_core::flows::liveness::Liveness;
 use soma_core::ports::rate_limit::Rate;
 use soma_simulated::Chance;
 
@@ -28,6 +29,8 @@ pub struct Setup {
     pub escalation: bool,
     /// Whether there is another model for when one does not answer.
     pub fallback: bool,
+    /// How soon the loss of an instance is noticed.
+    pub liveness: Liveness,
 }
 
 impl Setup {
@@ -42,6 +45,7 @@ impl Setup {
             rate: Some(RATE).filter(|_| chance.one_in(6)),
             escalation: chance.one_in(2),
             fallback: chance.one_in(3),
+            liveness: *chance.pick(&[Liveness::OF_MANY, Liveness::OF_ONE]),
         }
     }
 

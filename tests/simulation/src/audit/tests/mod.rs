@@ -194,5 +194,5 @@ fn after(steps: u32, mut commit: Commit) -> Commit {
 
 fn allowed(action: Action) -> Decision {
     let (resource, reasons) = ("anything".into(), Vec::new());
-    Decision { action, resource, allow: true, reasons, input: Digest32([0; 32]) }
+    Decision { action, resource, allow: true, reasons, input: Digest32([0; 32]), bundle: None }
 }

@@ -2,6 +2,9 @@
 //! superuser.
 
 mod clock;
+pub(crate) mod ledger;
+pub(crate) mod steer;
+mod tasks;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};

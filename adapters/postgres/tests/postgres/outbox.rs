@@ -1,13 +1,9 @@
 //! The outbox finds every row, in whatever order transactions commit.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::Place;
 use futures_util::future::join_all;
 use soma_core::contract::{self, Fixture};
 use soma_core::ids::OwnerId;
@@ -19,6 +15,8 @@ use soma_core::work::lease::{PartitionLease, Resource};
 use soma_postgres::{PostgresLeases, PostgresOutbox};
 use tokio_postgres::Client;
 use uuid::Uuid;
+
+use crate::common::Place;
 
 /// So many reads are enough for the watermark to rise over whatever it may.
 const READS: usize = 100;

@@ -1,18 +1,15 @@
 //! The edge ports in PostgreSQL, put through their contracts.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
-#[path = "common/steer.rs"]
-mod steer;
 
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use common::Place;
 use soma_core::contract::Fixture;
 use soma_core::contract::cache::CacheUnderTest;
 use soma_core::ports::Vault;
 use soma_postgres::{PostgresCache, PostgresVault};
+
+use crate::common::Place;
+use crate::common::steer::DatabaseClock;
 
 struct CacheFixture(Place);
 
@@ -26,7 +23,7 @@ impl Fixture for CacheFixture {
     }
 
     async fn open(&self) -> CacheUnderTest {
-        let clock = Arc::new(steer::DatabaseClock(self.0.admin().await));
+        let clock = Arc::new(DatabaseClock(self.0.admin().await));
         CacheUnderTest { cache: Arc::new(PostgresCache::new(self.0.database())), clock }
     }
 }

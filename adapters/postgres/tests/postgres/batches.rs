@@ -1,25 +1,19 @@
 //! Commits that go into one transaction: what one of them suffers, the others do not notice.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
-#[path = "common/ledger.rs"]
-mod ledger;
-#[path = "common/steer.rs"]
-mod steer;
-#[path = "common/tasks.rs"]
-mod tasks;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
-use common::Place;
 use futures_util::future::join_all;
 use soma_core::contract::ledger::Ledger;
 use soma_core::contract::talk::talk;
 use soma_core::contract::{self, Fixture};
+use soma_core::digest::Digest32;
+use soma_core::policy::{Action, Decision};
 use soma_core::ports::PortError;
-use soma_core::work::commit::CommitOutcome;
+use soma_core::work::commit::{Commit, CommitOutcome};
+
+use crate::common::{self, Place, ledger};
 
 struct Server(Place);
 
@@ -108,4 +102,29 @@ async fn commits_whose_connections_are_ended_are_applied_once() {
         let numbers: Vec<u64> = events.iter().map(|event| event.seq.0).collect();
         assert_eq!(numbers, (1..=u64::from(TURNS)).collect::<Vec<_>>());
     }
+}
+
+#[tokio::test]
+async fn policy_decision_is_stored_with_the_digest_of_its_bundle_if_it_has_one() {
+    let Some(server) = contract::start::<Server>().await else { return };
+    let (ledger, admin) = (server.open().await, server.0.admin().await);
+    let decision = Decision {
+        action: Action::ConversationSend,
+        resource: "message".into(),
+        allow: true,
+        reasons: Vec::new(),
+        input: Digest32::of(b"input"),
+        bundle: None,
+    };
+    let bundle = Digest32::of(b"bundle");
+    let decisions = vec![decision.clone(), decision.by(Some(bundle))];
+    ledger.store.commit(Commit { decisions, ..talk(1).says("hello") }).await.unwrap();
+
+    let sql = "SELECT input, bundle FROM policy_decisions ORDER BY id";
+    let rows = admin.query(sql, &[]).await.unwrap();
+
+    let input = Digest32::of(b"input").0;
+    let rows: Vec<(&[u8], Option<&[u8]>)> =
+        rows.iter().map(|row| (row.get(0), row.get(1))).collect();
+    assert_eq!(rows, [(&input[..], None), (&input[..], Some(&bundle.0[..]))]);
 }

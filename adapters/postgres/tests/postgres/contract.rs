@@ -1,19 +1,10 @@
 //! The contracts of the ports of the ledger, on a real PostgreSQL, each case in a database of its own.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
-#[path = "common/ledger.rs"]
-mod ledger;
-#[path = "common/steer.rs"]
-mod steer;
-#[path = "common/tasks.rs"]
-mod tasks;
 
 use async_trait::async_trait;
 use soma_core::contract::Fixture;
 use soma_core::contract::ledger::Ledger;
 
-use common::Place;
+use crate::common::{Place, ledger};
 
 /// A database.
 struct Postgres(Place);

@@ -1,15 +1,13 @@
 //! Every statement of this crate reads by an index, whatever the tables hold.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
 
 use std::fs;
 use std::path::Path;
 
 use async_trait::async_trait;
-use common::Place;
 use soma_core::contract::{self, Fixture};
 use tokio_postgres::{Client, SimpleQueryMessage};
+
+use crate::common::Place;
 
 struct Server(Place);
 
@@ -26,7 +24,7 @@ impl Fixture for Server {
     async fn open(&self) -> Client {
         let admin = self.0.admin().await;
         admin.batch_execute("SET ROLE soma_service; SET soma.tenants = '*'").await.unwrap();
-        let told = include_str!("../src/database/connect.rs");
+        let told = include_str!("../../src/database/connect.rs");
         let (_, told) = told.split_once("const PLANNER: &str = \"").unwrap();
         let (told, _) = told.split_once("\";").unwrap();
         let settings: Vec<&str> =

@@ -8,6 +8,6 @@ pub(crate) struct Tasks;
 
 impl Spawner for Tasks {
     fn spawn(&self, task: BoxFuture<'static, ()>) {
-        crate::common::beside().spawn(task);
+        super::beside().spawn(task);
     }
 }

@@ -1,14 +1,10 @@
 //! Connections that the server ends while they commit: nothing is lost, and nothing done twice.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use common::Place;
 use futures_util::future::join_all;
 use serde_json::Map;
 use soma_core::contract::{self, Fixture};
@@ -23,6 +19,8 @@ use soma_core::work::lease::{PartitionLease, Resource};
 use soma_postgres::{Database, PostgresLeases, PostgresReplica};
 use tokio_postgres::Client;
 use uuid::Uuid;
+
+use crate::common::Place;
 
 const TERMINATIONS: usize = 100;
 const APPLIERS: u32 = 6;

@@ -16,9 +16,9 @@ use soma_postgres::{
 };
 use tokio_postgres::Client;
 
-use crate::common::Place;
-use crate::steer::DatabaseClock;
-use crate::tasks::Tasks;
+use super::Place;
+use super::steer::DatabaseClock;
+use super::tasks::Tasks;
 
 /// Everything over one database.
 pub(crate) async fn ledger(place: &Place) -> Ledger {

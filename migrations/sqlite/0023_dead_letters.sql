@@ -15,7 +15,8 @@ CREATE TABLE decisions_anywhere (
     allow           INTEGER NOT NULL CHECK (allow IN (0, 1)),
     reasons         TEXT    NOT NULL,
     input           BLOB    NOT NULL,
-    at              INTEGER NOT NULL
+    at              INTEGER NOT NULL,
+    bundle          BLOB
 ) STRICT;
 
 INSERT INTO decisions_anywhere SELECT * FROM policy_decisions ORDER BY id;

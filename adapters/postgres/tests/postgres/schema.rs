@@ -1,13 +1,11 @@
 //! The schema, and the wall between tenants.
-#![expect(clippy::unwrap_used, reason = "a failed unwrap is a failed test")]
-
-mod common;
 
 use async_trait::async_trait;
-use common::Place;
 use soma_core::contract::{self, Fixture};
 use soma_postgres::{OpenError, migrate};
 use tokio_postgres::Client;
+
+use crate::common::Place;
 
 struct Server(Place);
 
