@@ -24,11 +24,17 @@ const BINARY: &[u8] = b"\xff\xfe";
 /// The value and the headers of a record.
 type Stranger = (Vec<u8>, BTreeMap<String, Vec<u8>>);
 
+/// A setting of the services.
+fn setting<'a>(engines: &'a Engines, name: &str) -> &'a str {
+    let mut settings = engines.settings.iter();
+    settings.find(|(known, _)| *known == name).map(|(_, value)| value.as_str()).unwrap()
+}
+
 /// Appends records to partition 0 of a topic, each with its headers. Returns their offsets.
 async fn produce(engines: &Engines, topic: &str, records: Vec<Stranger>) -> Vec<i64> {
-    let brokers = vec![engines.setting("KAFKA_BOOTSTRAP_SERVERS").to_owned()];
+    let brokers = vec![setting(engines, "KAFKA_BOOTSTRAP_SERVERS").to_owned()];
     let client = ClientBuilder::new(brokers).build().await.unwrap();
-    let topic = format!("{}{topic}", engines.setting("KAFKA_TOPIC_PREFIX"));
+    let topic = format!("{}{topic}", setting(engines, "KAFKA_TOPIC_PREFIX"));
     let partition = client.partition_client(topic, 0, UnknownTopicHandling::Retry).await.unwrap();
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis();
     let timestamp = DateTime::from_timestamp_millis(now.try_into().unwrap()).unwrap();
@@ -120,7 +126,7 @@ async fn record_that_is_none_of_ours_is_a_dead_letter_and_the_next_is_served() {
 
 /// Takes a message out of the outbox, as if it had never been there.
 async fn taken_from_outbox(engines: &Engines, topic: &str) -> Vec<u8> {
-    let owner = engines.setting("POSTGRES_OWNER_DSN");
+    let owner = setting(engines, "POSTGRES_OWNER_DSN");
     let (client, connection) = tokio_postgres::connect(owner, NoTls).await.unwrap();
     tokio::spawn(connection);
     let sql = "DELETE FROM outbox WHERE topic = $1 RETURNING payload";
