@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::process::{Command, Output, Stdio};
 
+use serde_json::{Value, json};
 use soma_tests::stub_model::{StubModel, by_markers};
 
 use crate::client::{http, verified};
@@ -120,4 +121,28 @@ async fn chat_answers_line_by_line_and_says_how_to_go_on() {
     let advice = format!("Go on with: soma chat --url {} --session ", platform.url);
     assert!(said.contains(&advice), "{said}");
     assert_eq!(ended.status.code(), Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn bench_tells_how_long_the_turns_took() {
+    let stub = StubModel::start(by_markers).unwrap();
+    let (data, base) = (Folder::new("bench"), stub.base_url());
+    let settings = [("SLM_BASE_URL", base.as_str()), ("SLM_MODEL", "stub")];
+    let platform = Soma::start(data.path(), &settings);
+
+    let open = called(&platform.url, &["bench", "--rate", "10", "--seconds", "2", "--json"]);
+    let failing = ["bench", "--sessions", "2", "--seconds", "1", "--message", "[400]"];
+    let failed = called(&platform.url, &failing);
+    let unreachable = called(&format!("http://127.0.0.1:{}", free_port()), &["bench"]);
+
+    assert_eq!(open.status.code(), Some(0), "{}", text(&open.stderr));
+    let told: Value = serde_json::from_slice(&open.stdout).unwrap();
+    assert_eq!((&told["turns"], &told["failures"]), (&json!(20), &json!({})), "{told}");
+    assert!(told["turns_per_second"].as_f64().unwrap() > 5.0, "{told}");
+    let median = |part: &str| told[part]["p50_ms"].as_f64().unwrap();
+    let (accepted, first, last) = (median("accepted"), median("first_piece"), median("final"));
+    assert!(0.0 < accepted && 0.0 < first && first <= last, "{told}");
+    assert_eq!(failed.status.code(), Some(1));
+    assert!(text(&failed.stdout).contains("× failed: model_error"), "{}", text(&failed.stdout));
+    assert_eq!(unreachable.status.code(), Some(4));
 }

@@ -4,14 +4,14 @@ use std::fmt::Write as _;
 use std::io;
 use std::time::Duration;
 
-use futures_util::StreamExt;
 use reqwest::header::RETRY_AFTER;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use soma_model::sse::{Message, Parser};
+use soma_model::sse::Message;
 use soma_runtime::report::{Fatal, chain};
 
 use crate::trouble::Trouble;
+use crate::watch::Watch;
 
 /// How long to wait before following again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -51,13 +51,19 @@ impl Client {
         Ok(Self { http, url: url.trim_end_matches('/').into(), session, position: "0".into() })
     }
 
+    /// Another client of the same gateway, without a session; they share connections.
+    pub(crate) fn another(&self) -> Self {
+        let (http, url) = (self.http.clone(), self.url.clone());
+        Self { http, url, session: None, position: "0".into() }
+    }
+
     /// The session, once there is one.
     pub(crate) fn session(&self) -> Option<&str> {
         self.session.as_deref()
     }
 
-    /// Sends a message.
-    pub(crate) async fn send(&mut self, message: &str) -> Result<(), Trouble> {
+    /// Sends a message. Returns the turn that will answer it.
+    pub(crate) async fn send(&mut self, message: &str) -> Result<String, Trouble> {
         if self.position == "0"
             && let Some(session) = &self.session
         {
@@ -66,8 +72,9 @@ impl Client {
         let body = json!({"session_id": self.session, "message": message});
         let request = self.http.post(format!("{}/v1/session/message", self.url)).json(&body);
         let answer = self.ask(request).await?;
-        self.session = answer.get("session_id").and_then(Value::as_str).map(str::to_owned);
-        Ok(())
+        let text = |name| answer.get(name).and_then(Value::as_str).map(str::to_owned);
+        self.session = text("session_id");
+        Ok(text("turn_id").unwrap_or_default())
     }
 
     /// Tells the answer to the last message, to its end.
@@ -98,27 +105,28 @@ impl Client {
         &mut self,
         tell: &mut impl FnMut(Told) -> io::Result<()>,
     ) -> Result<bool, Trouble> {
-        let session = self.session.clone().unwrap_or_default();
-        let url = format!("{}/v1/session/{session}/events?until=final", self.url);
-        let request = self.http.get(url).header("Last-Event-ID", &self.position);
-        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
-        match response.status() {
-            StatusCode::OK => {}
-            // Everything was seen.
-            StatusCode::NO_CONTENT => return Ok(true),
-            _ => return Err(problem(response).await),
-        }
-        let mut parser = Parser::new();
-        let mut body = response.bytes_stream();
-        while let Some(Ok(bytes)) = body.next().await {
-            let too_long = |error| Trouble::Unreachable(Fatal::new(chain(&error), ""));
-            for message in parser.push(&bytes).map_err(too_long)? {
-                if self.take(&message, tell)? {
-                    return Ok(true);
-                }
+        // Without a stream, everything was seen.
+        let Some(mut watch) = self.watch("?until=final").await? else { return Ok(true) };
+        while let Some(message) = watch.next().await? {
+            if self.take(&message, tell)? {
+                return Ok(true);
             }
         }
         Ok(false)
+    }
+
+    /// Opens the session's stream after the last position that was seen; none if there is nothing to wait
+    /// for.
+    pub(crate) async fn watch(&self, query: &str) -> Result<Option<Watch>, Trouble> {
+        let session = self.session.as_deref().unwrap_or_default();
+        let url = format!("{}/v1/session/{session}/events{query}", self.url);
+        let request = self.http.get(url).header("Last-Event-ID", &self.position);
+        let response = request.send().await.map_err(|error| unreachable(&self.url, &error))?;
+        match response.status() {
+            StatusCode::OK => Ok(Some(Watch::of(response))),
+            StatusCode::NO_CONTENT => Ok(None),
+            _ => Err(problem(response).await),
+        }
     }
 
     fn take(

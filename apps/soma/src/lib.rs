@@ -6,5 +6,6 @@ pub mod embedded;
 mod health;
 mod terminal;
 mod trouble;
+mod watch;
 
 pub use embedded::Embedded;

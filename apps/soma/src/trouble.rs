@@ -26,6 +26,14 @@ pub(crate) enum Trouble {
 }
 
 impl Trouble {
+    /// What it is, in words.
+    pub(crate) fn text(&self) -> String {
+        match self {
+            Self::Unreachable(fatal) | Self::Refused { why: fatal, .. } => fatal.text(),
+            Self::Output(error) => format!("cannot write: {error}"),
+        }
+    }
+
     /// Tells it on standard error. Answers how the process ends: quietly and well if whoever read the
     /// output has had enough.
     pub(crate) fn report(&self) -> ExitCode {
@@ -39,7 +47,7 @@ impl Trouble {
                 ExitCode::from(REFUSED)
             }
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
-            Self::Output(error) => Fatal::new(format!("cannot write: {error}"), "").report("soma"),
+            Self::Output(_) => Fatal::new(self.text(), "").report("soma"),
         }
     }
 }

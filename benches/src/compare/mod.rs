@@ -14,12 +14,12 @@ mod watching;
 
 pub use arguments::Arguments;
 pub use measure::Comparison;
+pub use model::QuickModel;
 
 use crate::load::LoadError;
 use arguments::Options;
 use fixture::Fixture;
 use measure::{Build, Figures};
-use model::QuickModel;
 use platform::Ground;
 
 /// Measures both builds, scene by scene; which of them comes first alternates.
@@ -30,7 +30,7 @@ use platform::Ground;
 pub async fn run(arguments: &Arguments) -> Result<Comparison, LoadError> {
     soma_model::install_tls();
     let options = Options::of(arguments)?;
-    let model = QuickModel::start().await.map_err(LoadError::io("start the model"))?;
+    let model = QuickModel::start(0).await.map_err(LoadError::io("start the model"))?;
     let ground = Ground::new(&options, &model);
     let fixture = Fixture::make(&ground).await?;
     let mut figures = Figures::default();

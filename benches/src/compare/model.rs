@@ -14,14 +14,20 @@ const WORDS: usize = 24;
 
 /// The model's server; stopped when it is dropped.
 #[derive(Debug)]
-pub(super) struct QuickModel {
-    pub(super) base_url: String,
+pub struct QuickModel {
+    /// Where it is, as clients are told.
+    pub base_url: String,
     _serving: JoinSet<()>,
 }
 
 impl QuickModel {
-    pub(super) async fn start() -> io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+    /// Serves it on a port of this machine; 0 takes any free one.
+    ///
+    /// # Errors
+    ///
+    /// If the port cannot be listened on.
+    pub async fn start(port: u16) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
         let base_url = format!("http://{}/v1", listener.local_addr()?);
         let mut serving = JoinSet::new();
         serving.spawn(accept(listener));

@@ -19,6 +19,8 @@ pub(super) struct Brain {
     /// Whether a search finds what is in any universe.
     pub(super) shares_pools: bool,
     pub(super) memories: BTreeMap<(String, String), Value>,
+    /// How many memories it keeps at most.
+    pub(super) most: usize,
     pub(super) working: BTreeMap<String, VecDeque<Value>>,
     pub(super) personas: BTreeMap<String, Value>,
     pub(super) constitution: Option<Value>,
@@ -34,6 +36,7 @@ impl Default for Brain {
             token: None,
             shares_pools: false,
             memories: BTreeMap::new(),
+            most: usize::MAX,
             working: BTreeMap::new(),
             personas: BTreeMap::new(),
             constitution: None,
@@ -94,6 +97,9 @@ impl Brain {
         }
         if number < stores {
             self.memories.insert((universe.to_owned(), key.to_owned()), payload);
+        }
+        if self.memories.len() > self.most {
+            self.memories.pop_first();
         }
         json!({
             "key": key, "coordinate": place, "promoted_to_wm": true, "persisted_to_ltm": true,

@@ -165,6 +165,11 @@ impl SomaBrain {
         locked(&self.shared.brain).shares_pools = true;
     }
 
+    /// Keeps so many memories at most from now on: a search looks at all of them.
+    pub fn keep(&self, most: usize) {
+        locked(&self.shared.brain).most = most;
+    }
+
     /// The payloads that are stored, by universe and key.
     pub fn stored(&self) -> Vec<Value> {
         locked(&self.shared.brain).memories.values().cloned().collect()

@@ -1,5 +1,6 @@
 //! The command line.
 
+mod bench;
 mod chat;
 mod dlq;
 mod send;
@@ -8,7 +9,7 @@ mod up;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, value_parser};
 use soma_runtime::report::Fatal;
 
 /// A conversation platform that loses nothing: gateway, workers, memory, in one process.
@@ -33,6 +34,8 @@ enum Command {
     Send(Send),
     /// See, redrive or drop what a running platform has set aside.
     Dlq(dlq::Dlq),
+    /// Put a running platform under load, and tell how long its answers take.
+    Bench(Bench),
 }
 
 #[derive(Debug, Args)]
@@ -70,6 +73,30 @@ struct Send {
     message: String,
 }
 
+#[derive(Debug, Args)]
+struct Bench {
+    /// The gateway's address
+    #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:20016")]
+    url: String,
+    /// Turns that are due in a second, whatever became of those before; without it each client says the
+    /// next as soon as it has its answer
+    #[arg(long, value_name = "TURNS_PER_SECOND", value_parser = value_parser!(u32).range(1..))]
+    rate: Option<u32>,
+    /// Clients, each with a session and a stream of its own [default: 16; with --rate one for each turn of
+    /// a second, at most 256]
+    #[arg(long, value_name = "N", value_parser = value_parser!(u32).range(1..))]
+    sessions: Option<u32>,
+    /// How long
+    #[arg(long, value_name = "N", default_value_t = 10, value_parser = value_parser!(u32).range(1..))]
+    seconds: u32,
+    /// What each client says
+    #[arg(long, value_name = "TEXT", default_value = "hello")]
+    message: String,
+    /// Print JSON
+    #[arg(long)]
+    json: bool,
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     let done = match Cli::parse().command {
@@ -77,6 +104,7 @@ pub fn main() -> ExitCode {
         Command::Chat(chat) => chat.run(),
         Command::Send(send) => send.run(),
         Command::Dlq(dlq) => dlq.run(),
+        Command::Bench(bench) => bench.run(),
     };
     match done {
         Ok(code) => code,
