@@ -15,7 +15,7 @@ const MAY_SCAN: [(&str, &str); 12] = [
     ("SELECT count(*) = 0 FROM sqlite_schema", "once, at start"),
     ("SELECT count(*), min(created_at) FROM outbox", "counts what waits, for operators"),
     ("SELECT topic, count(*), min(at) FROM dlq", "counts what was set aside, for operators"),
-    ("SELECT action, resource, allow, reasons, input FROM policy_decisions", "for tests"),
+    ("SELECT action, resource, allow, reasons, input, bundle FROM policy_decisions", "for tests"),
     ("SELECT count(*) FROM memory_write_outbox", "counts what waits, for operators"),
     ("SELECT tenant, count(*) FROM turns WHERE state <>", "what is not done, once a second"),
     ("SELECT tenant, count(*) FROM tool_calls WHERE outcome", "what is not done, once a second"),

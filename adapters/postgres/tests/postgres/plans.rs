@@ -42,7 +42,7 @@ const WHOLE: [(&str, &str); 5] = [
     ("SELECT count(*), (SELECT created_at FROM outbox", "it counts all that waits"),
     ("SELECT (SELECT count(*) FROM memory_write_outbox)", "it counts all that waits"),
     ("WITH writes AS ( DELETE FROM memory_write_outbox", "few wait when a session is erased"),
-    ("SELECT action, resource, allow, reasons, input FROM policy_decisions", "for tests"),
+    ("SELECT action, resource, allow, reasons, input, bundle FROM policy_decisions", "for tests"),
     ("SELECT CASE WHEN is_called THEN last_value", "a sequence is one row"),
 ];
 
