@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use futures_util::future::join_all;
 use soma_tests::fault_proxy::FaultProxy;
 use soma_tests::stub_model::{StubModel, by_markers};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::audit::{Outcome, Records};
 use super::instance::Instance;
@@ -14,6 +14,8 @@ use super::load::Load;
 use crate::processes::{Addresses, Engines, SERVICES};
 use crate::set::{KAFKA, OPA, POSTGRES, REDIS, Set};
 
+/// How long a load may take, whatever goes wrong meanwhile.
+const LONGEST: Duration = Duration::from_mins(5);
 /// How many clients talk at once.
 const CLIENTS: usize = 6;
 
@@ -107,11 +109,14 @@ impl Platform {
     ) -> (Outcome, Duration) {
         let asked = self.stub.log().len();
         let load = Load::start(&self.gateways, count, long_message);
-        while self.stub.under_way() < count {
-            sleep(Duration::from_millis(10)).await;
-        }
+        in_time(async {
+            while self.stub.under_way() < count {
+                sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
         let begun = Instant::now();
-        let (talks, ()) = tokio::join!(load.end(), fault());
+        let (talks, ()) = in_time(async { tokio::join!(load.end(), fault()) }).await;
         let took = begun.elapsed();
         let log = self.stub.log();
         (self.records.check(&self.gateways[0], &talks, &log[asked..]).await, took)
@@ -121,12 +126,20 @@ impl Platform {
     pub(crate) async fn under_load(&self, fault: impl AsyncFnOnce()) -> Outcome {
         let asked = self.stub.log().len();
         let load = Load::start(&self.gateways, CLIENTS, message);
-        load.until_answered(1).await;
-        fault().await;
-        load.until_answered(2).await;
-        let talks = load.end().await;
+        let talks = in_time(async {
+            load.until_answered(1).await;
+            fault().await;
+            load.until_answered(2).await;
+            load.end().await
+        });
+        let talks = talks.await;
         self.records.check(&self.gateways[0], &talks, &self.stub.log()[asked..]).await
     }
+}
+
+/// What comes of it, which must not take for ever.
+async fn in_time<T>(what: impl Future<Output = T>) -> T {
+    timeout(LONGEST, what).await.expect("the load ends")
 }
 
 /// Answers that stream for a while; every third asks for a tool.
