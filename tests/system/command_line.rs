@@ -139,8 +139,9 @@ async fn bench_tells_how_long_the_turns_took() {
     let told: Value = serde_json::from_slice(&open.stdout).unwrap();
     assert_eq!((&told["turns"], &told["failures"]), (&json!(20), &json!({})), "{told}");
     assert!(told["turns_per_second"].as_f64().unwrap() > 5.0, "{told}");
-    let median = |part: &str| told[part]["p50_ms"].as_f64().unwrap();
-    let (accepted, first, last) = (median("accepted"), median("first_piece"), median("final"));
+    let median = |part: &str| told[part]["p50"].as_f64().unwrap();
+    let (accepted, first, last) =
+        (median("accepted_ms"), median("first_piece_ms"), median("final_ms"));
     assert!(0.0 < accepted && 0.0 < first && first <= last, "{told}");
     assert_eq!(failed.status.code(), Some(1));
     assert!(text(&failed.stdout).contains("× failed: model_error"), "{}", text(&failed.stdout));

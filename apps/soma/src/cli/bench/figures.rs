@@ -47,18 +47,18 @@ pub(super) struct Report {
     /// Those that were not, by the reason.
     failures: BTreeMap<String, u32>,
     turns_per_second: f64,
-    accepted: Times,
-    first_piece: Times,
-    r#final: Times,
+    accepted_ms: Times,
+    first_piece_ms: Times,
+    final_ms: Times,
 }
 
 /// Milliseconds that so many of a hundred turns did not exceed.
 #[derive(Debug, Serialize)]
 #[expect(clippy::struct_field_names, reason = "JSON tells the unit with each")]
 struct Times {
-    p50_ms: f64,
-    p95_ms: f64,
-    p99_ms: f64,
+    p50: f64,
+    p95: f64,
+    p99: f64,
 }
 
 impl Report {
@@ -76,9 +76,9 @@ impl Report {
             turns,
             failures,
             turns_per_second: f64::from(turns) / took.as_secs_f64(),
-            accepted: times(|timing| timing.accepted),
-            first_piece: times(|timing| timing.first),
-            r#final: times(|timing| timing.last),
+            accepted_ms: times(|timing| timing.accepted),
+            first_piece_ms: times(|timing| timing.first),
+            final_ms: times(|timing| timing.last),
         }
     }
 
@@ -99,7 +99,7 @@ impl Times {
             let rank = (times.len() * percent).div_ceil(100).saturating_sub(1);
             times.get(rank).copied().unwrap_or_default().as_secs_f64() * 1e3
         };
-        Self { p50_ms: of(50), p95_ms: of(95), p99_ms: of(99) }
+        Self { p50: of(50), p95: of(95), p99: of(99) }
     }
 }
 
@@ -119,12 +119,12 @@ impl fmt::Display for Report {
         writeln!(f, "  {:<22}{turns_per_second:>9.1}\n", "turns/s")?;
         writeln!(f, "  {:<22}{:>9}{:>10}{:>10}", "ms", "p50", "p95", "p99")?;
         for (name, times) in [
-            ("POST to 202", &self.accepted),
-            ("POST to first piece", &self.first_piece),
-            ("POST to final", &self.r#final),
+            ("POST to 202", &self.accepted_ms),
+            ("POST to first piece", &self.first_piece_ms),
+            ("POST to final", &self.final_ms),
         ] {
-            let Times { p50_ms, p95_ms, p99_ms } = times;
-            writeln!(f, "  {name:<22}{p50_ms:>9.1}{p95_ms:>10.1}{p99_ms:>10.1}")?;
+            let Times { p50, p95, p99 } = times;
+            writeln!(f, "  {name:<22}{p50:>9.1}{p95:>10.1}{p99:>10.1}")?;
         }
         Ok(())
     }
