@@ -139,7 +139,7 @@ impl Platform {
 
 /// What comes of it, which must not take for ever.
 async fn in_time<T>(what: impl Future<Output = T>) -> T {
-    timeout(LONGEST, what).await.expect("the load ends")
+    timeout(LONGEST, what).await.unwrap()
 }
 
 /// Answers that stream for a while; every third asks for a tool.

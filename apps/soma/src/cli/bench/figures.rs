@@ -54,7 +54,6 @@ pub(super) struct Report {
 
 /// Milliseconds that so many of a hundred turns did not exceed.
 #[derive(Debug, Serialize)]
-#[expect(clippy::struct_field_names, reason = "JSON tells the unit with each")]
 struct Times {
     p50: f64,
     p95: f64,
