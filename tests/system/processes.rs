@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 use soma_tests::somabrain::{Generation, SomaBrain};
-use tokio_postgres::NoTls;
+use tokio_postgres::{Client, NoTls};
 
 use crate::soma::binary;
 
@@ -117,10 +117,16 @@ pub(crate) fn command(service: &str, settings: &[(&'static str, String)]) -> Com
     command
 }
 
+/// A connection to PostgreSQL, which ends with the client.
+pub(crate) async fn connect(url: &str) -> Client {
+    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}
+
 /// Makes a database, and a role of its name for the services.
 async fn create(server: &str, name: &str) {
-    let (client, connection) = tokio_postgres::connect(server, NoTls).await.unwrap();
-    tokio::spawn(connection);
+    let client = connect(server).await;
     // Made by whoever comes first: the role is the server's, not the database's.
     let group = "DO $$ BEGIN CREATE ROLE soma_service NOLOGIN; EXCEPTION
                  WHEN duplicate_object OR unique_violation THEN NULL; END $$";

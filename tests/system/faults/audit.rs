@@ -10,11 +10,12 @@ use soma_core::conversation::event::EventType;
 use soma_core::conversation::model::Usage;
 use soma_tests::stub_model::{Ending, Entry};
 use tokio::time::sleep;
-use tokio_postgres::{Client, NoTls};
+use tokio_postgres::Client;
 use uuid::Uuid;
 
 use super::load::Talk;
 use crate::client::{http, verified};
+use crate::processes::connect;
 
 /// How often it is looked whether all work is done, and how often at most.
 const LOOK: Duration = Duration::from_millis(50);
@@ -117,12 +118,6 @@ impl Records {
         }
         ids
     }
-}
-
-pub(crate) async fn connect(url: &str) -> Client {
-    let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
-    tokio::spawn(connection);
-    client
 }
 
 async fn count(database: &Client, sql: &str) -> i64 {
